@@ -1,1 +1,3 @@
-//! stub
+//! Measuring: the clock and, later, sensors and their names.
+
+pub mod clock;
