@@ -1,1 +1,30 @@
-//! stub
+//! The bundled broker: listeners, dispatch, handlers, partitions, metadata.
+//!
+//! Read downwards: `broker` binds and runs, `listener` accepts, `connection` frames and orders,
+//! `dispatch` picks a handler by (key, version), `handlers` answer, `partitions` own the log.
+
+pub mod broker;
+pub mod broker_config;
+pub mod error;
+
+mod background;
+mod cluster;
+mod config_table;
+mod connection;
+mod context;
+mod dispatch;
+mod fetch_session;
+mod flusher;
+mod frame_reader;
+mod groups;
+mod handlers;
+mod listener;
+mod listener_config;
+mod metadata_log;
+mod partition;
+mod partitions;
+mod producer_ids;
+mod purgatory;
+mod shard;
+mod topic_config;
+mod wire;
