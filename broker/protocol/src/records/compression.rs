@@ -96,6 +96,7 @@ pub fn decompress_into(
         }
         Codec::Gzip => read_capped(flate2::read::MultiGzDecoder::new(block), cap, out),
         Codec::Snappy => return decompress_snappy(block, cap, out),
+        Codec::Lz4 if !is_whole_lz4_frame(block) => Err(io::ErrorKind::UnexpectedEof.into()),
         Codec::Lz4 => read_capped(lz4_flex::frame::FrameDecoder::new(block), cap, out),
         Codec::Zstd => zstd::stream::read::Decoder::with_buffer(block)
             .and_then(|decoder| read_capped(decoder, cap, out)),
@@ -111,6 +112,44 @@ fn read_capped(reader: impl Read, cap: usize, out: &mut Vec<u8>) -> io::Result<(
     // One byte more than the cap tells "too much" from "exactly the cap".
     reader.take(cap as u64 + 1).read_to_end(out)?;
     Ok(())
+}
+
+/// Returns whether the frame reaches its end mark. The decoder takes the end of
+/// input for it, but Java's reader fails there, and a batch that one consumer
+/// cannot read must not be stored.
+fn is_whole_lz4_frame(block: &[u8]) -> bool {
+    const HAS_DICTIONARY: u8 = 1;
+    const HAS_CONTENT_CHECKSUM: u8 = 1 << 2;
+    const HAS_CONTENT_SIZE: u8 = 1 << 3;
+    const HAS_BLOCK_CHECKSUM: u8 = 1 << 4;
+    let mut reader = Reader::new(block);
+    let mut walk = || {
+        reader.take(4)?;
+        let &[flags, _] = reader.take(2)? else {
+            return None;
+        };
+        let size = if flags & HAS_CONTENT_SIZE != 0 { 8 } else { 0 };
+        let dictionary = if flags & HAS_DICTIONARY != 0 { 4 } else { 0 };
+        reader.take(size + dictionary + 1)?;
+        loop {
+            let length = u32::from_le_bytes(reader.take(4)?.try_into().ok()?) & 0x7fff_ffff;
+            if length == 0 {
+                break;
+            }
+            let checksum = if flags & HAS_BLOCK_CHECKSUM != 0 {
+                4
+            } else {
+                0
+            };
+            reader.take(length as usize + checksum)?;
+        }
+        reader.take(if flags & HAS_CONTENT_CHECKSUM != 0 {
+            4
+        } else {
+            0
+        })
+    };
+    walk().is_some()
 }
 
 fn decompress_snappy(block: &[u8], cap: usize, out: &mut Vec<u8>) -> Result<(), ProtocolError> {
