@@ -1,0 +1,13 @@
+//! Schemas and values of Kafka Connect
+
+pub mod schema;
+pub mod value;
+
+pub mod builder;
+pub mod schemas;
+pub mod validate;
+
+pub mod datetime;
+pub mod decimal;
+pub mod logical;
+pub mod text;
