@@ -1,2 +1,107 @@
-//! stub
-fn main() {}
+//! The `weir` command: arguments, and which role they start.
+//!
+//! Only wiring lives here: each role's work is in its own crate, each command's in the file of its name.
+
+mod broker;
+mod connect;
+mod connector_file;
+mod demo;
+mod docs;
+mod logging;
+mod overrides;
+mod ready;
+mod shutdown;
+mod tail;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Runs Kafka Connect connectors as sandboxed WebAssembly, with a Kafka broker built in.
+///
+/// Start everything and watch records flow:    weir up --demo
+/// Run a stock standalone worker:              weir connect-standalone worker.properties source.properties
+/// See what is in a topic:                     weir tail my-topic --from-beginning
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, verbatim_doc_comment, propagate_version = true)]
+struct Arguments {
+    /// How much to log: error, warn, info, debug, trace, or filters such as `weir_worker=debug`
+    #[arg(long, global = true, env = "WEIR_LOG", default_value = "info", value_name = "LEVEL")]
+    log: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start every role in one process: broker and Connect worker
+    Up(up::UpArguments),
+    /// Start a standalone Connect worker with the given connectors
+    #[command(name = "connect-standalone")]
+    ConnectStandalone(connect::StandaloneArguments),
+    /// Start the bundled Kafka broker alone
+    Broker(broker::BrokerArguments),
+    /// Print the records of a topic, decoded, as they arrive
+    Tail(tail::TailArguments),
+    /// Write the reference pages of all settings into a folder
+    Docs(docs::DocsArguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Err(error) = logging::start(&arguments.log) {
+        logging::complain(&error);
+        return ExitCode::from(1);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("weir").build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            logging::complain(&anyhow::Error::new(error).context("the async runtime did not start"));
+            return ExitCode::from(2);
+        }
+    };
+    let code = runtime.block_on(async {
+        match arguments.command {
+            Command::Up(arguments) => up::run(arguments).await,
+            Command::ConnectStandalone(arguments) => connect::run_standalone(arguments).await,
+            Command::Broker(arguments) => broker::run(arguments).await,
+            Command::Tail(arguments) => tail::run(arguments).await,
+            Command::Docs(arguments) => docs::run(&arguments),
+        }
+    });
+    // A guest or a client thread that does not end by itself must not hold the process.
+    runtime.shutdown_background();
+    match code {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            logging::complain(&failure.error);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+/// Why the process ends, and with which code (connect.md B.5: 1 usage or crash, 2 start-up, 3 connectors).
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// Start-up failed.
+    pub(crate) fn startup(error: anyhow::Error) -> Self {
+        Failure { code: 2, error }
+    }
+
+    /// A connector given on the command line did not start.
+    pub(crate) fn connectors(error: anyhow::Error) -> Self {
+        Failure { code: 3, error }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Failure { code: 1, error }
+    }
+}

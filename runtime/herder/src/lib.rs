@@ -1,1 +1,15 @@
-//! stub
+//! The control plane of Connect: what should run, and making it so.
+//!
+//! Requests come in through `handle`, one event loop owns all decisions, and every change goes through the
+//! config store and back before it is acted upon, as in Apache Connect. Record values are never touched here
+//! (see the worker), and HTTP stays in `rest`.
+
+pub mod error;
+pub mod info;
+pub mod validate;
+pub mod restart;
+pub mod request;
+pub mod stage;
+pub mod handle;
+pub mod lane;
+pub mod herder;

@@ -1,0 +1,75 @@
+//! `weir up --demo`: two small streams that a person can watch.
+//!
+//! Generated page views go into a topic; a text file goes through a topic into another file. Everything lies below the
+//! data directory and stays there.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use weir_config::map::ConfigMap;
+
+use crate::connector_file::ConnectorFile;
+
+/// Lines of the demo's input file.
+const DEMO_LINES: u32 = 1000;
+
+/// Where the demo reads and writes.
+#[derive(Debug)]
+pub(crate) struct Demo {
+    /// The generated input file.
+    pub(crate) input: PathBuf,
+    /// What the file sink writes.
+    pub(crate) output: PathBuf,
+    /// Three connectors.
+    pub(crate) connectors: Vec<ConnectorFile>,
+}
+
+/// Prepares the files and the connector configs.
+pub(crate) fn prepare(data_dir: &Path) -> anyhow::Result<Demo> {
+    let folder = data_dir.join("demo");
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let folder = std::fs::canonicalize(&folder).with_context(|| format!("cannot find {}", folder.display()))?;
+    let (input, output) = (folder.join("input.txt"), folder.join("output.txt"));
+    if std::fs::metadata(&input).is_err() {
+        write_input(&input).with_context(|| format!("cannot write {}", input.display()))?;
+    }
+    let connectors = vec![
+        connector("demo-pageviews", &[
+            ("connector.class", "Datagen"),
+            ("topic", "demo-pageviews"),
+            ("schema", "pageviews"),
+            ("interval.ms", "200"),
+            ("value.converter", "org.apache.kafka.connect.json.JsonConverter"),
+            ("value.converter.schemas.enable", "false"),
+        ]),
+        connector("demo-file-source", &[
+            ("connector.class", "FileStreamSource"),
+            ("file", &input.to_string_lossy()),
+            ("topic", "demo-lines"),
+            ("value.converter", "org.apache.kafka.connect.storage.StringConverter"),
+        ]),
+        connector("demo-file-sink", &[
+            ("connector.class", "FileStreamSink"),
+            ("file", &output.to_string_lossy()),
+            ("topics", "demo-lines"),
+            ("value.converter", "org.apache.kafka.connect.storage.StringConverter"),
+        ]),
+    ];
+    Ok(Demo { input, output, connectors })
+}
+
+fn connector(name: &str, settings: &[(&str, &str)]) -> ConnectorFile {
+    let pairs = settings.iter().map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned())));
+    let mut config: ConfigMap = pairs.collect();
+    config.insert("name", name);
+    ConnectorFile { path: PathBuf::from("--demo"), name: name.to_owned(), config, initial_state: None }
+}
+
+fn write_input(path: &Path) -> std::io::Result<()> {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    for line in 1..=DEMO_LINES {
+        writeln!(file, "line {line}: this went from a file through a topic into another file")?;
+    }
+    file.flush()
+}

@@ -1,0 +1,45 @@
+//! `weir tail TOPIC`: records of a topic on standard output.
+
+use clap::Args;
+use weir_tools::tail::{TailOptions, tail};
+
+use crate::Failure;
+
+/// Print the records of a topic, decoded, as they arrive
+///
+/// Example:  weir tail orders --from-beginning --max 10 --json
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct TailArguments {
+    /// The topic to read
+    topic: String,
+    /// Kafka to read from: the bundled broker or any other
+    #[arg(long, short = 'b', value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
+    bootstrap_server: String,
+    /// One JSON object a record
+    #[arg(long)]
+    json: bool,
+    /// Start at the oldest record instead of the next new one
+    #[arg(long)]
+    from_beginning: bool,
+    /// Stop after this many records
+    #[arg(long, value_name = "N")]
+    max: Option<u64>,
+}
+
+/// Reads until `--max` or Ctrl-C.
+pub(crate) async fn run(arguments: TailArguments) -> Result<(), Failure> {
+    let options = TailOptions {
+        bootstrap_servers: arguments.bootstrap_server,
+        topic: arguments.topic,
+        json: arguments.json,
+        from_beginning: arguments.from_beginning,
+        max: arguments.max,
+    };
+    let mut out = std::io::stdout();
+    tokio::select! {
+        biased;
+        _ = tokio::signal::ctrl_c() => Ok(()),
+        result = tail(options, &mut out) => result.map_err(|error| Failure::from(anyhow::Error::new(error))),
+    }
+}

@@ -1,0 +1,117 @@
+//! What may be asked of the herder: one closed enum, each variant with its reply channel.
+//!
+//! Reads that need no decision (status, plugins, validation) do not come through here; see `handle`.
+
+use tokio::sync::oneshot;
+use weir_config::map::ConfigMap;
+use weir_stores::configs::state::TargetState;
+
+use crate::error::HerderError;
+use crate::info::{ConnectorInfo, ConnectorStateInfo, Put};
+
+/// Where the answer goes; dropped when the asker gave up.
+pub type Reply<T> = oneshot::Sender<Result<T, HerderError>>;
+
+/// How an existing config is changed.
+#[derive(Debug, Clone)]
+pub enum ConfigChange {
+    /// `POST /connectors`: the connector must not exist.
+    Create {
+        /// The whole config.
+        config: ConfigMap,
+        /// None = running.
+        initial_state: Option<TargetState>,
+    },
+    /// `PUT …/config`: created or replaced.
+    Replace(ConfigMap),
+    /// `PATCH …/config` (KIP-477): a null value removes the key.
+    Patch(ConfigMap),
+}
+
+/// What a restart covers (KIP-745).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestartScope {
+    /// Tasks as well as the connector instance.
+    pub include_tasks: bool,
+    /// Only what has failed.
+    pub only_failed: bool,
+}
+
+/// One request to the event loop.
+#[derive(Debug)]
+pub enum Request {
+    /// Does nothing: shows that the loop answers.
+    Ping {
+        /// Answered at once.
+        reply: Reply<()>,
+    },
+    /// Names of all connectors.
+    Connectors {
+        /// Sorted by name.
+        reply: Reply<Vec<String>>,
+    },
+    /// Config and tasks of one connector.
+    Info {
+        /// Its name.
+        name: String,
+        /// Not found when there is no config.
+        reply: Reply<ConnectorInfo>,
+    },
+    /// The task configs of one connector.
+    TaskConfigs {
+        /// Its name.
+        name: String,
+        /// Ascending by task number.
+        reply: Reply<Vec<ConfigMap>>,
+    },
+    /// A new, replaced or patched config, validated by the asker before it comes here.
+    Put {
+        /// The connector's name.
+        name: String,
+        /// The change.
+        change: ConfigChange,
+        /// The connector as it is after the write.
+        reply: Reply<Put>,
+    },
+    /// Forget a connector.
+    Delete {
+        /// Its name.
+        name: String,
+        /// Answered once it is stopped.
+        reply: Reply<()>,
+    },
+    /// Pause, resume or stop.
+    SetTargetState {
+        /// Its name.
+        name: String,
+        /// What it should become.
+        state: TargetState,
+        /// Answered when written, not when applied.
+        reply: Reply<()>,
+    },
+    /// Restart the connector instance only and wait for it (the old form of the call).
+    RestartConnector {
+        /// Its name.
+        name: String,
+        /// Answered once it runs again.
+        reply: Reply<()>,
+    },
+    /// Restart by plan (KIP-745).
+    Restart {
+        /// Its name.
+        name: String,
+        /// What it covers.
+        scope: RestartScope,
+        /// The plan, states as they become.
+        reply: Reply<ConnectorStateInfo>,
+    },
+    /// Restart one task and wait for it.
+    RestartTask {
+        /// Its connector.
+        name: String,
+        /// Its number.
+        task: u32,
+        /// Answered once it was started.
+        reply: Reply<()>,
+    },
+}

@@ -1,0 +1,228 @@
+//! `/connectors`: listing, create, config, status, tasks, actions.
+//!
+//! Paths, codes and bodies of connect.md A.3–A.5. Existence and naming rules that belong to the resource are checked here.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use weir_config::map::ConfigMap;
+use weir_herder::error::HerderError;
+use weir_herder::request::{ConfigChange, RestartScope};
+use weir_stores::configs::state::TargetState;
+
+use crate::body::{config_map, create_request, read_json};
+use crate::error::RestError;
+use crate::model::{ConfigJson, ConnectorJson, ExpandedJson, StateJson, StatusJson, TaskJson};
+use crate::server::Api;
+
+type Answer<T> = Result<T, RestError>;
+
+/// `GET /connectors`, plain or with `expand=status` and `expand=info`.
+pub(crate) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer<Response> {
+    let expansions: Vec<String> = query_values(query.as_deref(), "expand");
+    let names = api.herder.connectors().await?;
+    if expansions.is_empty() {
+        return Ok(Json(names).into_response());
+    }
+    let mut listed = BTreeMap::new();
+    for name in names {
+        if let Some(expanded) = expand(&api, &name, &expansions).await? {
+            listed.insert(name, expanded);
+        }
+    }
+    Ok(Json(listed).into_response())
+}
+
+/// None when the connector vanished meanwhile.
+async fn expand(api: &Api, name: &str, expansions: &[String]) -> Answer<Option<ExpandedJson>> {
+    let mut expanded = ExpandedJson::default();
+    for expansion in expansions {
+        let found = match expansion.as_str() {
+            "status" => api.herder.status(name).await.map(|status| expanded.status = Some(status.into())),
+            "info" => api.herder.connector_info(name).await.map(|info| expanded.info = Some(info.into())),
+            _ => Ok(()),
+        };
+        match found {
+            Ok(()) => {}
+            Err(HerderError::NotFound(_)) => return Ok(None),
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(Some(expanded))
+}
+
+/// `POST /connectors`
+pub(crate) async fn create(State(api): State<Api>, headers: HeaderMap, body: Body) -> Answer<Response> {
+    let request = create_request(read_json(&headers, body).await?)?;
+    let mut change = request.change;
+    check_name(&request.name, &mut change.config)?;
+    let put = api.herder.put_connector(&request.name, change.into()).await?;
+    let location = location(&api, &headers, &request.name);
+    Ok((StatusCode::CREATED, location, Json(ConnectorJson::from(put.info))).into_response())
+}
+
+/// The config's `name` is filled in, or must be that of the request.
+fn check_name(name: &str, config: &mut ConfigMap) -> Answer<()> {
+    match config.get("name") {
+        None => {
+            config.insert("name", name);
+            Ok(())
+        }
+        Some(given) if given == name => Ok(()),
+        Some(given) => Err(RestError::new(
+            StatusCode::BAD_REQUEST,
+            format!("Connector name configuration ({given}) doesn't match connector name in the URL ({name})"),
+        )),
+    }
+}
+
+/// `Location` with the host that the client used, as Connect's server builds it.
+fn location(api: &Api, headers: &HeaderMap, name: &str) -> HeaderMap {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or(&api.worker_id);
+    let url = format!("http://{host}/connectors/{}", percent_encode(name));
+    let mut answer = HeaderMap::new();
+    if let Ok(value) = HeaderValue::from_str(&url) {
+        answer.insert(header::LOCATION, value);
+    }
+    answer
+}
+
+/// Encodes a path segment; unreserved characters stay.
+fn percent_encode(segment: &str) -> String {
+    let mut encoded = String::with_capacity(segment.len());
+    for byte in segment.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    encoded
+}
+
+/// `GET /connectors/{c}`
+pub(crate) async fn info(State(api): State<Api>, Path(name): Path<String>) -> Answer<Json<ConnectorJson>> {
+    Ok(Json(api.herder.connector_info(&name).await?.into()))
+}
+
+/// `GET /connectors/{c}/config`
+pub(crate) async fn config(State(api): State<Api>, Path(name): Path<String>) -> Answer<Json<ConfigJson>> {
+    Ok(Json(ConfigJson(api.herder.connector_info(&name).await?.config)))
+}
+
+/// `PUT /connectors/{c}/config`: 201 with `Location` when created, 200 when replaced.
+pub(crate) async fn put_config(State(api): State<Api>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Answer<Response> {
+    let mut config = config_map(read_json(&headers, body).await?)?;
+    check_name(&name, &mut config)?;
+    let put = api.herder.put_connector(&name, ConfigChange::Replace(config)).await?;
+    let info = Json(ConnectorJson::from(put.info));
+    if put.created {
+        return Ok((StatusCode::CREATED, location(&api, &headers, &name), info).into_response());
+    }
+    Ok(info.into_response())
+}
+
+/// `PATCH /connectors/{c}/config` (KIP-477)
+pub(crate) async fn patch_config(State(api): State<Api>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Answer<Json<ConnectorJson>> {
+    let patch = config_map(read_json(&headers, body).await?)?;
+    let put = api.herder.put_connector(&name, ConfigChange::Patch(patch)).await?;
+    Ok(Json(put.info.into()))
+}
+
+/// `DELETE /connectors/{c}`
+pub(crate) async fn delete(State(api): State<Api>, Path(name): Path<String>) -> Answer<StatusCode> {
+    api.herder.delete_connector(&name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /connectors/{c}/status`
+pub(crate) async fn status(State(api): State<Api>, Path(name): Path<String>) -> Answer<Json<StatusJson>> {
+    Ok(Json(api.herder.status(&name).await?.into()))
+}
+
+/// `GET /connectors/{c}/tasks`
+pub(crate) async fn tasks(State(api): State<Api>, Path(name): Path<String>) -> Answer<Json<Vec<TaskJson>>> {
+    let configs = api.herder.task_configs(&name).await?;
+    Ok(Json((0..).zip(configs).map(|(task, config)| TaskJson::new(&name, task, config)).collect()))
+}
+
+/// `GET /connectors/{c}/tasks/{t}/status`
+pub(crate) async fn task_status(State(api): State<Api>, Path((name, task)): Path<(String, String)>) -> Answer<Json<StateJson>> {
+    let task = task_number(&task)?;
+    Ok(Json(StateJson::task(task, api.herder.task_status(&name, task)?)))
+}
+
+/// A task segment that is no number names no resource.
+fn task_number(text: &str) -> Answer<u32> {
+    text.parse().map_err(|_| RestError::http(StatusCode::NOT_FOUND))
+}
+
+/// `PUT /connectors/{c}/pause`: 202, written but not yet applied.
+pub(crate) async fn pause(State(api): State<Api>, Path(name): Path<String>) -> Answer<StatusCode> {
+    api.herder.set_target_state(&name, TargetState::Paused).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// `PUT /connectors/{c}/resume`
+pub(crate) async fn resume(State(api): State<Api>, Path(name): Path<String>) -> Answer<StatusCode> {
+    api.herder.set_target_state(&name, TargetState::Started).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// `PUT /connectors/{c}/stop`
+pub(crate) async fn stop(State(api): State<Api>, Path(name): Path<String>) -> Answer<StatusCode> {
+    api.herder.set_target_state(&name, TargetState::Stopped).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /connectors/{c}/restart`: 204 for the plain form, 202 with the plan otherwise (KIP-745).
+pub(crate) async fn restart(State(api): State<Api>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Answer<Response> {
+    let flag = |key: &str| query_values(query.as_deref(), key).last().is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let scope = RestartScope { include_tasks: flag("includeTasks"), only_failed: flag("onlyFailed") };
+    if !scope.include_tasks && !scope.only_failed {
+        api.herder.restart_connector(&name).await?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let plan = api.herder.restart(&name, scope).await?;
+    Ok((StatusCode::ACCEPTED, Json(StatusJson::from(plan))).into_response())
+}
+
+/// `POST /connectors/{c}/tasks/{t}/restart`
+pub(crate) async fn restart_task(State(api): State<Api>, Path((name, task)): Path<(String, String)>) -> Answer<StatusCode> {
+    api.herder.restart_task(&name, task_number(&task)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// All values of one query key, in order.
+pub(crate) fn query_values(query: Option<&str>, key: &str) -> Vec<String> {
+    let pairs = query.unwrap_or("").split('&').filter_map(|pair| pair.split_once('=').or(Some((pair, ""))));
+    pairs.filter(|(name, _)| *name == key).map(|(_, value)| value.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_encoded_into_the_location() {
+        assert_eq!(percent_encode("a b/ü-1._~"), "a%20b%2F%C3%BC-1._~");
+    }
+
+    #[test]
+    fn query_values_repeat_in_order() {
+        assert_eq!(query_values(Some("expand=status&x=1&expand=info"), "expand"), ["status", "info"]);
+        assert_eq!(query_values(None, "expand"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_name_in_the_config_must_be_the_one_addressed() {
+        let mut config = ConfigMap::new();
+        assert!(check_name("a", &mut config).is_ok());
+        assert_eq!(config.get("name"), Some("a"));
+        let refused = check_name("b", &mut config).err().map(|error| error.message);
+        assert_eq!(refused.as_deref(), Some("Connector name configuration (a) doesn't match connector name in the URL (b)"));
+    }
+}
