@@ -1,0 +1,150 @@
+//! Errors of the clients, split by what the caller does next.
+//!
+//! [`KafkaError`] is one error code, from a broker (≥ 0) or from librdkafka itself (< 0); [`ClientError`] is a failed call.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// One error code: Kafka's own numbers, or librdkafka's negative local ones.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KafkaError {
+    pub code: i32,
+}
+
+impl KafkaError {
+    pub const UNKNOWN_TOPIC_OR_PARTITION: Self = Self { code: 3 };
+    pub const LEADER_NOT_AVAILABLE: Self = Self { code: 5 };
+    pub const OFFSET_OUT_OF_RANGE: Self = Self { code: 1 };
+    pub const TOPIC_AUTHORIZATION_FAILED: Self = Self { code: 29 };
+    pub const CLUSTER_AUTHORIZATION_FAILED: Self = Self { code: 31 };
+    pub const INVALID_TIMESTAMP: Self = Self { code: 32 };
+    pub const UNSUPPORTED_VERSION: Self = Self { code: 35 };
+    pub const TOPIC_ALREADY_EXISTS: Self = Self { code: 36 };
+    pub const INVALID_REPLICATION_FACTOR: Self = Self { code: 38 };
+
+    /// Wraps `code`, or `None` for no error.
+    pub fn from_code(code: impl Into<i32>) -> Option<Self> {
+        let code = code.into();
+        (code != 0).then_some(Self { code })
+    }
+
+    /// Kafka's name of the code, e.g. `UNKNOWN_TOPIC_OR_PART`.
+    pub fn name(self) -> &'static str {
+        crate::native::errors::name(self.code)
+    }
+
+    /// Human readable text of the code.
+    pub fn message(self) -> &'static str {
+        crate::native::errors::message(self.code)
+    }
+
+    /// Is true when the same request may succeed later.
+    pub fn is_retriable(self) -> bool {
+        matches!(
+            self.code,
+            // Broker: metadata moves, elections, timeouts, replicas catching up, quotas, storage.
+            3 | 5 | 6 | 7 | 8 | 9 | 13 | 14 | 15 | 16 | 19 | 20 | 41 | 56 | 60 | 70 | 71 | 74 | 75 | 89 | 100 | 103
+            // librdkafka: transport, resolve, timeouts, brokers down, full queue, leader not known.
+            | -195 | -193 | -192 | -188 | -187 | -185 | -184 | -181 | -180 | -172 | -153
+        )
+    }
+
+    /// Is true when the client instance can never succeed again.
+    pub fn is_fatal(self) -> bool {
+        // _FATAL, _FENCED, INVALID_PRODUCER_EPOCH, PRODUCER_FENCED, UNKNOWN_PRODUCER_ID on an idempotent producer.
+        matches!(self.code, -150 | -144 | 90)
+    }
+}
+
+impl fmt::Debug for KafkaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KafkaError({} {})", self.code, self.name())
+    }
+}
+
+impl fmt::Display for KafkaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl std::error::Error for KafkaError {}
+
+/// A failed client call.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ClientError {
+    /// A setting that cannot be honoured.
+    #[error("invalid value {value} for configuration {key}: {reason}")]
+    Config {
+        key: String,
+        value: String,
+        reason: String,
+    },
+    /// A code answered by a broker or by librdkafka.
+    #[error("{context}: {error}")]
+    Kafka { context: String, error: KafkaError },
+    /// Answered by a broker with its own text.
+    #[error("{message}")]
+    Broker { error: KafkaError, message: String },
+    /// The connection failed.
+    #[error("connection to {address} failed: {source}")]
+    Connection {
+        address: String,
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// Nothing answered in time.
+    #[error("timed out after {timeout_ms} ms: {context}")]
+    Timeout { context: String, timeout_ms: u64 },
+    /// Bytes that are not what the protocol says.
+    #[error("malformed response from {address}: {reason}")]
+    Malformed { address: String, reason: String },
+    /// The peer does not speak a version this client needs.
+    #[error("broker {address} does not support {api}")]
+    Unsupported { address: String, api: &'static str },
+    /// The client was closed.
+    #[error("client is closed")]
+    Closed,
+}
+
+impl ClientError {
+    /// Wraps a code with what was being done.
+    pub fn kafka(context: impl Into<String>, error: KafkaError) -> Self {
+        Self::Kafka {
+            context: context.into(),
+            error,
+        }
+    }
+
+    /// A setting error. `value` must not be a secret.
+    pub fn config(key: &str, value: &str, reason: impl Into<String>) -> Self {
+        Self::Config {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    /// The broker's code, where there is one.
+    pub fn code(&self) -> Option<KafkaError> {
+        match self {
+            Self::Kafka { error, .. } | Self::Broker { error, .. } => Some(*error),
+            Self::Config { .. }
+            | Self::Connection { .. }
+            | Self::Timeout { .. }
+            | Self::Malformed { .. }
+            | Self::Unsupported { .. }
+            | Self::Closed => None,
+        }
+    }
+
+    /// Is true when the same call may succeed later.
+    pub fn is_retriable(&self) -> bool {
+        match self {
+            Self::Kafka { error, .. } | Self::Broker { error, .. } => error.is_retriable(),
+            Self::Connection { .. } | Self::Timeout { .. } | Self::Malformed { .. } => true,
+            Self::Config { .. } | Self::Unsupported { .. } | Self::Closed => false,
+        }
+    }
+}
