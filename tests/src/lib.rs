@@ -1,1 +1,6 @@
-//! stub
+//! What the suites share: starting the built binary, and talking to it.
+//!
+//! Nothing imports this but the test binaries in `tests/`.
+
+pub mod process;
+pub mod rest;
