@@ -13,13 +13,15 @@ mod config_table;
 mod connection;
 mod context;
 mod dispatch;
-mod fetch_session;
 mod flusher;
 mod frame_reader;
+mod group_log;
+
 mod groups;
 mod handlers;
 mod listener;
 mod listener_config;
+mod log_limit;
 mod metadata_log;
 mod partition;
 mod partitions;
