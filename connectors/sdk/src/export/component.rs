@@ -78,24 +78,24 @@ pub(super) fn class_of<P: Registered>(name: &str) -> Result<Class, ConnectError>
 macro_rules! export_plugin {
     ($register:path, $($kind:ident),+ $(,)?) => {
         #[cfg(target_arch = "wasm32")]
-        mod weir_component {
-            pub(crate) struct Registration;
+        const _: () = {
+            struct Registration;
 
             impl $crate::export::component::Registered for Registration {
                 fn plugin() -> $crate::plugin::Plugin {
-                    super::$register()
+                    $register()
                 }
             }
 
             type Exported = $crate::export::component::Component<Registration>;
             $crate::bindings::plugin::export_plugin_part!(Exported with_types_in $crate::bindings::plugin);
-            $($crate::export_plugin!(@ $kind);)+
-        }
+            $($crate::export_plugin!(@ $kind Exported);)+
+        };
     };
-    (@ source) => {
-        $crate::bindings::source::export_source_part!(Exported with_types_in $crate::bindings::source);
+    (@ source $exported:ident) => {
+        $crate::bindings::source::export_source_part!($exported with_types_in $crate::bindings::source);
     };
-    (@ sink) => {
-        $crate::bindings::sink::export_sink_part!(Exported with_types_in $crate::bindings::sink);
+    (@ sink $exported:ident) => {
+        $crate::bindings::sink::export_sink_part!($exported with_types_in $crate::bindings::sink);
     };
 }
