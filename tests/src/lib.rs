@@ -2,5 +2,6 @@
 //!
 //! Nothing imports this but the test binaries in `tests/`.
 
+pub mod kafka;
 pub mod process;
 pub mod rest;

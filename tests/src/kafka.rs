@@ -1,0 +1,149 @@
+//! Producing and reading with librdkafka, as a test's independent client.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::Message as _;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+
+use crate::process::PATIENCE;
+
+/// What became of records that were sent.
+#[derive(Debug, Default)]
+pub struct Produced {
+    /// Records the broker acknowledged (acks=all).
+    pub acknowledged: u64,
+    /// The first error.
+    pub error: Option<String>,
+}
+
+/// Delivery reports of numbered records.
+#[derive(Debug, Clone, Default)]
+pub struct Acknowledged {
+    numbers: Arc<Mutex<BTreeSet<u64>>>,
+    errors: Arc<Mutex<Vec<String>>>,
+}
+
+impl Acknowledged {
+    /// Numbers that the broker acknowledged.
+    pub fn numbers(&self) -> BTreeSet<u64> {
+        self.numbers.lock().expect("no panic under the lock").clone()
+    }
+
+    /// How many were acknowledged.
+    pub fn count(&self) -> u64 {
+        self.numbers.lock().expect("no panic under the lock").len() as u64
+    }
+
+    fn first_error(&self) -> Option<String> {
+        self.errors.lock().expect("no panic under the lock").first().cloned()
+    }
+}
+
+impl ClientContext for Acknowledged {}
+
+impl ProducerContext for Acknowledged {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
+        match result {
+            Ok(_) => {
+                self.numbers.lock().expect("no panic under the lock").insert(number as u64);
+            }
+            Err((error, _)) => self.errors.lock().expect("no panic under the lock").push(error.to_string()),
+        }
+    }
+}
+
+/// An idempotent producer with acks=all that goes on trying for `timeout`.
+pub fn producer(address: &str, timeout: Duration) -> anyhow::Result<(BaseProducer<Acknowledged>, Acknowledged)> {
+    let acknowledged = Acknowledged::default();
+    let producer = ClientConfig::new()
+        .set("bootstrap.servers", address)
+        .set("enable.idempotence", "true")
+        .set("message.timeout.ms", timeout.as_millis().to_string())
+        .set("reconnect.backoff.max.ms", "100")
+        .set("linger.ms", "1")
+        .create_with_context(acknowledged.clone())
+        .context("producer")?;
+    Ok((producer, acknowledged))
+}
+
+/// Sends one numbered record to partition 0; waits while the queue is full.
+pub fn send(producer: &BaseProducer<Acknowledged>, topic: &str, number: u64, payload: &[u8]) -> anyhow::Result<()> {
+    let mut record = BaseRecord::<(), [u8], usize>::with_opaque_to(topic, number as usize).payload(payload).partition(0);
+    loop {
+        match producer.send(record) {
+            Ok(()) => break,
+            Err((error, back)) if error.rdkafka_error_code() == Some(rdkafka::types::RDKafkaErrorCode::QueueFull) => {
+                producer.poll(Duration::from_millis(10));
+                record = back;
+            }
+            Err((error, _)) => return Err(error).context("send"),
+        }
+    }
+    producer.poll(Duration::ZERO);
+    Ok(())
+}
+
+/// Sends `count` records of `bytes` each, one batch at a time, until the first error.
+pub fn produce_until_error(address: &str, topic: &str, bytes: usize, count: u64) -> Produced {
+    let (producer, acknowledged) = producer(address, Duration::from_secs(5)).expect("producer");
+    let payload = vec![b'x'; bytes];
+    for number in 0..count {
+        send(&producer, topic, number, &payload).expect("send");
+        if number % 50 == 49 {
+            let _ = producer.flush(PATIENCE);
+        }
+        if acknowledged.first_error().is_some() {
+            break;
+        }
+    }
+    let _ = producer.flush(PATIENCE);
+    Produced { acknowledged: acknowledged.count(), error: acknowledged.first_error() }
+}
+
+/// Reads partition 0 of a topic from the beginning to its end, checking checksums.
+///
+/// *Errors*: the broker refuses the partition, or the end is not reached in time.
+pub fn read_all(address: &str, topic: &str) -> anyhow::Result<Vec<Vec<u8>>> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", address)
+        .set("group.id", "reader")
+        .set("enable.auto.commit", "false")
+        .set("check.crcs", "true")
+        .set("auto.offset.reset", "error")
+        .create()
+        .context("consumer")?;
+    let (low, high) = consumer.fetch_watermarks(topic, 0, Duration::from_secs(20)).context("watermarks")?;
+    let mut assignment = TopicPartitionList::new();
+    assignment.add_partition_offset(topic, 0, Offset::Offset(low)).context("assignment")?;
+    consumer.assign(&assignment).context("assign")?;
+    let (mut values, mut next) = (Vec::new(), low);
+    let end = Instant::now() + PATIENCE;
+    while next < high {
+        if Instant::now() > end {
+            bail!("offset {next} of {high} after {PATIENCE:?}");
+        }
+        match consumer.poll(Duration::from_millis(100)) {
+            None => {}
+            Some(Ok(message)) => {
+                next = message.offset() + 1;
+                values.push(message.payload().unwrap_or_default().to_vec());
+            }
+            Some(Err(error)) => return Err(error).context("reading"),
+        }
+    }
+    Ok(values)
+}
+
+/// End offset of partition 0; none while the topic or the broker is not there.
+pub fn end_offset(address: &str, topic: &str) -> Option<i64> {
+    let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", address).set("allow.auto.create.topics", "false").create().ok()?;
+    consumer.fetch_watermarks(topic, 0, Duration::from_secs(5)).ok().map(|(_, high)| high)
+}
