@@ -166,11 +166,17 @@ impl BatchBuilder {
     /// [`ProtocolError::TooLarge`] beyond 2 GiB; what the codec reports.
     pub fn build(self) -> Result<Vec<u8>, ProtocolError> {
         let settings = &self.settings;
+        // An emptied batch has no block, so none that is compressed.
+        let codec = if self.count == 0 {
+            Codec::None
+        } else {
+            settings.codec
+        };
         let mut out = vec![0; HEADER_BYTES];
-        if settings.codec == Codec::None || self.count == 0 {
+        if codec == Codec::None {
             out.extend_from_slice(&self.records);
         } else {
-            out.extend_from_slice(&compress(settings.codec, settings.level, &self.records)?);
+            out.extend_from_slice(&compress(codec, settings.level, &self.records)?);
         }
         let length = i32::try_from(out.len() - LENGTH_PREFIX_BYTES).map_err(|_| {
             ProtocolError::TooLarge {
@@ -178,7 +184,7 @@ impl BatchBuilder {
             }
         })?;
         let attributes = Attributes::build(
-            settings.codec,
+            codec,
             settings.timestamp_type,
             settings.is_transactional,
             settings.is_control,

@@ -60,6 +60,27 @@ pub struct BatchFacts {
     pub max_timestamp_offset_delta: i32,
 }
 
+impl BatchFacts {
+    /// Returns the facts of a batch the broker itself built, from its header.
+    ///
+    /// # Errors
+    /// [`ProtocolError::CorruptBatch`] when `bytes` is not exactly one batch.
+    pub fn of_trusted(bytes: &[u8]) -> Result<Self, ProtocolError> {
+        let batch = BatchView::parse(bytes)?;
+        if batch.bytes.len() != bytes.len() {
+            return Err(ProtocolError::CorruptBatch {
+                reason: "more than one batch",
+            });
+        }
+        Ok(Self {
+            header: batch.header,
+            max_timestamp: batch.header.max_timestamp,
+            // Right for the batches of coordinators, whose records share a time.
+            max_timestamp_offset_delta: 0,
+        })
+    }
+}
+
 /// Why a batch is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {

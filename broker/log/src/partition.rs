@@ -1,0 +1,832 @@
+//! One partition's log: append, flush, roll, drop
+//!
+//! Hot path, per batch: no copy (offset and epoch are stamped in the buffer that
+//! came from the socket, which then serves the tail readers), no allocation a
+//! record, one CRC pass only if a timestamp has to be rewritten. Per call of
+//! `append_all`: one `writev` for all batches of a segment. No index is written
+//! before its segment is sealed. Syncs: none here; one `fdatasync` a flush covers
+//! every batch before it, plus, once a segment, its directory and index files.
+//!
+//! The owner serialises calls (one writer a partition); readers use
+//! [`LogReader`] and never wait. Source: Kafka's `UnifiedLog` and `LocalLog`.
+
+use std::io::{self, IoSlice};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::{Bytes, BytesMut};
+use tracing::{error, info};
+use weir_protocol::records::batch::{
+    BatchHeader, NO_TIMESTAMP, TimestampType, set_base_offset_and_epoch, set_log_append_time,
+    set_max_timestamp,
+};
+use weir_protocol::records::validate::BatchFacts;
+
+use crate::checkpoint::{Checkpoints, Points};
+use crate::error::{LogError, is_full};
+use crate::flush::{FlushHandle, Unsynced};
+use crate::io::{append_all, remove_if_there, replace_file, write_file};
+use crate::leader_epochs::{self, LeaderEpochs};
+use crate::log_config::{LogConfig, Shutdown};
+use crate::producer_state::{ProducerEntry, ProducerState, Verdict};
+use crate::reader::{LogReader, dir_name};
+use crate::recovery::{self, Place, SNAPSHOT, file_name};
+use crate::retention::{self, Limits, SegmentFacts};
+use crate::segment::{LOG, OFFSET_INDEX, Segment, TIME_INDEX};
+use crate::tail_cache::TailBudget;
+
+/// What a partition shares with the others of its data directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) points: Arc<Points>,
+    pub(crate) checkpoints: Arc<Checkpoints>,
+    pub(crate) budget: Arc<TailBudget>,
+}
+
+/// A validated batch to append.
+#[derive(Debug)]
+pub struct IncomingBatch {
+    /// The batch as sent; stamped in place.
+    pub bytes: BytesMut,
+    /// What validation found.
+    pub facts: BatchFacts,
+}
+
+/// The broker's clock and leader epoch at an append.
+#[derive(Debug, Clone, Copy)]
+pub struct AppendTime {
+    /// Wall clock.
+    pub now_ms: i64,
+    /// Epoch stamped into the batches.
+    pub leader_epoch: i32,
+}
+
+/// Where a batch is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AppendInfo {
+    /// Offset of its first record.
+    pub base_offset: i64,
+    /// Offset of its last record. Durable once the flushed offset is beyond it,
+    /// which for a duplicate may still lie ahead.
+    pub last_offset: i64,
+    /// Append time, −1 when records keep the producer's.
+    pub log_append_time_ms: i64,
+    /// Whether it was there already and nothing was written.
+    pub is_duplicate: bool,
+}
+
+/// A partition's log.
+#[derive(Debug)]
+pub struct Partition {
+    pub(crate) place: Place,
+    pub(crate) config: LogConfig,
+    pub(crate) shared: Shared,
+    // Invariant: as published to the reader; never empty; the last is active.
+    pub(crate) segments: Vec<Arc<Segment>>,
+    // Timestamp of the active segment's first batch; segments roll by record time.
+    active_since_ms: Option<i64>,
+    pub(crate) producers: ProducerState,
+    epochs: LeaderEpochs,
+    pub(crate) unsynced: Unsynced,
+    reader: Arc<LogReader>,
+    next_offset: i64,
+    offline: Option<String>,
+    // Whether a close has anything to write.
+    is_changed: bool,
+    // Log end at the last retention pass; unchanged means idle.
+    idle_mark: i64,
+    pub(crate) is_cleanable: bool,
+}
+
+/// Batches that have their offsets and wait for one write.
+#[derive(Debug, Default)]
+struct Staged {
+    batches: Vec<StagedBatch>,
+    bytes: u64,
+    undo: Vec<(i64, Option<ProducerEntry>)>,
+}
+
+#[derive(Debug)]
+struct StagedBatch {
+    answer: usize,
+    header: BatchHeader,
+    largest_at: i64,
+    bytes: Bytes,
+}
+
+impl Partition {
+    /// Opens the log in a directory that exists.
+    pub(crate) fn open(
+        place: Place,
+        shared: Shared,
+        config: LogConfig,
+        shutdown: Shutdown,
+    ) -> Result<Self, LogError> {
+        let loaded = recovery::load(
+            &place,
+            &shared.points,
+            shutdown,
+            config.index_interval_bytes,
+        )?;
+        let first = loaded
+            .segments
+            .first()
+            .map_or(0, |segment| segment.base_offset);
+        let log_start = shared.points.log_start.load(Ordering::Acquire).max(first);
+        let reader = Arc::new(LogReader::new(
+            loaded.segments.clone(),
+            Arc::clone(&shared.budget),
+        ));
+        reader.set_log_start(log_start);
+        reader.set_log_end(loaded.log_end);
+        reader.set_flushed(loaded.log_end);
+        shared.points.log_start.store(log_start, Ordering::Release);
+        shared
+            .points
+            .recovery
+            .store(loaded.log_end, Ordering::Release);
+        let mut partition = Self {
+            place,
+            config,
+            shared,
+            segments: loaded.segments,
+            active_since_ms: None,
+            producers: loaded.producers,
+            epochs: loaded.epochs,
+            unsynced: Unsynced::default(),
+            reader,
+            next_offset: loaded.log_end,
+            offline: None,
+            is_changed: loaded.is_new || shutdown == Shutdown::Crash,
+            idle_mark: -1,
+            is_cleanable: true,
+        };
+        partition.active_since_ms = partition.first_timestamp()?;
+        if loaded.is_new {
+            let dir = Arc::clone(&partition.place.dir);
+            partition.unsynced.add_dir(&dir);
+            partition
+                .unsynced
+                .add_file(&Arc::clone(partition.active()?.log()?));
+        }
+        Ok(partition)
+    }
+
+    /// Adds the directory above to what the next flush makes durable.
+    pub(crate) fn note_created_in(&mut self, parent: &Arc<Path>) {
+        self.unsynced.add_dir(parent);
+    }
+
+    fn first_timestamp(&self) -> Result<Option<i64>, LogError> {
+        let active = self.active()?;
+        if active.size() == 0 {
+            return Ok(None);
+        }
+        let head = crate::io::read_chunk(&**active.log()?, 0, 61)
+            .map_err(LogError::io("read", &active.path(LOG)))?;
+        let header = BatchHeader::parse(&head)?;
+        Ok((header.base_timestamp != NO_TIMESTAMP).then_some(header.base_timestamp))
+    }
+
+    pub(crate) fn active(&self) -> Result<&Arc<Segment>, LogError> {
+        self.segments.last().ok_or_else(|| LogError::Offline {
+            reason: "log has no segment".to_owned(),
+        })
+    }
+
+    /// Returns the reader, which stays valid as long as the log.
+    pub fn reader(&self) -> Arc<LogReader> {
+        Arc::clone(&self.reader)
+    }
+
+    /// Replaces the settings.
+    pub fn set_config(&mut self, config: LogConfig) {
+        self.config = config;
+    }
+
+    /// Returns the settings in force.
+    pub fn config(&self) -> &LogConfig {
+        &self.config
+    }
+
+    /// Returns what is known of idempotent producers.
+    pub fn producers(&self) -> &ProducerState {
+        &self.producers
+    }
+
+    /// Returns why the log stopped, if it did.
+    pub fn offline_reason(&self) -> Option<&str> {
+        self.offline.as_deref()
+    }
+
+    /// Stops the log for good after a failure that leaves its files uncertain.
+    pub fn set_offline(&mut self, cause: &LogError) {
+        if self.offline.is_none() {
+            error!(partition = dir_name(&self.place.dir), %cause, "partition is offline until restart");
+            self.offline = Some(cause.to_string());
+            self.reader.set_offline();
+        }
+    }
+
+    pub(crate) fn check_online(&self) -> Result<(), LogError> {
+        match &self.offline {
+            Some(reason) => Err(LogError::Offline {
+                reason: reason.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends one batch; see [`Partition::append_all`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn append(
+        &mut self,
+        bytes: BytesMut,
+        facts: &BatchFacts,
+        at: AppendTime,
+    ) -> Result<AppendInfo, LogError> {
+        let mut answers = self.append_all(
+            vec![IncomingBatch {
+                bytes,
+                facts: *facts,
+            }],
+            at,
+        );
+        answers.pop().unwrap_or_else(|| {
+            Err(LogError::Offline {
+                reason: "no answer".to_owned(),
+            })
+        })
+    }
+
+    /// Appends batches in order, each judged after the one before; one answer each.
+    ///
+    /// A refused batch leaves no trace. When the disk refuses, what was written
+    /// of the call is cut off again and every batch of that write is refused;
+    /// the log goes on if the disk was merely full.
+    ///
+    /// # Errors
+    /// Sequence errors of [`ProducerState::check`], [`LogError::Io`], and
+    /// [`LogError::Offline`] after a failure whose outcome is unknown.
+    pub fn append_all(
+        &mut self,
+        batches: Vec<IncomingBatch>,
+        at: AppendTime,
+    ) -> Vec<Result<AppendInfo, LogError>> {
+        let mut answers = Vec::with_capacity(batches.len());
+        let mut staged = Staged::default();
+        for batch in batches {
+            if self.must_roll(staged.bytes, &batch) {
+                self.write(&mut staged, &mut answers);
+                if let Err(error) = self.roll() {
+                    answers.push(Err(error));
+                    continue;
+                }
+            }
+            let answer = self.stage(batch, at, &mut staged, answers.len());
+            answers.push(answer);
+        }
+        self.write(&mut staged, &mut answers);
+        answers
+    }
+
+    fn must_roll(&self, staged_bytes: u64, batch: &IncomingBatch) -> bool {
+        let Ok(active) = self.active() else {
+            return false;
+        };
+        let bytes = active.size() + staged_bytes;
+        if bytes == 0 {
+            return false;
+        }
+        let last_offset = self.next_offset + i64::from(batch.facts.header.last_offset_delta);
+        let is_aged = self.active_since_ms.is_some_and(|since_ms| {
+            batch.facts.max_timestamp.saturating_sub(since_ms) > self.config.segment_ms
+        });
+        let index_bytes = active
+            .with_active(|indexes| indexes.offsets.bytes())
+            .unwrap_or(0);
+        bytes + batch.bytes.len() as u64 > self.config.segment_bytes.min(i32::MAX as u64)
+            || last_offset - active.base_offset > i64::from(i32::MAX)
+            || index_bytes >= self.config.segment_index_bytes
+            || is_aged
+    }
+
+    /// Judges and stamps a batch.
+    fn stage(
+        &mut self,
+        batch: IncomingBatch,
+        at: AppendTime,
+        staged: &mut Staged,
+        answer: usize,
+    ) -> Result<AppendInfo, LogError> {
+        self.check_online()?;
+        let IncomingBatch { mut bytes, facts } = batch;
+        let is_append_time = self.config.timestamp_type == TimestampType::LogAppendTime
+            && !facts.header.attributes.is_control();
+        if let Verdict::Duplicate(old) = self.producers.check(&facts.header)? {
+            let log_append_time_ms = if is_append_time {
+                old.timestamp
+            } else {
+                NO_TIMESTAMP
+            };
+            return Ok(AppendInfo {
+                base_offset: old.base_offset(),
+                last_offset: old.last_offset,
+                log_append_time_ms,
+                is_duplicate: true,
+            });
+        }
+        set_base_offset_and_epoch(&mut bytes, self.next_offset, at.leader_epoch);
+        if is_append_time {
+            set_log_append_time(&mut bytes, at.now_ms);
+        } else if facts.header.max_timestamp != facts.max_timestamp {
+            set_max_timestamp(&mut bytes, facts.max_timestamp);
+        }
+        let header = BatchHeader::parse(&bytes)?;
+        // What goes to the file cannot be taken back: check the stamp once more.
+        assert!(
+            header.base_offset == self.next_offset && header.size() == bytes.len(),
+            "a batch must be whole and carry the next offset"
+        );
+        if header.has_producer() {
+            staged
+                .undo
+                .push((header.producer_id, self.producers.get(header.producer_id)));
+            self.producers.update(&header, Some(at.now_ms));
+        }
+        self.epochs.assign(at.leader_epoch, header.base_offset);
+        self.next_offset = header.next_offset();
+        staged.bytes += bytes.len() as u64;
+        let largest_at = if is_append_time {
+            header.base_offset
+        } else {
+            header.base_offset + i64::from(facts.max_timestamp_offset_delta)
+        };
+        staged.batches.push(StagedBatch {
+            answer,
+            header,
+            largest_at,
+            bytes: bytes.freeze(),
+        });
+        Ok(AppendInfo {
+            base_offset: header.base_offset,
+            last_offset: header.last_offset(),
+            log_append_time_ms: if is_append_time {
+                at.now_ms
+            } else {
+                NO_TIMESTAMP
+            },
+            is_duplicate: false,
+        })
+    }
+
+    /// Writes what is staged at the end of the active segment, all or nothing.
+    fn write(&mut self, staged: &mut Staged, answers: &mut [Result<AppendInfo, LogError>]) {
+        let staged = std::mem::take(staged);
+        let Some(first) = staged.batches.first() else {
+            return;
+        };
+        let base_offset = first.header.base_offset;
+        let mut pieces: Vec<IoSlice<'_>> = staged
+            .batches
+            .iter()
+            .map(|batch| IoSlice::new(&batch.bytes))
+            .collect();
+        let written = self.active().map(Arc::clone).and_then(|active| {
+            let file = active.log()?;
+            append_all(&**file, &mut pieces)
+                .map_err(LogError::io("append to", &active.path(LOG)))?;
+            Ok(active)
+        });
+        match written {
+            Ok(active) => self.publish(&active, staged.batches),
+            Err(error) => {
+                self.take_back(&staged.undo, base_offset, &error);
+                for batch in &staged.batches {
+                    if let Some(answer) = answers.get_mut(batch.answer) {
+                        *answer = Err(again(&error));
+                    }
+                }
+            }
+        }
+    }
+
+    fn publish(&mut self, active: &Arc<Segment>, batches: Vec<StagedBatch>) {
+        let mut position = active.size();
+        for batch in &batches {
+            active.with_active(|indexes| indexes.note(&batch.header, batch.largest_at, position));
+            position += batch.bytes.len() as u64;
+            let timestamp = batch.header.max_timestamp;
+            if self.active_since_ms.is_none() && timestamp != NO_TIMESTAMP {
+                self.active_since_ms = Some(timestamp);
+            }
+        }
+        active.set_size(position);
+        for batch in batches {
+            let StagedBatch { header, bytes, .. } = batch;
+            let max_bytes = self.config.tail_cache_bytes;
+            self.reader
+                .cache
+                .push(header.base_offset, header.last_offset(), bytes, max_bytes);
+        }
+        self.is_changed = true;
+        self.reader.set_log_end(self.next_offset);
+    }
+
+    /// Cuts a failed write off and forgets its batches.
+    fn take_back(
+        &mut self,
+        undo: &[(i64, Option<ProducerEntry>)],
+        base_offset: i64,
+        error: &LogError,
+    ) {
+        self.next_offset = base_offset;
+        for (producer_id, entry) in undo.iter().rev() {
+            self.producers.restore(*producer_id, entry.clone());
+        }
+        let is_only_full = matches!(error, LogError::Io { source, .. } if is_full(source));
+        let cut = self.active().and_then(|active| {
+            let path = active.path(LOG);
+            active
+                .log()?
+                .set_size(active.size())
+                .map_err(LogError::io("cut", &path))
+        });
+        match cut {
+            Err(cut_error) => self.set_offline(&cut_error),
+            Ok(()) if !is_only_full => self.set_offline(error),
+            Ok(()) => {
+                error!(partition = dir_name(&self.place.dir), %error, "append refused, disk is full");
+            }
+        }
+    }
+
+    /// Seals the active segment and starts a new one; nothing happens when it is empty.
+    ///
+    /// # Errors
+    /// [`LogError::Io`]: the old segment stays active and the log goes on.
+    pub fn roll(&mut self) -> Result<(), LogError> {
+        self.check_online()?;
+        let active = Arc::clone(self.active()?);
+        if active.size() == 0 {
+            return Ok(());
+        }
+        let (offset_file, time_file) = self.write_indexes(&active)?;
+        self.write_epochs()?;
+        let snapshot = self.place.dir.join(file_name(self.next_offset, SNAPSHOT));
+        let snapshot_file = write_file(
+            &*self.place.disk,
+            &snapshot,
+            &self.producers.encode_snapshot(),
+        )
+        .map_err(LogError::io("write", &snapshot))?;
+        let interval_bytes = self.config.index_interval_bytes;
+        let Place { disk, dir } = &self.place;
+        let next = Segment::create(disk, dir, self.next_offset, interval_bytes)?;
+        // From here on nothing fails.
+        self.unsynced.add_file(active.log()?);
+        for file in [&offset_file, &time_file, &snapshot_file] {
+            self.unsynced.add_file(file);
+        }
+        self.unsynced.add_dir(&Arc::clone(dir));
+        active.seal(offset_file, time_file);
+        self.segments.push(Arc::new(next));
+        self.reader.publish(self.segments.clone());
+        self.active_since_ms = None;
+        self.is_changed = true;
+        Ok(())
+    }
+
+    fn write_indexes(&self, segment: &Segment) -> Result<(DynFile, DynFile), LogError> {
+        let (offsets, times) = segment
+            .with_active(|indexes| {
+                indexes.close();
+                (indexes.offsets.encode(), indexes.times.encode())
+            })
+            .unwrap_or_default();
+        let write = |extension, content: &[u8]| {
+            let path = segment.path(extension);
+            write_file(&*self.place.disk, &path, content).map_err(LogError::io("write", &path))
+        };
+        Ok((write(OFFSET_INDEX, &offsets)?, write(TIME_INDEX, &times)?))
+    }
+
+    /// Saves the epochs if they changed. At a roll this must be durable before the
+    /// recovery point passes the batches that would tell them again.
+    fn write_epochs(&mut self) -> Result<(), LogError> {
+        if self.epochs.is_dirty {
+            let Place { disk, dir } = &self.place;
+            replace_file(
+                &**disk,
+                dir,
+                leader_epochs::FILE,
+                self.epochs.render().as_bytes(),
+            )
+            .map_err(LogError::io("write", &dir.join(leader_epochs::FILE)))?;
+            self.epochs.is_dirty = false;
+        }
+        Ok(())
+    }
+
+    /// Returns what has to be synced for everything appended so far to be
+    /// durable, or none if nothing has.
+    pub fn dirty_files(&self) -> Option<FlushHandle> {
+        let is_written = self.next_offset > self.reader.flushed_offset();
+        if self.offline.is_some() || (!is_written && self.unsynced.is_empty()) {
+            return None;
+        }
+        let active = if is_written {
+            Some(Arc::clone(self.active().ok()?.log().ok()?))
+        } else {
+            None
+        };
+        let Place { disk, dir } = &self.place;
+        Some(FlushHandle::new(
+            Arc::clone(disk),
+            dir,
+            &self.unsynced,
+            active,
+            self.next_offset,
+        ))
+    }
+
+    /// Takes in a sync that succeeded; readers may see more afterwards.
+    pub fn note_flushed(&mut self, handle: &FlushHandle) {
+        handle.settle(&mut self.unsynced);
+        self.reader.set_flushed(handle.end_offset);
+        self.shared
+            .points
+            .recovery
+            .fetch_max(handle.end_offset, Ordering::AcqRel);
+        self.prune_snapshots(handle.end_offset);
+    }
+
+    /// Syncs in place.
+    ///
+    /// # Errors
+    /// The sync's failure; the log is offline.
+    pub fn flush(&mut self) -> Result<(), LogError> {
+        self.check_online()?;
+        let Some(handle) = self.dirty_files() else {
+            return Ok(());
+        };
+        if let Err(error) = handle.sync() {
+            self.set_offline(&error);
+            return Err(error);
+        }
+        self.note_flushed(&handle);
+        Ok(())
+    }
+
+    /// Returns the first offset.
+    pub fn log_start_offset(&self) -> i64 {
+        self.reader.log_start_offset()
+    }
+
+    /// Returns the offset the next record gets.
+    pub fn log_end_offset(&self) -> i64 {
+        self.next_offset
+    }
+
+    /// Returns the offset below which everything is durable.
+    pub fn flushed_offset(&self) -> i64 {
+        self.reader.flushed_offset()
+    }
+
+    /// Returns the largest known leader epoch up to `epoch` and the offset after
+    /// its last record.
+    pub fn offset_for_leader_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
+        self.epochs.end_of(epoch, self.next_offset)
+    }
+
+    /// Returns the leader epoch an offset was written in.
+    pub fn leader_epoch_of(&self, offset: i64) -> Option<i32> {
+        self.epochs.epoch_of(offset)
+    }
+
+    /// Returns the leader epoch of the newest record.
+    pub fn latest_leader_epoch(&self) -> Option<i32> {
+        self.epochs.latest()
+    }
+
+    /// Moves the log start to an offset, durably, and drops segments below it.
+    ///
+    /// # Errors
+    /// [`LogError::OffsetOutOfRange`] above the flushed offset; disk errors, after
+    /// which the start may have moved but the caller must not say so.
+    pub fn delete_records(&mut self, before: i64) -> Result<i64, LogError> {
+        self.check_online()?;
+        if before > self.flushed_offset() || before < 0 {
+            return Err(LogError::OffsetOutOfRange {
+                offset: before,
+                start: self.log_start_offset(),
+                end: self.flushed_offset(),
+            });
+        }
+        if before > self.log_start_offset() {
+            self.move_log_start(before)?;
+            let count = self
+                .segments
+                .iter()
+                .skip(1)
+                .take_while(|segment| segment.base_offset <= before)
+                .count();
+            self.remove_oldest(count)?;
+        }
+        Ok(self.log_start_offset())
+    }
+
+    fn move_log_start(&mut self, offset: i64) -> Result<(), LogError> {
+        self.reader.set_log_start(offset);
+        self.shared
+            .points
+            .log_start
+            .store(offset, Ordering::Release);
+        self.shared
+            .checkpoints
+            .write_log_starts()
+            .map_err(LogError::io("write", &self.place.dir))
+    }
+
+    /// Drops what time, size and the log start allow; forgets idle producers and
+    /// frees the memory of an idle tail. Answers the number of segments dropped.
+    ///
+    /// # Errors
+    /// Disk errors; what was dropped stays dropped.
+    pub fn apply_retention(&mut self, now_ms: i64) -> Result<usize, LogError> {
+        self.check_online()?;
+        self.producers
+            .expire(now_ms, self.config.producer_expiration_ms);
+        if self.idle_mark == self.next_offset {
+            self.reader.cache.clear();
+        }
+        self.idle_mark = self.next_offset;
+        let facts = self.segment_facts()?;
+        let deletes = self.config.cleanup_policy.delete;
+        let limits = Limits {
+            expired_before_ms: (deletes && self.config.retention_ms >= 0)
+                .then(|| now_ms.saturating_sub(self.config.retention_ms)),
+            keep_bytes: u64::try_from(self.config.retention_bytes)
+                .ok()
+                .filter(|_| deletes),
+            log_start: self.log_start_offset(),
+            high_watermark: self.flushed_offset(),
+        };
+        let count = retention::expired(&facts, &limits);
+        if count == 0 {
+            return Ok(0);
+        }
+        if count == self.segments.len() {
+            self.roll()?;
+        }
+        // A new segment must be on disk before the last old one goes, or a crash
+        // leaves none and the log begins at 0 again.
+        self.flush()?;
+        if let Some(first_left) = self.segments.get(count) {
+            let start = first_left.base_offset.max(self.log_start_offset());
+            // Told before it happens: a crash between two removals leaves a gap,
+            // and the next start must know that it is none.
+            self.move_log_start(start)?;
+        }
+        self.remove_oldest(count)?;
+        info!(
+            partition = dir_name(&self.place.dir),
+            segments = count,
+            "old segments dropped"
+        );
+        Ok(count)
+    }
+
+    fn segment_facts(&self) -> Result<Vec<SegmentFacts>, LogError> {
+        let mut facts = Vec::with_capacity(self.segments.len());
+        for (at, segment) in self.segments.iter().enumerate() {
+            let end_offset = self
+                .segments
+                .get(at + 1)
+                .map_or(self.next_offset, |next| next.base_offset);
+            let newest_ms = match segment.largest_timestamp()? {
+                Some((timestamp, _)) if timestamp != NO_TIMESTAMP => timestamp,
+                _ if segment.size() == 0 => i64::MAX,
+                _ => segment
+                    .log()?
+                    .modified_ms()
+                    .map_err(LogError::io("read", &segment.path(LOG)))?,
+            };
+            facts.push(SegmentFacts {
+                bytes: segment.size(),
+                end_offset,
+                newest_ms,
+            });
+        }
+        Ok(facts)
+    }
+
+    fn remove_oldest(&mut self, count: usize) -> Result<(), LogError> {
+        if count == 0 {
+            return Ok(());
+        }
+        let removed: Vec<_> = self.segments.drain(..count).collect();
+        self.reader.publish(self.segments.clone());
+        self.is_changed = true;
+        for segment in &removed {
+            self.remove_segment(segment)?;
+        }
+        self.unsynced.add_dir(&Arc::clone(&self.place.dir));
+        Ok(())
+    }
+
+    /// Unlinks a segment's files; readers that hold it finish on the open file.
+    pub(crate) fn remove_segment(&self, segment: &Segment) -> Result<(), LogError> {
+        for extension in [LOG, OFFSET_INDEX, TIME_INDEX] {
+            let path = segment.path(extension);
+            remove_if_there(&*self.place.disk, &path).map_err(LogError::io("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Replaces the segment list after a cleaning.
+    pub(crate) fn replace_segments(&mut self, segments: Vec<Arc<Segment>>) {
+        self.reader.publish(segments.clone());
+        self.segments = segments;
+        self.is_changed = true;
+    }
+
+    /// Keeps the two newest snapshots that a durable log reaches: the newest to
+    /// restore from, the other in case a cut takes the log below it.
+    fn prune_snapshots(&self, durable_end: i64) {
+        let bases: Vec<i64> = self
+            .segments
+            .iter()
+            .map(|segment| segment.base_offset)
+            .collect();
+        let keep = bases
+            .iter()
+            .rev()
+            .filter(|base| **base <= durable_end)
+            .nth(1);
+        let Some(keep) = keep.copied() else { return };
+        for base in bases.iter().filter(|base| **base < keep) {
+            let path = self.place.dir.join(file_name(*base, SNAPSHOT));
+            // A snapshot too many costs a few bytes; the next flush tries again.
+            let _ = remove_if_there(&*self.place.disk, &path);
+        }
+    }
+
+    /// Makes everything durable and leaves the directory so that the next start
+    /// reads no more than its tail.
+    ///
+    /// # Errors
+    /// Disk errors; the directory must not be marked clean then.
+    pub fn close(&mut self) -> Result<(), LogError> {
+        self.check_online()?;
+        if !self.is_changed && self.dirty_files().is_none() {
+            return Ok(());
+        }
+        self.flush()?;
+        let active = Arc::clone(self.active()?);
+        let (offset_file, time_file) = self.write_indexes(&active)?;
+        let path = self.place.dir.join(file_name(self.next_offset, SNAPSHOT));
+        let snapshot = write_file(&*self.place.disk, &path, &self.producers.encode_snapshot())
+            .map_err(LogError::io("write", &path))?;
+        self.write_epochs()?;
+        for file in [offset_file, time_file, snapshot] {
+            file.sync_data()
+                .map_err(LogError::io("sync", &self.place.dir))?;
+        }
+        self.place
+            .disk
+            .sync_dir(&self.place.dir)
+            .map_err(LogError::io("sync", &self.place.dir))?;
+        self.is_changed = false;
+        Ok(())
+    }
+}
+
+type DynFile = Arc<dyn crate::io::DiskFile>;
+
+/// The same failure for another batch of one write.
+fn again(error: &LogError) -> LogError {
+    match error {
+        LogError::Io {
+            action,
+            path,
+            source,
+        } => {
+            let source = match source.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::from(source.kind()),
+            };
+            LogError::Io {
+                action,
+                path: path.clone(),
+                source,
+            }
+        }
+        other => LogError::Offline {
+            reason: other.to_string(),
+        },
+    }
+}
