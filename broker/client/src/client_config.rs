@@ -244,8 +244,8 @@ const ROWS: &[Row] = &[
     both("metrics.num.samples", Rule::Unmapped(NO_REPORTERS)),
     both("metrics.recording.level", Rule::Unmapped(NO_REPORTERS)),
     both("metrics.sample.window.ms", Rule::Unmapped(NO_REPORTERS)),
-    producer("key.serializer", Rule::Unmapped(BYTES_ONLY)),
-    producer("value.serializer", Rule::Unmapped(BYTES_ONLY)),
+    producer("key.serializer", Rule::Special(bytes_only)),
+    producer("value.serializer", Rule::Special(bytes_only)),
     producer("acks", Rule::Special(acks)),
     producer("retries", Rule::Pass),
     producer("linger.ms", Rule::Pass),
@@ -283,8 +283,8 @@ const ROWS: &[Row] = &[
         "metadata.max.idle.ms",
         Rule::Unmapped("unused topics stay in the metadata cache"),
     ),
-    consumer("key.deserializer", Rule::Unmapped(BYTES_ONLY)),
-    consumer("value.deserializer", Rule::Unmapped(BYTES_ONLY)),
+    consumer("key.deserializer", Rule::Special(bytes_only)),
+    consumer("value.deserializer", Rule::Special(bytes_only)),
     consumer("group.id", Rule::Pass),
     consumer("group.instance.id", Rule::Pass),
     consumer("group.protocol", Rule::Special(lower_case)),
@@ -351,6 +351,14 @@ fn number(key: &str, value: &str) -> Result<i64, ClientError> {
     value
         .parse()
         .map_err(|_| ClientError::config(key, value, "must be a whole number"))
+}
+
+// Connect always asks for bytes; anything else has no counterpart.
+fn bytes_only(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientError> {
+    if !value.starts_with("org.apache.kafka.common.serialization.ByteArray") {
+        out.warn(key, BYTES_ONLY);
+    }
+    Ok(())
 }
 
 fn bootstrap(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientError> {

@@ -196,11 +196,15 @@ pub struct CompactedLog {
 }
 
 impl CompactedLog {
-    /// Writes records in order; all are on every in-sync replica when this returns.
+    /// Writes records in order and answers their offsets; all are on every in-sync replica when this returns.
     ///
     /// *Errors*: a refusal for good, or `Timeout` after `timeout`. Some of the records may have been written then.
     /// *Cancel safety*: a cancelled call may still write.
-    pub async fn send(&self, records: Vec<KeyValue>, timeout: Duration) -> Result<(), ClientError> {
+    pub async fn send(
+        &self,
+        records: Vec<KeyValue>,
+        timeout: Duration,
+    ) -> Result<Vec<i64>, ClientError> {
         let (done, outcome) = oneshot::channel();
         let write = writer::Write {
             records,

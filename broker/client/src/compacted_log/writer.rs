@@ -34,12 +34,14 @@ const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 pub(super) struct Write {
     pub(super) records: Vec<KeyValue>,
     pub(super) timeout: Duration,
-    pub(super) done: oneshot::Sender<Result<(), ClientError>>,
+    pub(super) done: oneshot::Sender<Result<Vec<i64>, ClientError>>,
 }
 
 /// A record on its way, and the write it belongs to.
 struct Pending {
     write: usize,
+    /// Its place in the write.
+    index: usize,
     partition: i32,
     record: KeyValue,
 }
@@ -47,13 +49,26 @@ struct Pending {
 /// A write being worked on.
 struct Waiting {
     left: usize,
+    /// Offset of each record, once acknowledged.
+    offsets: Vec<i64>,
     deadline: Instant,
     timeout: Duration,
-    done: Option<oneshot::Sender<Result<(), ClientError>>>,
+    done: Option<oneshot::Sender<Result<Vec<i64>, ClientError>>>,
 }
 
 impl Waiting {
-    fn finish(&mut self, outcome: Result<(), ClientError>) {
+    fn acknowledge(&mut self, index: usize, offset: i64) {
+        self.left = self.left.saturating_sub(1);
+        if let Some(slot) = self.offsets.get_mut(index) {
+            *slot = offset;
+        }
+        if self.left == 0 {
+            let offsets = std::mem::take(&mut self.offsets);
+            self.finish(Ok(offsets));
+        }
+    }
+
+    fn finish(&mut self, outcome: Result<Vec<i64>, ClientError>) {
         if let Some(done) = self.done.take() {
             // The caller may have stopped waiting.
             let _gone = done.send(outcome);
@@ -106,19 +121,27 @@ impl Writer {
         for (index, write) in writes.into_iter().enumerate() {
             let mut entry = Waiting {
                 left: write.records.len(),
+                offsets: vec![-1; write.records.len()],
                 deadline: Instant::now() + write.timeout.min(FOR_EVER),
                 timeout: write.timeout,
                 done: Some(write.done),
             };
             if entry.left == 0 {
-                entry.finish(Ok(()));
+                entry.finish(Ok(Vec::new()));
             }
             waiting.push(entry);
-            pending.extend(write.records.into_iter().map(|record| Pending {
-                write: index,
-                partition: partition_for_key(&record.key, partitions),
-                record,
-            }));
+            pending.extend(
+                write
+                    .records
+                    .into_iter()
+                    .enumerate()
+                    .map(|(place, record)| Pending {
+                        write: index,
+                        index: place,
+                        partition: partition_for_key(&record.key, partitions),
+                        record,
+                    }),
+            );
         }
         let mut backoff = Backoff::new(
             self.cluster.settings().retry_backoff,
@@ -240,7 +263,7 @@ impl Writer {
             Err(error) if error.is_retriable() => Some(error),
             Err(error) => {
                 for (partition, count) in sent {
-                    finish_batch(pending, waiting, partition, count, Some(&error));
+                    finish_batch(pending, waiting, partition, count, Err(&error));
                 }
                 None
             }
@@ -276,7 +299,10 @@ impl Writer {
                 });
             match failure {
                 Some(error) if error.is_retriable() => last = Some(error),
-                failure => finish_batch(pending, waiting, answer.index, count, failure.as_ref()),
+                failure => {
+                    let outcome = failure.as_ref().map_or(Ok(answer.base_offset), Err);
+                    finish_batch(pending, waiting, answer.index, count, outcome);
+                }
             }
         }
         last
@@ -327,28 +353,26 @@ fn build_batch(pending: &[Pending], partition: i32, count: usize, now_ms: i64) -
     builder.build().map(Bytes::from).unwrap_or_default()
 }
 
-/// Takes a partition's first `count` records out of `pending` and tells their writes.
+/// Takes a partition's first `count` records out of `pending` and tells their writes: base offset, or why not.
 fn finish_batch(
     pending: &mut Vec<Pending>,
     waiting: &mut [Waiting],
     partition: i32,
     count: usize,
-    failure: Option<&ClientError>,
+    outcome: Result<i64, &ClientError>,
 ) {
-    let mut left = count;
+    let mut taken = 0usize;
     pending.retain(|entry| {
-        if entry.partition != partition || left == 0 {
+        if entry.partition != partition || taken == count {
             return true;
         }
-        left -= 1;
         if let Some(write) = waiting.get_mut(entry.write) {
-            write.left = write.left.saturating_sub(1);
-            match failure {
-                Some(error) => write.finish(Err(error.clone())),
-                None if write.left == 0 => write.finish(Ok(())),
-                None => {}
+            match outcome {
+                Ok(base_offset) => write.acknowledge(entry.index, base_offset + taken as i64),
+                Err(error) => write.finish(Err(error.clone())),
             }
         }
+        taken += 1;
         false
     });
 }

@@ -1,0 +1,292 @@
+//! Config store: the config topic, or memory
+//!
+//! A call that writes returns after the record was read back, so the snapshot shows it and its event waits in the queue. Both forms go
+//! through the same records, so they cannot differ in meaning. Source: `KafkaConfigBackingStore`, `MemoryConfigBackingStore`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use weir_client::admin::Isolation;
+use weir_client::compacted_log::{CompactedLog, KeyValue};
+use weir_client::wire::WireSettings;
+use weir_config::map::ConfigMap;
+
+use crate::configs::records;
+use crate::configs::state::{ClusterState, ConfigEvent, ConfigLog, RestartRequest, TargetState};
+use crate::error::StoreError;
+use crate::internal_topic::InternalTopic;
+
+/// How long one write and its reading back may take, each.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+/// Events that may wait for the herder. It takes them as they come; one beyond this is dropped with an error in the log, and the
+/// snapshot stays right.
+const EVENTS: usize = 16_384;
+
+/// Configs of all connectors.
+#[derive(Debug)]
+pub struct ConfigStore {
+    shared: Arc<Shared>,
+    events: Option<mpsc::Receiver<ConfigEvent>>,
+    backend: Backend,
+}
+
+#[derive(Debug)]
+enum Backend {
+    Memory,
+    Topic {
+        topic: InternalTopic,
+        wire: Box<WireSettings>,
+        isolation: Isolation,
+        log: Option<Box<CompactedLog>>,
+    },
+}
+
+#[derive(Debug)]
+struct Shared {
+    log: Mutex<ConfigLog>,
+    events: mpsc::Sender<ConfigEvent>,
+    /// Events are raised for records read after the start only.
+    is_started: AtomicBool,
+}
+
+impl Shared {
+    fn take(&self, key: Option<&[u8]>, value: Option<&[u8]>, next_offset: impl FnOnce(i64) -> i64) {
+        let mut log = self.log.lock();
+        let event = match records::parse(key, value) {
+            Ok(record) => log.apply(record),
+            Err(reason) => {
+                let key = key.map(String::from_utf8_lossy).unwrap_or_default();
+                tracing::error!(key = &*key, reason, "config record skipped");
+                None
+            }
+        };
+        let offset = log.next_offset();
+        log.advance(next_offset(offset));
+        drop(log);
+        if let Some(event) = event.filter(|_| self.is_started.load(Ordering::Acquire))
+            && let Err(error) = self.events.try_send(event)
+        {
+            tracing::error!(%error, "config event dropped");
+        }
+    }
+}
+
+impl ConfigStore {
+    /// A store that forgets everything when the process ends.
+    pub fn memory() -> Self {
+        Self::with(Backend::Memory)
+    }
+
+    /// A store on the config topic.
+    pub fn topic(topic: InternalTopic, wire: WireSettings, isolation: Isolation) -> Self {
+        Self::with(Backend::Topic {
+            topic,
+            wire: Box::new(wire),
+            isolation,
+            log: None,
+        })
+    }
+
+    fn with(backend: Backend) -> Self {
+        let (sender, receiver) = mpsc::channel(EVENTS);
+        let shared = Shared {
+            log: Mutex::new(ConfigLog::default()),
+            events: sender,
+            is_started: AtomicBool::new(false),
+        };
+        Self {
+            shared: Arc::new(shared),
+            events: Some(receiver),
+            backend,
+        }
+    }
+
+    /// Reads everything written so far.
+    ///
+    /// *Errors*: `Topic` when the topic cannot serve; `Client` when no broker answers in time.
+    pub async fn start(&mut self) -> Result<(), StoreError> {
+        if let Backend::Topic {
+            topic,
+            wire,
+            isolation,
+            log,
+        } = &mut self.backend
+            && log.is_none()
+        {
+            let opened = topic.open((**wire).clone(), *isolation).await?;
+            let shared = Arc::clone(&self.shared);
+            let handler = Box::new(move |record: weir_client::compacted_log::LogRecord<'_>| {
+                shared.take(record.key, record.value, |_| record.offset + 1);
+            });
+            let followed = opened.follow(handler).await;
+            *log = Some(Box::new(
+                followed.map_err(StoreError::client("reading the config topic"))?,
+            ));
+        }
+        self.shared.is_started.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// The state now.
+    pub fn snapshot(&self) -> Arc<ClusterState> {
+        self.shared.log.lock().snapshot()
+    }
+
+    /// Takes the receiving end of the events; a second call gets one that is closed.
+    pub fn take_events(&mut self) -> mpsc::Receiver<ConfigEvent> {
+        self.events.take().unwrap_or_else(|| mpsc::channel(1).1)
+    }
+
+    /// Writes a connector's config; with an initial state, that first.
+    pub async fn put_connector(
+        &self,
+        name: &str,
+        config: &ConfigMap,
+        state: Option<TargetState>,
+    ) -> Result<(), StoreError> {
+        let mut records: Vec<KeyValue> = state
+            .map(|state| records::target_state(name, state))
+            .into_iter()
+            .collect();
+        records.push(records::connector(name, config));
+        self.write("Error writing connector configuration to Kafka", records)
+            .await
+    }
+
+    /// Deletes a connector.
+    pub async fn remove_connector(&self, name: &str) -> Result<(), StoreError> {
+        let records = records::connector_removal(name).into();
+        self.write("Error removing connector configuration from Kafka", records)
+            .await
+    }
+
+    /// Writes a connector's whole task set and commits it.
+    pub async fn put_task_configs(
+        &self,
+        name: &str,
+        configs: &[ConfigMap],
+    ) -> Result<(), StoreError> {
+        self.write(
+            "Error writing task configurations to Kafka",
+            records::task_set(name, configs),
+        )
+        .await
+    }
+
+    /// Writes a connector's target state.
+    pub async fn put_target_state(&self, name: &str, state: TargetState) -> Result<(), StoreError> {
+        self.write(
+            "Error writing target state to Kafka",
+            vec![records::target_state(name, state)],
+        )
+        .await
+    }
+
+    /// Writes a request to restart a connector.
+    pub async fn put_restart(&self, request: &RestartRequest) -> Result<(), StoreError> {
+        self.write(
+            "Error writing restart request to Kafka",
+            vec![records::restart(request)],
+        )
+        .await
+    }
+
+    /// Reads what others wrote since.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Memory => Ok(()),
+            Backend::Topic { log, .. } => {
+                let log = log.as_ref().ok_or(StoreError::NotRunning)?;
+                log.read_to_end(OPERATION_TIMEOUT)
+                    .await
+                    .map_err(StoreError::client(
+                        "Error trying to read to end of config log",
+                    ))
+            }
+        }
+    }
+
+    async fn write(&self, context: &str, records: Vec<KeyValue>) -> Result<(), StoreError> {
+        match &self.backend {
+            Backend::Memory => {
+                for record in records {
+                    self.shared
+                        .take(Some(&record.key), record.value.as_deref(), |offset| {
+                            offset + 1
+                        });
+                }
+                Ok(())
+            }
+            Backend::Topic { log, .. } => {
+                let log = log.as_ref().ok_or(StoreError::NotRunning)?;
+                log.send(records, OPERATION_TIMEOUT)
+                    .await
+                    .map_err(StoreError::client(context))?;
+                log.read_to_end(OPERATION_TIMEOUT)
+                    .await
+                    .map_err(StoreError::client(context))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(value: &str) -> ConfigMap {
+        [("v", value)].into_iter().collect()
+    }
+
+    #[tokio::test]
+    async fn a_write_shows_in_the_snapshot_and_its_event_waits() {
+        let mut store = ConfigStore::memory();
+        let mut events = store.take_events();
+        store.start().await.unwrap();
+        store
+            .put_connector("c", &config("1"), Some(TargetState::Paused))
+            .await
+            .unwrap();
+        assert_eq!(
+            events.try_recv(),
+            Ok(ConfigEvent::ConnectorUpdated("c".to_owned()))
+        );
+        store.put_task_configs("c", &[config("a")]).await.unwrap();
+        assert_eq!(
+            events.try_recv(),
+            Ok(ConfigEvent::TasksUpdated("c".to_owned()))
+        );
+        let snapshot = store.snapshot();
+        assert_eq!(snapshot.connectors["c"].target_state, TargetState::Paused);
+        assert_eq!(
+            snapshot.connectors["c"].task_configs,
+            Some(vec![config("a")])
+        );
+        assert_eq!(snapshot.offset, 4);
+        store.remove_connector("c").await.unwrap();
+        assert_eq!(
+            events.try_recv(),
+            Ok(ConfigEvent::ConnectorRemoved("c".to_owned()))
+        );
+        assert!(events.try_recv().is_err());
+        assert!(store.snapshot().connectors.is_empty());
+        assert_eq!(
+            snapshot.connectors.len(),
+            1,
+            "an earlier snapshot does not change"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_there_before_the_start_raises_no_event() {
+        let mut store = ConfigStore::memory();
+        let mut events = store.take_events();
+        store.put_connector("c", &config("1"), None).await.unwrap();
+        store.start().await.unwrap();
+        assert!(events.try_recv().is_err());
+        assert_eq!(store.snapshot().connectors.len(), 1);
+    }
+}
