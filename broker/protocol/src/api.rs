@@ -76,7 +76,7 @@ macro_rules! apis {
 }
 
 apis! {
-    0  PRODUCE "Produce" 3..=12 advertised 0 flexible 9;
+    0  PRODUCE "Produce" 3..=13 advertised 0 flexible 9;
     1  FETCH "Fetch" 4..=17 advertised 4 flexible 12;
     2  LIST_OFFSETS "ListOffsets" 1..=10 advertised 1 flexible 6;
     3  METADATA "Metadata" 0..=13 advertised 0 flexible 9;
@@ -96,11 +96,17 @@ apis! {
     22 INIT_PRODUCER_ID "InitProducerId" 0..=5 advertised 0 flexible 2;
     23 OFFSET_FOR_LEADER_EPOCH "OffsetForLeaderEpoch" 2..=4 advertised 2 flexible 4;
     32 DESCRIBE_CONFIGS "DescribeConfigs" 1..=4 advertised 1 flexible 4;
+    33 ALTER_CONFIGS "AlterConfigs" 0..=2 advertised 0 flexible 2;
+    35 DESCRIBE_LOG_DIRS "DescribeLogDirs" 1..=4 advertised 1 flexible 2;
     37 CREATE_PARTITIONS "CreatePartitions" 0..=3 advertised 0 flexible 2;
     42 DELETE_GROUPS "DeleteGroups" 0..=2 advertised 0 flexible 2;
+    43 ELECT_LEADERS "ElectLeaders" 0..=2 advertised 0 flexible 2;
     44 INCREMENTAL_ALTER_CONFIGS "IncrementalAlterConfigs" 0..=1 advertised 0 flexible 1;
+    46 LIST_PARTITION_REASSIGNMENTS "ListPartitionReassignments" 0..=0 advertised 0 flexible 0;
     47 OFFSET_DELETE "OffsetDelete" 0..=0 advertised 0 flexible NEVER_FLEXIBLE;
     60 DESCRIBE_CLUSTER "DescribeCluster" 0..=2 advertised 0 flexible 0;
+    74 LIST_CONFIG_RESOURCES "ListConfigResources" 0..=1 advertised 0 flexible 0;
+    75 DESCRIBE_TOPIC_PARTITIONS "DescribeTopicPartitions" 0..=0 advertised 0 flexible 0;
 }
 
 /// Returns the row of `key`, if we answer it.

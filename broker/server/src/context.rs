@@ -7,13 +7,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use weir_metrics::clock::Clock;
 use weir_protocol::messages::StrBytes;
 
 use crate::broker_config::BrokerConfig;
 use crate::cluster::Cluster;
-use crate::fetch_session::FetchSessions;
 use crate::groups::Groups;
 use crate::listener_config::Advertised;
+use crate::log_limit::LogLimit;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
 
@@ -28,7 +29,9 @@ pub(crate) struct Shared {
     /// The group coordinator.
     pub(crate) groups: Arc<Groups>,
     pub(crate) producer_ids: Arc<ProducerIds>,
-    pub(crate) sessions: FetchSessions,
+    pub(crate) clock: Clock,
+    /// Keeps the lines about closed connections few.
+    pub(crate) close_log: LogLimit,
     /// Cancelled when the broker stops: parked requests end at once.
     pub(crate) stop: CancellationToken,
 }

@@ -32,7 +32,7 @@ use weir_protocol::error_code::ErrorCode;
 
 use crate::broker_config::BrokerConfig;
 use crate::cluster::Cluster;
-use crate::group_log::GroupLog;
+use crate::group_log::{GroupLog, UnreadablePartitions};
 use crate::partitions::Partitions;
 
 /// Commands that wait for the owner; at the bound their connections wait.
@@ -73,6 +73,22 @@ enum Command {
     List { reply: oneshot::Sender<Vec<ListedGroup>> },
     Offsets { group: String, query: OffsetQuery, reply: oneshot::Sender<FetchedOffsets> },
     TopicsDeleted { topics: Vec<String> },
+}
+
+impl Command {
+    fn group(&self) -> Option<&str> {
+        match self {
+            Self::Join { group, .. }
+            | Self::Sync { group, .. }
+            | Self::Commit { group, .. }
+            | Self::DeleteOffsets { group, .. }
+            | Self::DeleteGroup { group, .. }
+            | Self::Heartbeat { group, .. }
+            | Self::Leave { group, .. }
+            | Self::Offsets { group, .. } => Some(group),
+            Self::Describe { .. } | Self::List { .. } | Self::TopicsDeleted { .. } => None,
+        }
+    }
 }
 
 /// A code for each leaving member, or one for the request.
@@ -205,6 +221,7 @@ struct Owner {
     started: Instant,
     check_interval: Duration,
     next_check: Option<Instant>,
+    unreadable: UnreadablePartitions,
 }
 
 impl std::fmt::Debug for Owner {
@@ -243,11 +260,12 @@ impl Owner {
             started: Instant::now(),
             check_interval: Duration::from_millis(check_ms.max(1)),
             next_check: None,
+            unreadable: UnreadablePartitions::default(),
         }
     }
 
     async fn run(mut self, stop: CancellationToken) {
-        self.coordinator = self.log.load(self.coordinator).await;
+        (self.coordinator, self.unreadable) = self.log.load(self.coordinator).await;
         let now = self.now();
         self.coordinator.loaded(now);
         loop {
@@ -298,6 +316,10 @@ impl Owner {
 
     /// Takes one command; a reply whose receiver is gone belongs to a closed connection.
     fn command(&mut self, command: Command, effects: &mut Vec<Effect>) {
+        if command.group().is_some_and(|group| self.unreadable.holds(group)) {
+            // Dropping it answers that the coordinator is not available.
+            return;
+        }
         let now = self.now();
         match command {
             Command::Join { group, request, reply } => {

@@ -16,7 +16,6 @@ mod dispatch;
 mod flusher;
 mod frame_reader;
 mod group_log;
-
 mod groups;
 mod handlers;
 mod listener;
@@ -29,4 +28,5 @@ mod producer_ids;
 mod purgatory;
 mod shard;
 mod topic_config;
+mod uuid_text;
 mod wire;

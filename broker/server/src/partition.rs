@@ -7,22 +7,27 @@
 //! flusher either covers it or is asked again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::BytesMut;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use weir_log::checkpoint::TopicPartition;
 use weir_log::error::LogError;
+use weir_log::log_config::LogConfig;
 use weir_log::logs::Logs;
-use weir_log::partition::{LogReader, Partition, ReadResult};
+use weir_log::partition::{AppendInfo, AppendTime, IncomingBatch, Partition};
+use weir_log::reader::LogReader;
 use weir_metrics::clock::Clock;
 use weir_protocol::error_code::ErrorCode;
 use weir_protocol::messages::Uuid;
 use weir_protocol::records::validate::BatchFacts;
 
+use crate::flusher::Flusher;
 use crate::purgatory::WaiterList;
 use crate::topic_config::TopicConfig;
+use crate::uuid_text;
 
 /// When an append is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +94,10 @@ impl AppendError {
         Self { code, message: Some(message.into()) }
     }
 
+    fn offline() -> Self {
+        Self::new(ErrorCode::KAFKA_STORAGE_ERROR, "the log is offline until the broker restarts")
+    }
+
     /// The broker is going down; the client retries later.
     pub(crate) fn stopping() -> Self {
         Self::new(ErrorCode::NOT_LEADER_OR_FOLLOWER, "the broker is stopping")
@@ -109,10 +118,14 @@ enum LogSlot {
     Absent,
     Open(Box<Partition>),
     /// A write or sync failed, or the log on disk is corrupt: final until the next start.
-    Offline(String),
+    Offline,
     /// The topic is gone.
     Deleted,
 }
+
+const SERVING: u8 = 0;
+const OFFLINE: u8 = 1;
+const DELETED: u8 = 2;
 
 /// How far consumers may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +144,17 @@ pub(crate) struct LogEnvironment {
     /// The leader epoch of this start of the broker.
     pub(crate) leader_epoch: i32,
     pub(crate) visibility: Visibility,
+    pub(crate) flush: FlushBounds,
+    /// Settings of a log that are the broker's, not the topic's.
+    pub(crate) defaults: LogConfig,
+}
+
+/// How long and how much may stay unsynced when nobody waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FlushBounds {
+    /// `i64::MAX` for no bound by time.
+    pub(crate) max_delay_ms: i64,
+    pub(crate) max_bytes: u64,
 }
 
 /// One partition: shared by connections, its shard, the flusher and background work.
@@ -145,7 +169,8 @@ pub(crate) struct PartitionHandle {
     log: Mutex<LogSlot>,
     /// Published once the log exists; readers take no lock.
     reader: ArcSwapOption<LogReader>,
-    offline: AtomicBool,
+    /// `SERVING`, `OFFLINE` or `DELETED`, for those who do not take the lock.
+    condition: AtomicU8,
     /// Whether the flusher holds this partition already; its values are the flusher's.
     pub(crate) flush_request: AtomicU8,
     unflushed_bytes: AtomicU64,
@@ -170,13 +195,26 @@ impl PartitionHandle {
             environment,
             log: Mutex::new(LogSlot::Absent),
             reader: ArcSwapOption::empty(),
-            offline: AtomicBool::new(false),
+            condition: AtomicU8::new(SERVING),
             flush_request: AtomicU8::new(0),
             unflushed_bytes: AtomicU64::new(0),
             unflushed_records: AtomicU64::new(0),
             durable_waiters: Mutex::new(Vec::new()),
             waiters: WaiterList::default(),
         }
+    }
+
+    /// The partition as the log names it.
+    pub(crate) fn name(&self) -> TopicPartition {
+        TopicPartition { topic: self.topic.to_string(), partition: self.index }
+    }
+
+    /// Which of `shards` writers appends here: a hash that spreads the partitions of a topic.
+    pub(crate) fn shard(&self, shards: usize) -> usize {
+        let name: usize = self.topic.bytes().fold(0, |hash, byte| {
+            hash.wrapping_mul(31).wrapping_add(usize::from(byte))
+        });
+        name.wrapping_add(self.index.unsigned_abs() as usize) % shards.max(1)
     }
 
     /// Where consumers may read up to.
@@ -196,6 +234,14 @@ impl PartitionHandle {
         self.reader.load().as_ref().map_or(0, |reader| reader.log_start_offset())
     }
 
+    /// Bytes from one offset to another when they are all in memory.
+    pub(crate) fn tail_bytes_between(&self, from: i64, end: i64) -> Option<usize> {
+        match self.reader.load().as_ref() {
+            Some(reader) => reader.tail_bytes_between(from, end),
+            None => Some(0),
+        }
+    }
+
     /// The log's reader; none while no record was ever written.
     pub(crate) fn reader(&self) -> Option<Arc<LogReader>> {
         self.reader.load_full()
@@ -204,5 +250,317 @@ impl PartitionHandle {
     /// The fetches parked here.
     pub(crate) fn waiters(&self) -> &WaiterList {
         &self.waiters
+    }
+
+    /// Why nothing can be read or written here any more.
+    pub(crate) fn unavailable(&self) -> Option<ErrorCode> {
+        match self.condition.load(Ordering::Acquire) {
+            SERVING => None,
+            DELETED => Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
+            _ => Some(ErrorCode::KAFKA_STORAGE_ERROR),
+        }
+    }
+
+    /// Whether the log stopped until the next start.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.condition.load(Ordering::Acquire) == OFFLINE
+    }
+
+    /// The epoch this broker leads in.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        self.environment.leader_epoch
+    }
+
+    /// What a request that knows another leader epoch is told; -1 does not check.
+    pub(crate) fn check_leader_epoch(&self, known: i32) -> Option<ErrorCode> {
+        let own = self.environment.leader_epoch;
+        match known {
+            -1 => None,
+            known if known < own => Some(ErrorCode::FENCED_LEADER_EPOCH),
+            known if known > own => Some(ErrorCode::UNKNOWN_LEADER_EPOCH),
+            _ => None,
+        }
+    }
+
+    /// The epoch an offset was written in; -1 when nothing is known.
+    pub(crate) fn epoch_of(&self, offset: i64) -> i32 {
+        match &*self.log.lock() {
+            LogSlot::Open(log) => log.leader_epoch_of(offset).unwrap_or(-1),
+            LogSlot::Absent | LogSlot::Offline | LogSlot::Deleted => -1,
+        }
+    }
+
+    /// The largest epoch up to `epoch` and where it ended: (-1, -1) when there is none.
+    pub(crate) fn end_of_epoch(&self, epoch: i32) -> (i32, i64) {
+        if epoch == self.environment.leader_epoch {
+            return (epoch, self.log_end_offset());
+        }
+        if epoch > self.environment.leader_epoch {
+            return (-1, -1);
+        }
+        match &*self.log.lock() {
+            LogSlot::Open(log) => log.offset_for_leader_epoch(epoch).unwrap_or((-1, -1)),
+            LogSlot::Absent | LogSlot::Offline | LogSlot::Deleted => (-1, -1),
+        }
+    }
+
+    /// Gives the partition the log found on disk at start.
+    pub(crate) fn attach(&self, log: Partition) {
+        let mut slot = self.log.lock();
+        self.publish(&mut slot, log);
+    }
+
+    /// The topic's settings changed.
+    pub(crate) fn configure(&self, config: Arc<TopicConfig>) {
+        if let LogSlot::Open(log) = &mut *self.log.lock() {
+            log.set_config(config.log_config(&self.environment.defaults));
+        }
+        self.config.store(config);
+    }
+
+    /// The settings the log is opened with.
+    pub(crate) fn log_config(&self) -> LogConfig {
+        self.config.load().log_config(&self.environment.defaults)
+    }
+
+    fn publish(&self, slot: &mut LogSlot, log: Partition) {
+        self.reader.store(Some(log.reader()));
+        *slot = LogSlot::Open(Box::new(log));
+    }
+
+    /// The open log, made on first use.
+    fn open<'a>(&self, slot: &'a mut LogSlot) -> Result<&'a mut Partition, AppendError> {
+        if matches!(slot, LogSlot::Absent) {
+            let config = self.log_config();
+            let log = self
+                .environment
+                .logs
+                .create_partition(&self.name(), &uuid_text::text(self.topic_id), config)
+                .map_err(AppendError::from)?;
+            self.publish(slot, log);
+        }
+        match slot {
+            LogSlot::Open(log) => Ok(log),
+            LogSlot::Deleted => Err(AppendError::new(
+                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+                "This server does not host this topic-partition.",
+            )),
+            LogSlot::Offline | LogSlot::Absent => Err(AppendError::offline()),
+        }
+    }
+
+    /// Appends a run of batches in order and answers or parks each. On the writer's thread.
+    pub(crate) fn append_run(self: &Arc<Self>, run: Vec<AppendJob>, flusher: &Flusher) {
+        let mut batches = Vec::with_capacity(run.len());
+        let mut replies = Vec::with_capacity(run.len());
+        let mut bytes = 0;
+        for AppendJob { batch, facts, ack, reply, .. } in run {
+            bytes += batch.len() as u64;
+            batches.push(IncomingBatch { bytes: batch, facts });
+            replies.push((ack, reply));
+        }
+        let at = AppendTime {
+            now_ms: self.environment.clock.now_ms(),
+            leader_epoch: self.environment.leader_epoch,
+        };
+        let answers = {
+            let mut slot = self.log.lock();
+            match self.open(&mut slot) {
+                Ok(log) => log.append_all(batches, at),
+                Err(error) => {
+                    drop(slot);
+                    for (_, reply) in replies {
+                        let _ = reply.send(Err(error.clone()));
+                    }
+                    return;
+                }
+            }
+        };
+        let needs_sync = self.answer_run(replies, answers);
+        self.unflushed_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if self.environment.visibility == Visibility::Written {
+            self.waiters.wake_all();
+        }
+        self.request_flush(needs_sync, flusher);
+    }
+
+    /// Answers what need not wait; true when something waits for a sync.
+    fn answer_run(
+        &self,
+        replies: Vec<(Ack, oneshot::Sender<AppendResult>)>,
+        answers: Vec<Result<AppendInfo, LogError>>,
+    ) -> bool {
+        let waits_for_sync = self.environment.visibility == Visibility::Flushed;
+        let log_start_offset = self.log_start_offset();
+        let mut parked = Vec::new();
+        let mut records = 0;
+        for ((ack, reply), answer) in replies.into_iter().zip(answers) {
+            // Receivers that are gone are connections that closed: nobody is left to tell.
+            match answer {
+                Err(error) => {
+                    let _ = reply.send(Err(AppendError::from(error)));
+                }
+                Ok(info) => {
+                    records += info.last_offset - info.base_offset + 1;
+                    let appended = Appended {
+                        base_offset: info.base_offset,
+                        last_offset: info.last_offset,
+                        log_append_time_ms: info.log_append_time_ms,
+                        log_start_offset,
+                    };
+                    if ack == Ack::Durable && waits_for_sync {
+                        parked.push(DurableWaiter { appended, reply });
+                    } else {
+                        let _ = reply.send(Ok(appended));
+                    }
+                }
+            }
+        }
+        self.unflushed_records.fetch_add(records.unsigned_abs(), Ordering::Relaxed);
+        let needs_sync = !parked.is_empty();
+        if needs_sync {
+            self.durable_waiters.lock().append(&mut parked);
+        }
+        needs_sync
+    }
+
+    fn request_flush(self: &Arc<Self>, needs_sync: bool, flusher: &Flusher) {
+        let config = self.config.load();
+        let policy = &self.environment.flush;
+        let is_awaited =
+            self.environment.visibility == Visibility::Flushed && !self.waiters.is_empty();
+        let is_full = self.unflushed_bytes.load(Ordering::Relaxed) >= policy.max_bytes
+            || self.unflushed_records.load(Ordering::Relaxed) >= config.flush_messages;
+        let delay_ms = policy.max_delay_ms.min(config.flush_ms);
+        if needs_sync || is_awaited || is_full {
+            flusher.request_urgent(self);
+        } else if delay_ms < i64::MAX {
+            flusher.request_within(self, delay_ms);
+        }
+    }
+
+    /// Syncs what was appended so far and answers who waited for it. On the flusher's thread.
+    pub(crate) fn flush(&self) {
+        self.unflushed_bytes.store(0, Ordering::Relaxed);
+        self.unflushed_records.store(0, Ordering::Relaxed);
+        let dirty = match &*self.log.lock() {
+            LogSlot::Open(log) => log.dirty_files(),
+            LogSlot::Absent | LogSlot::Offline | LogSlot::Deleted => None,
+        };
+        // Without the lock: appends go on while the disk works.
+        if let Some(handle) = dirty {
+            let synced = handle.sync();
+            let mut slot = self.log.lock();
+            if let LogSlot::Open(log) = &mut *slot {
+                match synced {
+                    Ok(()) => log.note_flushed(&handle),
+                    Err(error) => {
+                        log.set_offline(&error);
+                        self.go_offline(&mut slot);
+                    }
+                }
+            }
+        }
+        self.answer_durable();
+        self.waiters.wake_all();
+    }
+
+    /// Answers every waiter below the flushed offset; all, with an error, once the log stopped.
+    fn answer_durable(&self) {
+        let refusal = self.unavailable().map(|code| AppendError::new(code, "the log is offline"));
+        let flushed = self.reader.load().as_ref().map_or(0, |reader| reader.flushed_offset());
+        let due: Vec<DurableWaiter> = {
+            let mut waiters = self.durable_waiters.lock();
+            if refusal.is_some() {
+                std::mem::take(&mut *waiters)
+            } else {
+                waiters.extract_if(.., |waiter| waiter.appended.last_offset < flushed).collect()
+            }
+        };
+        for DurableWaiter { appended, reply } in due {
+            let _ = reply.send(match &refusal {
+                Some(error) => Err(error.clone()),
+                None => Ok(appended),
+            });
+        }
+    }
+
+    fn go_offline(&self, slot: &mut LogSlot) {
+        *slot = LogSlot::Offline;
+        self.condition.store(OFFLINE, Ordering::Release);
+    }
+
+    /// Marks a log that cannot be served, found at start.
+    pub(crate) fn set_offline(&self) {
+        self.go_offline(&mut self.log.lock());
+    }
+
+    /// The topic is deleted: its log goes and everyone who waits is told.
+    pub(crate) fn delete(&self) {
+        let was_absent = {
+            let mut slot = self.log.lock();
+            let was_absent = matches!(*slot, LogSlot::Absent);
+            *slot = LogSlot::Deleted;
+            was_absent
+        };
+        self.condition.store(DELETED, Ordering::Release);
+        if !was_absent && let Err(error) = self.environment.logs.delete_partition(&self.name()) {
+            tracing::error!(topic = &*self.topic, partition = self.index, error = &error as &dyn std::error::Error, "log of a deleted topic cannot be removed");
+        }
+        self.answer_durable();
+        self.waiters.wake_all();
+    }
+
+    /// Moves the log start durably; answers it.
+    ///
+    /// # Errors
+    /// The code the client is told.
+    pub(crate) fn delete_records(&self, before: i64) -> Result<i64, ErrorCode> {
+        let mut slot = self.log.lock();
+        if matches!(*slot, LogSlot::Absent) && before == 0 {
+            return Ok(0);
+        }
+        let log = self.open(&mut slot).map_err(|error| error.code)?;
+        let moved = log.delete_records(before);
+        drop(slot);
+        self.waiters.wake_all();
+        moved.map_err(|error| {
+            tracing::error!(topic = &*self.topic, partition = self.index, error = &error as &dyn std::error::Error, "records cannot be deleted");
+            error.code()
+        })
+    }
+
+    /// Runs background work on the open log, if there is one.
+    pub(crate) fn with_log<T>(
+        &self,
+        work: impl FnOnce(&mut Partition) -> Result<T, LogError>,
+    ) -> Option<T> {
+        let mut slot = self.log.lock();
+        let LogSlot::Open(log) = &mut *slot else { return None };
+        match work(log) {
+            Ok(done) => Some(done),
+            Err(error) => {
+                tracing::error!(topic = &*self.topic, partition = self.index, error = &error as &dyn std::error::Error, "background work on the log failed");
+                if log.offline_reason().is_some() {
+                    self.go_offline(&mut slot);
+                }
+                None
+            }
+        }
+    }
+
+    /// Ends the log at a clean stop; gives it back to be closed.
+    pub(crate) fn detach(&self) -> Option<Partition> {
+        let mut slot = self.log.lock();
+        match std::mem::replace(&mut *slot, LogSlot::Deleted) {
+            LogSlot::Open(log) => Some(*log),
+            LogSlot::Absent | LogSlot::Offline | LogSlot::Deleted => None,
+        }
+    }
+}
+
+impl From<LogError> for AppendError {
+    fn from(error: LogError) -> Self {
+        Self::new(error.code(), error.to_string())
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::BytesMut;
 use weir_protocol::messages::Uuid;
-use weir_protocol::records::validate::BatchFacts;
+use weir_protocol::records::validate::{BatchFacts, BatchRules, validate_batch};
 
 use crate::flusher::Flusher;
 use crate::partition::{Ack, AppendError, AppendFuture, LogEnvironment, PartitionHandle};
@@ -119,6 +119,26 @@ impl Partitions {
         self.topics.load().get(topic).and_then(|topic| topic.partition(index)).cloned()
     }
 
+    /// Swaps in an edited copy of the topic map. Callers hold the cluster's lock.
+    pub(crate) fn change(&self, edit: impl FnOnce(&mut TopicMap)) {
+        let mut topics = TopicMap::clone(&self.topics.load());
+        edit(&mut topics);
+        self.topics.store(Arc::new(topics));
+    }
+
+    /// A handle for a partition whose log is opened when it is needed.
+    pub(crate) fn handle(
+        &self,
+        topic: &Arc<str>,
+        topic_id: Uuid,
+        index: i32,
+        config: &Arc<TopicConfig>,
+    ) -> Arc<PartitionHandle> {
+        let environment = Arc::clone(&self.environment);
+        let (topic, config) = (Arc::clone(topic), Arc::clone(config));
+        Arc::new(PartitionHandle::new(topic, topic_id, index, config, environment))
+    }
+
     /// Queues a validated batch for its partition's writer. Batches of one partition are written
     /// in the order of these calls.
     pub(crate) fn append(
@@ -144,12 +164,24 @@ impl Partitions {
         partition: &Arc<PartitionHandle>,
         batch: BytesMut,
     ) -> Result<AppendFuture, AppendError> {
-        let facts = BatchFacts::of_trusted(&batch).map_err(AppendError::from)?;
+        let rules = BatchRules {
+            max_batch_bytes: usize::MAX,
+            segment_bytes: usize::MAX,
+            timestamp_after_max_ms: i64::MAX,
+            ..BatchRules::default()
+        };
+        let facts = validate_batch(&batch, &rules, &mut Vec::new())
+            .map_err(|rejection| AppendError::new(rejection.code, rejection.message))?;
         Ok(self.append(partition, batch, facts, Ack::Durable))
     }
 
     /// Syncs what a consumer waits for, without waiting out the flush delay.
     pub(crate) fn flush_soon(&self, partition: &Arc<PartitionHandle>) {
         self.flusher.request_urgent(partition);
+    }
+
+    /// Ends the writer threads once what is queued is written.
+    pub(crate) fn stop_writers(&self) {
+        self.shards.stop();
     }
 }

@@ -1,0 +1,119 @@
+//! Writer threads: every append of a partition happens on one of them, in order.
+//!
+//! Per wake a shard takes all queued batches, sorts them by partition (arrival order within one)
+//! and writes each partition's run under one lock of its log; the flusher is asked once per run.
+//! Copies per batch: none of ours; syscalls per batch: one write, at most; syncs: none here.
+//! The queue is bounded by what connections may have in flight (`connection.rs`) and by the
+//! coordinator's own groups.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::error::ServerError;
+use crate::flusher::Flusher;
+use crate::partition::AppendJob;
+
+/// The writer threads and their queues.
+#[derive(Debug)]
+pub(crate) struct WriterShards {
+    queues: Vec<Arc<ShardQueue>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct ShardQueue {
+    state: Mutex<QueueState>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct QueueState {
+    jobs: Vec<AppendJob>,
+    is_closed: bool,
+}
+
+impl WriterShards {
+    /// Starts `count` writer threads.
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub(crate) fn start(count: usize, flusher: &Arc<Flusher>) -> Result<Self, ServerError> {
+        let mut queues = Vec::with_capacity(count);
+        let mut threads = Vec::with_capacity(count);
+        for index in 0..count {
+            let queue = Arc::new(ShardQueue::default());
+            queues.push(Arc::clone(&queue));
+            let flusher = Arc::clone(flusher);
+            let thread = thread::Builder::new()
+                .name(format!("weir-writer-{index}"))
+                .spawn(move || write_until_closed(&queue, &flusher))
+                .map_err(ServerError::Thread)?;
+            threads.push(thread);
+        }
+        Ok(Self { queues, threads: Mutex::new(threads) })
+    }
+
+    /// Queues an append. After `stop` the job is dropped, which answers it.
+    pub(crate) fn submit(&self, job: AppendJob) {
+        let at = job.partition.shard(self.queues.len());
+        let Some(queue) = self.queues.get(at) else { return };
+        let mut state = queue.state.lock();
+        if state.is_closed {
+            return;
+        }
+        let was_idle = state.jobs.is_empty();
+        state.jobs.push(job);
+        drop(state);
+        // A shard that has work already looks again before it sleeps.
+        if was_idle {
+            queue.wake.notify_one();
+        }
+    }
+
+    /// Writes what is queued and ends the threads.
+    pub(crate) fn stop(&self) {
+        for queue in &self.queues {
+            queue.state.lock().is_closed = true;
+            queue.wake.notify_one();
+        }
+        for thread in self.threads.lock().drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("writer thread ended in a panic");
+            }
+        }
+    }
+}
+
+fn write_until_closed(queue: &ShardQueue, flusher: &Flusher) {
+    let mut jobs = Vec::new();
+    loop {
+        {
+            let mut state = queue.state.lock();
+            while state.jobs.is_empty() {
+                if state.is_closed {
+                    return;
+                }
+                queue.wake.wait(&mut state);
+            }
+            std::mem::swap(&mut state.jobs, &mut jobs);
+        }
+        write_runs(&mut jobs, flusher);
+    }
+}
+
+/// Appends the jobs, one run a partition.
+fn write_runs(jobs: &mut Vec<AppendJob>, flusher: &Flusher) {
+    // Stable: batches of one partition keep their order.
+    jobs.sort_by_key(|job| Arc::as_ptr(&job.partition) as usize);
+    let mut rest = jobs.drain(..).peekable();
+    while let Some(first) = rest.next() {
+        let partition = Arc::clone(&first.partition);
+        let mut run = vec![first];
+        while let Some(job) = rest.next_if(|job| Arc::ptr_eq(&job.partition, &partition)) {
+            run.push(job);
+        }
+        partition.append_run(run, flusher);
+    }
+}
