@@ -2,9 +2,9 @@
 //!
 //! Kafka classes: `FileStreamSourceConnector`, `FileStreamSinkConnector` (`CONFIG_DEF`).
 
-use weir_api::error::ConnectError;
-use weir_config::def::{ConfigDef, ConfigKey, Importance, Validator};
-use weir_config::map::ConfigMap;
+use weir_sdk::api::error::ConnectError;
+use weir_sdk::config::def::{ConfigDef, ConfigKey, Importance, Validator};
+use weir_sdk::config::map::ConfigMap;
 
 /// The file; null or empty is standard input or output.
 pub const FILE: &str = "file";
@@ -60,7 +60,9 @@ impl SourceSettings {
     /// # Errors
     /// Config, with Kafka's text.
     pub fn parse(config: &ConfigMap) -> Result<Self, ConnectError> {
-        let parsed = source_def().parse(config).map_err(|error| ConnectError::config(error.to_string()))?;
+        let parsed = source_def()
+            .parse(config)
+            .map_err(|error| ConnectError::config(error.to_string()))?;
         let batch_size = parsed.opt_int(BATCH_SIZE).unwrap_or_default();
         Ok(Self {
             file: parsed.opt_text(FILE).map(str::to_owned),
@@ -80,6 +82,11 @@ impl SourceSettings {
 /// # Errors
 /// Config, with Kafka's text.
 pub fn sink_path(config: &ConfigMap) -> Result<Option<String>, ConnectError> {
-    let parsed = sink_def().parse(config).map_err(|error| ConnectError::config(error.to_string()))?;
-    Ok(parsed.opt_text(FILE).filter(|file| !file.is_empty()).map(str::to_owned))
+    let parsed = sink_def()
+        .parse(config)
+        .map_err(|error| ConnectError::config(error.to_string()))?;
+    Ok(parsed
+        .opt_text(FILE)
+        .filter(|file| !file.is_empty())
+        .map(str::to_owned))
 }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use memchr::memchr2;
-use weir_api::error::ConnectError;
+use weir_sdk::api::error::ConnectError;
 
 use crate::java_text::push_decoded;
 
@@ -39,7 +39,10 @@ pub struct Line<'a> {
 impl LineBuffer {
     /// Starts at a position.
     pub fn starting_at(position: i64) -> Self {
-        Self { position, ..Self::default() }
+        Self {
+            position,
+            ..Self::default()
+        }
     }
 
     /// Position of the first byte not consumed.
@@ -97,7 +100,10 @@ impl LineBuffer {
         self.scanned = next;
         self.position += i64::try_from(next - start).unwrap_or(i64::MAX);
         let line = self.bytes.get(start..end).unwrap_or_default();
-        Some(Line { text: decoded(line, end <= self.valid), position: self.position })
+        Some(Line {
+            text: decoded(line, end <= self.valid),
+            position: self.position,
+        })
     }
 }
 
@@ -122,7 +128,11 @@ mod tests {
         for piece in pieces {
             buffer.push(piece.to_vec()).expect("short lines");
             while let Some(line) = buffer.next_line() {
-                found.push(format!("{}@{}", std::str::from_utf8(&line.text).expect("valid text"), line.position));
+                found.push(format!(
+                    "{}@{}",
+                    std::str::from_utf8(&line.text).expect("valid text"),
+                    line.position
+                ));
             }
         }
         found
@@ -162,9 +172,18 @@ mod tests {
 
     #[test]
     fn invalid_text_is_replaced_in_its_own_line_only() {
-        check(&[b"a\xff\nb\n", "é\n".as_bytes()], &["a\u{fffd}@3", "b@5", "é@8"]);
-        check(&[b"a\xe2\x82", b"\xac\n\xe2\x82\n"], &["a€@5", "\u{fffd}@8"]);
-        check(&[b"\xff", b"\xe2\x82", b"\xac\nz\n"], &["\u{fffd}€@5", "z@7"]);
+        check(
+            &[b"a\xff\nb\n", "é\n".as_bytes()],
+            &["a\u{fffd}@3", "b@5", "é@8"],
+        );
+        check(
+            &[b"a\xe2\x82", b"\xac\n\xe2\x82\n"],
+            &["a€@5", "\u{fffd}@8"],
+        );
+        check(
+            &[b"\xff", b"\xe2\x82", b"\xac\nz\n"],
+            &["\u{fffd}€@5", "z@7"],
+        );
     }
 
     #[test]
@@ -172,9 +191,13 @@ mod tests {
         let mut buffer = LineBuffer::starting_at(0);
         buffer.push(b"first\n".to_vec()).expect("short");
         assert!(buffer.next_line().is_some());
-        buffer.push(vec![b'x'; MAX_LINE_BYTES / 2]).expect("within the bound");
+        buffer
+            .push(vec![b'x'; MAX_LINE_BYTES / 2])
+            .expect("within the bound");
         assert!(buffer.next_line().is_none());
-        let error = buffer.push(vec![b'x'; MAX_LINE_BYTES / 2 + 1]).expect_err("over the bound");
+        let error = buffer
+            .push(vec![b'x'; MAX_LINE_BYTES / 2 + 1])
+            .expect_err("over the bound");
         assert!(error.message.contains("position 6"), "{}", error.message);
     }
 }

@@ -5,9 +5,9 @@
 //! puts the file on the disk before offsets are committed; a failed write fails the task, where Apache's task goes on
 //! and loses the records.
 
-use weir_api::data::text::push_text;
-use weir_api::error::ConnectError;
-use weir_config::map::ConfigMap;
+use weir_sdk::api::data::text::push_text;
+use weir_sdk::api::error::ConnectError;
+use weir_sdk::config::map::ConfigMap;
 use weir_sdk::context::{ConnectorContext, SinkTaskContext};
 use weir_sdk::files::{File, FilesError, OpenMode};
 use weir_sdk::sink::{SinkConnector, SinkOffsetChange, SinkTask, TopicOffset};
@@ -23,7 +23,11 @@ pub struct FileStreamSinkConnector {
 }
 
 impl SinkConnector for FileStreamSinkConnector {
-    fn start(&mut self, _context: ConnectorContext, config: &ConfigMap) -> Result<(), ConnectError> {
+    fn start(
+        &mut self,
+        _context: ConnectorContext,
+        config: &ConfigMap,
+    ) -> Result<(), ConnectError> {
         let path = sink_path(config)?;
         self.config = config.clone();
         weir_sdk::info!("starting file sink connector"; "file" => path.as_deref().unwrap_or("standard output"));
@@ -34,7 +38,11 @@ impl SinkConnector for FileStreamSinkConnector {
         Ok((0..max_tasks).map(|_| self.config.clone()).collect())
     }
 
-    fn alter_offsets(&self, _config: &ConfigMap, _offsets: &[SinkOffsetChange]) -> Result<bool, ConnectError> {
+    fn alter_offsets(
+        &self,
+        _config: &ConfigMap,
+        _offsets: &[SinkOffsetChange],
+    ) -> Result<bool, ConnectError> {
         // The file says nothing about offsets: any are fine.
         Ok(true)
     }
@@ -51,7 +59,10 @@ impl SinkTask for FileStreamSinkTask {
     fn start(&mut self, _context: SinkTaskContext, config: &ConfigMap) -> Result<(), ConnectError> {
         let path = sink_path(config)?;
         let opened = File::open(FILE, OpenMode::Append);
-        self.file = Some(opened.map_err(|error| not_opened(path.as_deref().unwrap_or("standard output"), error))?);
+        self.file =
+            Some(opened.map_err(|error| {
+                not_opened(path.as_deref().unwrap_or("standard output"), error)
+            })?);
         Ok(())
     }
 
@@ -60,7 +71,9 @@ impl SinkTask for FileStreamSinkTask {
         for record in batch.records() {
             push_line(record.value(), &mut lines)?;
         }
-        let Some(file) = &self.file else { return Ok(()) };
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
         if lines.is_empty() {
             return Ok(());
         }
@@ -74,7 +87,8 @@ impl SinkTask for FileStreamSinkTask {
 
     fn flush(&mut self, _current: &[TopicOffset]) -> Result<(), ConnectError> {
         if let Some(file) = self.file.as_ref().filter(|_| self.has_unsynced) {
-            file.sync().map_err(|error| ConnectError::fatal(format!("cannot flush: {error}")))?;
+            file.sync()
+                .map_err(|error| ConnectError::fatal(format!("cannot flush: {error}")))?;
             self.has_unsynced = false;
         }
         Ok(())
@@ -105,8 +119,13 @@ fn not_opened(path: &str, error: FilesError) -> ConnectError {
         FilesError::Denied(reason) => return ConnectError::fatal(reason),
         FilesError::NotFound(_) => format!("java.nio.file.NoSuchFileException: {path}"),
         FilesError::Forbidden(_) => format!("java.nio.file.AccessDeniedException: {path}"),
-        FilesError::IsDirectory(_) => format!("java.nio.file.FileSystemException: {path}: Is a directory"),
+        FilesError::IsDirectory(_) => {
+            format!("java.nio.file.FileSystemException: {path}: Is a directory")
+        }
         FilesError::NoSpace(reason) | FilesError::Other(reason) => java_file_error(&reason),
     };
-    ConnectError::fatal(format!("Couldn't find or create file '{path}' for FileStreamSinkTask")).caused_by(cause)
+    ConnectError::fatal(format!(
+        "Couldn't find or create file '{path}' for FileStreamSinkTask"
+    ))
+    .caused_by(cause)
 }

@@ -6,16 +6,19 @@
 //! next poll, where Apache's task holds them back until the file grows; a position behind the end waits for the file to
 //! grow, where Apache's task spins; a directory fails the task, where Apache's task waits forever.
 
-use weir_api::error::ConnectError;
-use weir_api::frame::slot::Slot;
-use weir_api::frame::writer::SourceParts;
-use weir_config::map::ConfigMap;
+use weir_sdk::api::data::schemas::SchemaId;
+use weir_sdk::api::error::ConnectError;
+use weir_sdk::api::frame::slot::Slot;
+use weir_sdk::api::frame::writer::SourceParts;
 use weir_sdk::batch::SourceBatch;
+use weir_sdk::config::map::ConfigMap;
 use weir_sdk::context::{ConnectorContext, SourceTaskContext};
 use weir_sdk::files::{File, FilesError, OpenMode};
 use weir_sdk::offsets::{JsonObject, parse, single};
 use weir_sdk::runtime;
-use weir_sdk::source::{ExactlyOnceSupport, OffsetChange, PollBudget, Polled, SourceConnector, SourceTask};
+use weir_sdk::source::{
+    ExactlyOnceSupport, OffsetChange, PollBudget, Polled, SourceConnector, SourceTask,
+};
 
 use crate::filestream_config::{FILE, SourceSettings};
 use crate::parse::{Line, LineBuffer};
@@ -33,7 +36,11 @@ pub struct FileStreamSourceConnector {
 }
 
 impl SourceConnector for FileStreamSourceConnector {
-    fn start(&mut self, _context: ConnectorContext, config: &ConfigMap) -> Result<(), ConnectError> {
+    fn start(
+        &mut self,
+        _context: ConnectorContext,
+        config: &ConfigMap,
+    ) -> Result<(), ConnectError> {
         let settings = SourceSettings::parse(config)?;
         self.config = config.clone();
         weir_sdk::info!("starting file source connector"; "file" => settings.path().unwrap_or("standard input"));
@@ -52,7 +59,11 @@ impl SourceConnector for FileStreamSourceConnector {
         })
     }
 
-    fn alter_offsets(&self, config: &ConfigMap, offsets: &[OffsetChange]) -> Result<bool, ConnectError> {
+    fn alter_offsets(
+        &self,
+        config: &ConfigMap,
+        offsets: &[OffsetChange],
+    ) -> Result<bool, ConnectError> {
         if SourceSettings::parse(config)?.path().is_none() {
             return Err(ConnectError::fatal(format!(
                 "Offsets cannot be modified if the '{FILE}' configuration is unspecified. This is because stdin is \
@@ -68,7 +79,9 @@ impl SourceConnector for FileStreamSourceConnector {
 }
 
 fn check_change(change: &OffsetChange) -> Result<(), ConnectError> {
-    let Some(offset) = &change.offset else { return Ok(()) };
+    let Some(offset) = &change.offset else {
+        return Ok(());
+    };
     let position = POSITION_FIELD;
     let offset = parse(offset)?;
     let Some(value) = offset.get(position) else {
@@ -90,7 +103,9 @@ fn check_change(change: &OffsetChange) -> Result<(), ConnectError> {
         return Err(ConnectError::fatal("Partition objects cannot be null"));
     }
     if !parse(&change.partition)?.contains_key(FILENAME_FIELD) {
-        return Err(ConnectError::fatal(format!("Partition objects should contain the key '{FILENAME_FIELD}'")));
+        return Err(ConnectError::fatal(format!(
+            "Partition objects should contain the key '{FILENAME_FIELD}'"
+        )));
     }
     Ok(())
 }
@@ -116,7 +131,11 @@ struct Reading {
 }
 
 impl SourceTask for FileStreamSourceTask {
-    fn start(&mut self, context: SourceTaskContext, config: &ConfigMap) -> Result<(), ConnectError> {
+    fn start(
+        &mut self,
+        context: SourceTaskContext,
+        config: &ConfigMap,
+    ) -> Result<(), ConnectError> {
         let settings = SourceSettings::parse(config)?;
         self.context = context;
         self.partition = single(FILENAME_FIELD, settings.file.clone());
@@ -126,7 +145,9 @@ impl SourceTask for FileStreamSourceTask {
 
     fn poll_into(&mut self, batch: &mut SourceBatch<'_>) -> Result<Polled, ConnectError> {
         // Stopped, or never started: nothing to read.
-        let Some(settings) = &self.settings else { return Ok(Polled::Nothing) };
+        let Some(settings) = &self.settings else {
+            return Ok(Polled::Nothing);
+        };
         if self.reading.is_none() {
             self.reading = open(settings, &self.partition, self.context)?;
         }
@@ -141,7 +162,11 @@ impl SourceTask for FileStreamSourceTask {
         } else if writer.batch.is_empty() {
             wait(batch.budget());
         }
-        Ok(if batch.is_empty() { Polled::Nothing } else { Polled::Batch })
+        Ok(if batch.is_empty() {
+            Polled::Nothing
+        } else {
+            Polled::Batch
+        })
     }
 
     fn stop(&mut self) -> Result<(), ConnectError> {
@@ -167,7 +192,12 @@ fn open(
     };
     if settings.path().is_none() {
         let lines = LineBuffer::starting_at(0);
-        return Ok(Some(Reading { file, read_offset: 0, lines, has_position: false }));
+        return Ok(Some(Reading {
+            file,
+            read_offset: 0,
+            lines,
+            has_position: false,
+        }));
     }
     let position = match context.offset_reader().offset(partition)? {
         Some(offset) => position_of(&offset)?,
@@ -176,14 +206,21 @@ fn open(
     // Apache's task takes a negative position as it is and counts on from there, reading from the start.
     let read_offset = u64::try_from(position).unwrap_or(0);
     weir_sdk::debug!("opened file"; "file" => settings.path().unwrap_or_default(), "position" => position);
-    Ok(Some(Reading { file, read_offset, lines: LineBuffer::starting_at(position), has_position: true }))
+    Ok(Some(Reading {
+        file,
+        read_offset,
+        lines: LineBuffer::starting_at(position),
+        has_position: true,
+    }))
 }
 
 fn position_of(offset: &JsonObject) -> Result<i64, ConnectError> {
     match offset.get(POSITION_FIELD) {
         None => Ok(0),
         Some(value) if value.is_null() => Ok(0),
-        Some(value) => value.as_i64().ok_or_else(|| ConnectError::fatal("Offset position is the incorrect type")),
+        Some(value) => value
+            .as_i64()
+            .ok_or_else(|| ConnectError::fatal("Offset position is the incorrect type")),
     }
 }
 
@@ -198,7 +235,9 @@ fn not_opened(path: &str, error: FilesError) -> Result<Option<Reading>, ConnectE
         FilesError::Stopped(_) => return Err(ConnectError::stopped()),
         FilesError::Denied(reason) => return Err(ConnectError::fatal(reason)),
         FilesError::Forbidden(_) => format!("java.nio.file.AccessDeniedException: {path}"),
-        FilesError::IsDirectory(_) => format!("java.nio.file.FileSystemException: {path}: Is a directory"),
+        FilesError::IsDirectory(_) => {
+            format!("java.nio.file.FileSystemException: {path}: Is a directory")
+        }
         FilesError::NoSpace(reason) | FilesError::Other(reason) => java_file_error(&reason),
     };
     Err(ConnectError::fatal(cause.clone()).caused_by(cause))
@@ -239,7 +278,12 @@ struct LineWriter<'b, 'a> {
 }
 
 impl<'b, 'a> LineWriter<'b, 'a> {
-    fn new(batch: &'b mut SourceBatch<'a>, settings: &SourceSettings, partition: &str, has_position: bool) -> Self {
+    fn new(
+        batch: &'b mut SourceBatch<'a>,
+        settings: &SourceSettings,
+        partition: &str,
+        has_position: bool,
+    ) -> Self {
         Self {
             topic: batch.intern(&settings.topic),
             partition: batch.intern(partition),
@@ -270,7 +314,7 @@ impl<'b, 'a> LineWriter<'b, 'a> {
             timestamp: Some(self.timestamp),
             source_partition: Some(self.partition),
             source_offset: Some(offset.as_bytes()),
-            value: Slot::new(weir_api::data::schemas::SchemaId::TEXT, Some(&line.text)),
+            value: Slot::new(SchemaId::TEXT, Some(&line.text)),
             ..SourceParts::default()
         })
     }
@@ -288,7 +332,10 @@ impl OffsetText {
     const CAPACITY: usize = 40;
 
     fn new(position: Option<i64>) -> Self {
-        let mut offset = Self { text: [0; Self::CAPACITY], len: 0 };
+        let mut offset = Self {
+            text: [0; Self::CAPACITY],
+            len: 0,
+        };
         offset.push(Self::HEAD);
         match position {
             Some(position) => offset.push_number(position),
@@ -345,7 +392,10 @@ mod tests {
             (Some(i64::MIN), "{\"position\":-9223372036854775808}"),
             (None, "{\"position\":null}"),
         ] {
-            assert_eq!(std::str::from_utf8(OffsetText::new(position).as_bytes()), Ok(expected));
+            assert_eq!(
+                std::str::from_utf8(OffsetText::new(position).as_bytes()),
+                Ok(expected)
+            );
         }
     }
 }

@@ -3,7 +3,11 @@
 //! The traits read like Kafka Connect's. A plugin is a `cdylib` crate built for `wasm32-wasip2`: implement
 //! [`source::SourceConnector`] and [`source::SourceTask`], or their sink siblings, register them in a function that
 //! answers a [`plugin::Plugin`] and name it in `export_plugin!`. No unsafe code and no marshalling outside this crate.
-//! The guest side of `wit/`; the host side is `runtime/plugins`. Shared types come from `weir_api` and `weir_config`.
+//! The guest side of `wit/`; the host side is `runtime/plugins`.
+
+// Values, records, errors and config definitions, shared with the worker: one dependency pins all versions.
+pub use weir_api as api;
+pub use weir_config as config;
 
 // The author's way in.
 pub mod plugin;
