@@ -12,7 +12,7 @@ use weir_stores::configs::state::TargetState;
 use crate::overrides::read_properties;
 
 /// One connector to create.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ConnectorFile {
     /// Where it came from.
     pub(crate) path: PathBuf,

@@ -4,15 +4,19 @@
 //! data directory and stays there.
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use weir_config::map::ConfigMap;
+use weir_tools::tail::{TailOptions, tail};
 
 use crate::connector_file::ConnectorFile;
 
 /// Lines of the demo's input file.
 const DEMO_LINES: u32 = 1000;
+/// Lines of the file's topic that are shown.
+const SHOWN_LINES: u64 = 5;
 
 /// Where the demo reads and writes.
 #[derive(Debug)]
@@ -57,6 +61,30 @@ pub(crate) fn prepare(data_dir: &Path) -> anyhow::Result<Demo> {
         ]),
     ];
     Ok(Demo { input, output, connectors })
+}
+
+/// Shows a few lines of the file's topic, then page views as they come.
+#[allow(clippy::print_stdout, reason = "what the demo is for")]
+pub(crate) async fn watch(demo: &Demo, kafka: SocketAddr, connect: SocketAddr) {
+    println!("
+{DEMO_LINES} lines go from {} through the topic demo-lines into {}. The first of them:
+", demo.input.display(), demo.output.display());
+    show("demo-lines", kafka, Some(SHOWN_LINES)).await;
+    println!("
+Page views as they are generated, until Ctrl-C. Meanwhile, in another terminal:
+
+  curl http://{connect}/connectors/demo-file-sink/status
+  weir tail demo-pageviews -b {kafka} --from-beginning --max 5
+  tail -n 3 {}
+", demo.output.display());
+    show("demo-pageviews", kafka, None).await;
+}
+
+async fn show(topic: &str, kafka: SocketAddr, max: Option<u64>) {
+    let options = TailOptions { bootstrap_servers: kafka.to_string(), topic: topic.to_owned(), json: false, from_beginning: true, max };
+    if let Err(error) = tail(options, &mut std::io::stdout()).await {
+        tracing::warn!(topic, %error, "the demo cannot show this topic");
+    }
 }
 
 fn connector(name: &str, settings: &[(&str, &str)]) -> ConnectorFile {

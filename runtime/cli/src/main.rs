@@ -13,6 +13,7 @@ mod ready;
 mod shutdown;
 mod tail;
 mod up;
+mod worker_role;
 
 use std::process::ExitCode;
 

@@ -19,7 +19,8 @@ use weir_stores::configs::state::{ClusterState, ConfigEvent, ConnectorEntry, Res
 use weir_stores::error::StoreError;
 use weir_stores::status::StatusStore;
 use weir_stores::status::records::{State, Status};
-use weir_worker::worker::{Worker, WorkerEvent};
+use weir_worker::lifecycle::WorkerEvent;
+use weir_worker::worker::Worker;
 
 use crate::error::HerderError;
 use crate::handle::{HandleParts, HerderHandle, patched, status_of};
@@ -80,6 +81,8 @@ pub struct Herder {
     generation: i32,
     lanes: HashMap<String, Lane>,
     steps: JoinSet<Finished>,
+    /// Whose step a task is, so that a panic still frees its lane.
+    owners: HashMap<tokio::task::Id, String>,
     stage: Stage,
     handle: HerderHandle,
 }
@@ -120,6 +123,7 @@ impl Herder {
             generation: i32::from(parts.mode == Mode::Distributed),
             lanes: HashMap::new(),
             steps: JoinSet::new(),
+            owners: HashMap::new(),
             stage,
             handle,
         }
@@ -145,7 +149,7 @@ impl Herder {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                Some(finished) = self.steps.join_next(), if !self.steps.is_empty() => self.on_finished(finished).await,
+                Some(finished) = self.steps.join_next_with_id(), if !self.steps.is_empty() => self.on_finished(finished).await,
                 Some(event) = self.worker_events.recv() => self.on_worker_event(event).await,
                 Some(event) = self.config_events.recv() => self.on_config_event(event),
                 Some(request) = self.requests.recv() => self.on_request(request).await,
@@ -203,11 +207,12 @@ impl Herder {
                 lane.last_failure = None;
             }
             let (cx, state) = (self.step_context(), self.configs.snapshot());
-            let name = name.to_owned();
-            self.steps.spawn(async move {
-                let outcome = lane::run(cx, state, &name, step).await;
-                Finished { name, outcome, was_start, reply }
+            let owner = name.to_owned();
+            let running = self.steps.spawn(async move {
+                let outcome = lane::run(cx, state, &owner, step).await;
+                Finished { name: owner, outcome, was_start, reply }
             });
+            self.owners.insert(running.id(), name.to_owned());
             return;
         }
         if lane.is_idle()
@@ -229,13 +234,16 @@ impl Herder {
         }
     }
 
-    async fn on_finished(&mut self, finished: Result<Finished, tokio::task::JoinError>) {
+    async fn on_finished(&mut self, finished: Result<(tokio::task::Id, Finished), tokio::task::JoinError>) {
         let finished = match finished {
-            Ok(finished) => finished,
+            Ok((id, finished)) => {
+                self.owners.remove(&id);
+                finished
+            }
             Err(error) => {
-                // The step's connector is unknown here; its lane stays busy, and the panic is the thing to mend.
                 tracing::error!(%error, "a connector step ended abnormally");
-                return;
+                let name = self.owners.remove(&error.id()).unwrap_or_default();
+                Finished { name, outcome: Outcome::Failed(error.to_string()), was_start: false, reply: None }
             }
         };
         let Finished { name, outcome, was_start, reply } = finished;

@@ -14,7 +14,8 @@ use weir_stores::configs::state::{ClusterState, TargetState};
 use weir_stores::status::StatusStore;
 use weir_stores::status::records::State;
 use weir_worker::error::WorkerError;
-use weir_worker::worker::{TaskId, Worker};
+use weir_worker::lifecycle::TaskId;
+use weir_worker::worker::{TaskCount, Worker};
 
 use crate::error::HerderError;
 use crate::restart::RestartPlan;
@@ -189,11 +190,12 @@ async fn apply_tasks(cx: &StepContext, state: &ClusterState, name: &str) -> Outc
     let running = cx.worker.task_ids(name);
     cx.worker.stop_tasks(&running).await;
     forget_tasks_from(cx, name, configs.len() as u32).await;
+    let count = TaskCount(configs.len() as u32);
     if let Some(entry) = state.connectors.get(name) {
         for (number, config) in configs.iter().enumerate() {
             let id = TaskId { connector: name.to_owned(), task: number as u32 };
             // A task that cannot be built reports its own FAILED status; the others start all the same.
-            if let Err(error) = cx.worker.start_task(id, &entry.config, config, entry.target_state).await {
+            if let Err(error) = cx.worker.start_task(id, &entry.config, config, entry.target_state, count).await {
                 tracing::error!(connector = name, task = number, %error, "task did not start");
             }
         }
@@ -258,13 +260,16 @@ fn report(result: Result<(), weir_stores::error::StoreError>) {
 
 async fn restart_task(cx: &StepContext, state: &ClusterState, name: &str, task: u32) -> Outcome {
     let entry = state.connectors.get(name);
-    let config = entry.and_then(|entry| entry.task_configs.as_ref()).and_then(|configs| configs.get(task as usize));
-    let (Some(entry), Some(config)) = (entry, config) else {
+    let configs = entry.and_then(|entry| entry.task_configs.as_ref());
+    let (Some(entry), Some(configs)) = (entry, configs) else {
+        return Outcome::Failed(format!("Task {name}-{task} not found"));
+    };
+    let Some(config) = configs.get(task as usize) else {
         return Outcome::Failed(format!("Task {name}-{task} not found"));
     };
     let id = TaskId { connector: name.to_owned(), task };
     cx.worker.stop_tasks(std::slice::from_ref(&id)).await;
-    match cx.worker.start_task(id, &entry.config, config, entry.target_state).await {
+    match cx.worker.start_task(id, &entry.config, config, entry.target_state, TaskCount(configs.len() as u32)).await {
         Ok(()) => Outcome::Done,
         Err(error) => Outcome::Failed(error.to_string()),
     }

@@ -1,0 +1,266 @@
+//! The Connect worker as a role: REST socket, plugins, stores, worker, herder.
+//!
+//! Standalone and distributed workers differ in their stores and in the herder's mode only. The socket is bound before
+//! anything else starts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow, bail};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use weir_client::admin::{Admin, Isolation};
+use weir_client::wire::WireSettings;
+use weir_config::properties::Properties;
+use weir_herder::handle::HerderHandle;
+use weir_herder::herder::{Herder, HerderParts, Mode};
+use weir_herder::info::ServerInfo;
+use weir_herder::request::ConfigChange;
+use weir_herder::validate::WorkerConverters;
+use weir_plugins::limits::Limits;
+use weir_plugins::plugins::{BundledComponent, PluginSettings, Plugins};
+use weir_plugins::policy::Grants;
+use weir_rest::rest_config::Listener;
+use weir_rest::server::{Api, BoundRest};
+use weir_stores::configs::ConfigStore;
+use weir_stores::internal_topic::{InternalTopic, Purpose, client_id_base};
+use weir_stores::offsets::OffsetStore;
+use weir_stores::status::StatusStore;
+use weir_worker::settings::WorkerSettings;
+use weir_worker::worker::Worker;
+use weir_worker::worker_config::{RestSettings, WorkerConfig, WorkerMode};
+
+use crate::connector_file::ConnectorFile;
+
+/// Events of the data plane that may wait for the herder; tasks wait beyond it.
+const WORKER_EVENTS: usize = 1024;
+
+/// A worker whose REST socket is bound.
+#[derive(Debug)]
+pub(crate) struct BoundWorker {
+    config: WorkerConfig,
+    rest: BoundRest,
+}
+
+/// A worker that runs.
+#[derive(Debug)]
+pub(crate) struct RunningWorker {
+    address: SocketAddr,
+    handle: HerderHandle,
+    stop: CancellationToken,
+    roles: JoinSet<anyhow::Result<()>>,
+}
+
+struct Stores {
+    configs: ConfigStore,
+    offsets: OffsetStore,
+    status: StatusStore,
+}
+
+impl BoundWorker {
+    /// Binds the REST socket.
+    pub(crate) async fn bind(config: WorkerConfig) -> anyhow::Result<Self> {
+        let listener = listener(&config.rest)?;
+        let rest = BoundRest::bind(&listener).await?;
+        Ok(BoundWorker { config, rest })
+    }
+
+    /// Starts everything behind the socket. Answers when the herder and REST are running.
+    pub(crate) async fn start(self) -> anyhow::Result<RunningWorker> {
+        let address = self.rest.address();
+        let worker_id = worker_id(&self.config.rest, address);
+        let plugins = open_plugins(&self.config, &worker_id)?;
+        let wire = WireSettings::from_properties(&client_properties(&self.config)).context("client settings of the worker")?;
+        let stores = stores(&self.config, &wire)?;
+        let admin = Admin::new(wire.with_client_id(format!("{}shared-admin", base_of(&self.config))));
+        let (cluster_id, offsets, status) = tokio::join!(admin.cluster_id(), stores.offsets.start(), stores.status.start());
+        let servers = self.config.bootstrap_servers.join(",");
+        let cluster_id = cluster_id.with_context(|| format!("no Kafka answers on {servers}; start one, or set bootstrap.servers"))?;
+        offsets.context("the offsets store cannot start")?;
+        status.context("the status store cannot start")?;
+
+        let (events, worker_events) = mpsc::channel(WORKER_EVENTS);
+        let settings = WorkerSettings::from_config(&self.config);
+        let worker = Arc::new(Worker::new(settings, plugins.clone(), stores.offsets, events));
+        let mode = match self.config.mode {
+            WorkerMode::Standalone { .. } => Mode::Standalone,
+            WorkerMode::Distributed(_) => Mode::Distributed,
+        };
+        let herder = Herder::new(HerderParts {
+            mode,
+            worker_id: worker_id.clone(),
+            worker,
+            worker_events,
+            plugins,
+            configs: stores.configs,
+            status: stores.status,
+            converters: worker_converters(&self.config),
+            server: ServerInfo {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                commit: option_env!("WEIR_COMMIT").unwrap_or("unknown").to_owned(),
+                kafka_cluster_id: cluster_id.unwrap_or_default(),
+            },
+        });
+        let handle = herder.handle();
+        let stop = CancellationToken::new();
+        let mut roles = JoinSet::new();
+        let (herder_stop, rest_stop) = (stop.clone(), stop.clone());
+        roles.spawn(async move { herder.run(herder_stop).await.context("the herder failed") });
+        let api = Api { herder: handle.clone(), worker_id };
+        roles.spawn(async move { self.rest.serve(api, rest_stop).await.context("REST failed") });
+        // The first answer shows that the config store was read.
+        tokio::select! {
+            biased;
+            answer = handle.connectors() => { answer?; }
+            ended = roles.join_next() => return Err(role_end(ended)),
+        }
+        Ok(RunningWorker { address, handle, stop, roles })
+    }
+}
+
+impl RunningWorker {
+    /// Where REST listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Start-up is complete, `GET /health` may say so.
+    pub(crate) fn set_ready(&self) {
+        self.handle.set_ready();
+    }
+
+    /// Creates or updates the connector of a file.
+    pub(crate) async fn create(&self, file: ConnectorFile) -> anyhow::Result<()> {
+        let change = match self.handle.connector_info(&file.name).await {
+            // As it is: a restart of its tasks would serve nobody.
+            Ok(info) if info.config == file.config => return Ok(()),
+            Ok(_) => ConfigChange::Replace(file.config),
+            Err(_) => ConfigChange::Create { config: file.config, initial_state: file.initial_state },
+        };
+        let put = self.handle.put_connector(&file.name, change).await;
+        put.with_context(|| format!("connector {} from {}", file.name, file.path.display()))?;
+        tracing::info!(connector = file.name, file = %file.path.display(), "connector created");
+        Ok(())
+    }
+
+    /// Waits for a role that ends by itself, which is an error.
+    pub(crate) async fn ended(&mut self) -> anyhow::Result<()> {
+        let ended = self.roles.join_next().await;
+        Err(role_end(ended))
+    }
+
+    /// Stops REST, then connectors and tasks, then the stores.
+    pub(crate) async fn stop(mut self) {
+        self.stop.cancel();
+        while let Some(ended) = self.roles.join_next().await {
+            if !matches!(ended, Ok(Ok(()))) {
+                tracing::warn!("{:#}", role_end(Some(ended)));
+            }
+        }
+    }
+}
+
+fn role_end(ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>) -> anyhow::Error {
+    match ended {
+        Some(Ok(Err(error))) => error,
+        Some(Err(error)) => anyhow::Error::new(error).context("a role of the worker crashed"),
+        Some(Ok(Ok(()))) | None => anyhow!("a role of the worker ended by itself"),
+    }
+}
+
+/// The one listener REST has as yet.
+fn listener(rest: &RestSettings) -> anyhow::Result<Listener> {
+    match rest.listeners.as_slice() {
+        [] => bail!("listeners is empty; give one such as http://127.0.0.1:8083"),
+        [one] => Ok(Listener::parse(one)?),
+        [first, rest @ ..] => {
+            tracing::warn!(listening = first, ignored = ?rest, "REST listens on the first of its listeners only");
+            Ok(Listener::parse(first)?)
+        }
+    }
+}
+
+/// `host:port` that others use, and that statuses carry (connect.md B.2 in Apache's terms).
+fn worker_id(rest: &RestSettings, address: SocketAddr) -> String {
+    let bound = match address.ip() {
+        ip if ip.is_unspecified() => host_name(),
+        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
+        ip @ std::net::IpAddr::V4(_) => ip.to_string(),
+    };
+    let host = rest.advertised_host.clone().unwrap_or(bound);
+    format!("{host}:{}", rest.advertised_port.unwrap_or(address.port()))
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+}
+
+fn open_plugins(config: &WorkerConfig, worker_id: &str) -> anyhow::Result<Arc<Plugins>> {
+    let settings = PluginSettings {
+        plugin_path: config.plugin_path.clone(),
+        cache_dir: cache_dir(),
+        grants: Grants::parse(&config.originals.to_map()).context("plugin grants")?,
+        limits: Limits::default(),
+        worker_id: worker_id.to_owned(),
+    };
+    let bundled = weir_bundled::components()
+        .iter()
+        .map(|component| BundledComponent { name: component.name, wasm_zstd: component.wasm_zstd, manifest_json: component.manifest_json })
+        .collect();
+    Plugins::open(settings, bundled).context("plugins cannot be opened")
+}
+
+/// Compiled plugins outlive data directories: they are kept per user.
+fn cache_dir() -> Option<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("WEIR_CACHE_DIR").or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("weir"))).or_else(|| set("HOME").map(|dir| dir.join(".cache/weir")))
+}
+
+/// The worker's own client settings: everything in its file that is not a converter's or a connector client's.
+fn client_properties(config: &WorkerConfig) -> Properties {
+    let mut properties = config.originals.clone();
+    properties.insert("bootstrap.servers", config.bootstrap_servers.join(","));
+    properties
+}
+
+fn base_of(config: &WorkerConfig) -> String {
+    match &config.mode {
+        WorkerMode::Standalone { .. } => "connect-standalone-".to_owned(),
+        WorkerMode::Distributed(settings) => client_id_base(&settings.group_id, &settings.client_id),
+    }
+}
+
+fn stores(config: &WorkerConfig, wire: &WireSettings) -> anyhow::Result<Stores> {
+    if let WorkerMode::Standalone { offset_file } = &config.mode {
+        return Ok(Stores { configs: ConfigStore::memory(), offsets: OffsetStore::file(offset_file), status: StatusStore::memory() });
+    }
+    let mut warnings = Vec::new();
+    let mut topic = |purpose: Purpose| {
+        let topic = InternalTopic::from_properties(purpose, &config.originals, &mut warnings)?;
+        let client = wire.with_client_id(format!("{}{}", base_of(config), purpose.client_id_suffix()));
+        Ok::<_, weir_stores::error::StoreError>((topic, client))
+    };
+    let (configs, offsets, statuses) = (topic(Purpose::Configs)?, topic(Purpose::Offsets)?, topic(Purpose::Statuses)?);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(Stores {
+        configs: ConfigStore::topic(configs.0, configs.1, Isolation::ReadUncommitted),
+        offsets: OffsetStore::topic(offsets.0, offsets.1, Isolation::ReadUncommitted),
+        status: StatusStore::topic(statuses.0, statuses.1),
+    })
+}
+
+fn worker_converters(config: &WorkerConfig) -> WorkerConverters {
+    let class = |key: &str, fallback: &str| config.originals.get(key).unwrap_or(fallback).to_owned();
+    WorkerConverters {
+        key: class("key.converter", ""),
+        value: class("value.converter", ""),
+        header: class("header.converter", "org.apache.kafka.connect.storage.SimpleHeaderConverter"),
+        override_policy: config.override_policy.clone(),
+    }
+}
