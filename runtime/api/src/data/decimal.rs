@@ -92,6 +92,30 @@ impl Decimal {
         Ok(format!("{sign}0.{}{digits}", "0".repeat(places - digits.len())))
     }
 
+    /// Gives the same number with another scale; `None` when digits would be lost or it grows too long.
+    pub fn rescaled(&self, scale: i32) -> Option<Self> {
+        if scale == self.scale {
+            return Some(self.clone());
+        }
+        let (sign, mut digits) = self.digits().ok()?;
+        let added = i64::from(scale) - i64::from(self.scale);
+        if digits == "0" {
+            return Some(Self { scale, unscaled: vec![0] });
+        }
+        if added < 0 {
+            let kept = digits.len().checked_sub(usize::try_from(-added).ok()?)?;
+            if digits.bytes().skip(kept).any(|digit| digit != b'0') {
+                return None;
+            }
+            digits.truncate(kept);
+        } else if added > i64::try_from(MAX_UNSCALED_BYTES).ok()? {
+            return None;
+        } else {
+            digits.extend(std::iter::repeat_n('0', usize::try_from(added).ok()?));
+        }
+        Some(Self { scale, unscaled: unscaled_from_digits(sign == "-", digits.bytes()) })
+    }
+
     /// Gives the sign and the digits of the unscaled value.
     fn digits(&self) -> Result<(&'static str, String), ConnectError> {
         if self.unscaled.len() > MAX_UNSCALED_BYTES {
@@ -245,6 +269,14 @@ mod tests {
         assert_eq!(Decimal::parse(&"9".repeat(1001)), None);
         assert!(Decimal { scale: i32::MAX, unscaled: vec![1] }.to_plain_text().is_err());
         assert!(Decimal { scale: 0, unscaled: vec![1; 20_000] }.to_text().is_err());
+    }
+
+    #[test]
+    fn scale_changes_only_without_loss() {
+        let rescaled = |text: &str, scale| Decimal::parse(text).and_then(|decimal| decimal.rescaled(scale)).map(|decimal| decimal.to_text().expect("short"));
+        for (text, scale, expected) in [("1.5", 2, Some("1.50")), ("-1.500", 1, Some("-1.5")), ("1.25", 1, None), ("0.00", 5, Some("0.00000")), ("1200", -2, Some("1.2E+3")), ("1", i32::MAX, None), ("1", -5, None)] {
+            assert_eq!(rescaled(text, scale).as_deref(), expected, "{text} {scale}");
+        }
     }
 
     #[test]

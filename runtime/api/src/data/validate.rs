@@ -37,10 +37,11 @@ fn check_shape(schema: &Schema) -> Result<(), ConnectError> {
     if schema.fields.len() > MAX_FIELDS {
         return Err(ConnectError::fatal(format!("schema has {} fields, more than {MAX_FIELDS}", schema.fields.len())));
     }
+    // Elements may lack a schema: header texts give arrays and maps of mixed values.
     let parts_fit = match schema.base {
         SchemaType::Struct => schema.key.is_none() && schema.value.is_none(),
-        SchemaType::Array => schema.fields.is_empty() && schema.key.is_none() && schema.value.is_some(),
-        SchemaType::Map => schema.fields.is_empty() && schema.key.is_some() && schema.value.is_some(),
+        SchemaType::Array => schema.fields.is_empty() && schema.key.is_none(),
+        SchemaType::Map => schema.fields.is_empty(),
         _ => schema.fields.is_empty() && schema.key.is_none() && schema.value.is_none(),
     };
     if !parts_fit {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::data::schema::{MAX_DEPTH, Schema, SchemaType};
-use crate::data::schemas::{SchemaId, SchemaIds};
+use crate::data::schemas::{SchemaId, SchemaIds, SchemaTable};
 use crate::data::value::{StructValue, Value};
 use crate::error::ConnectError;
 use crate::frame::value_reader::{ValueError, ValueReader};
@@ -63,7 +63,7 @@ pub fn encode_slot(schema: Option<&Schema>, value: &Value, ids: &mut dyn SchemaI
         Value::Null => return Ok(false),
         Value::Text(text) => out.extend_from_slice(text.as_bytes()),
         Value::Bytes(bytes) => out.extend_from_slice(bytes),
-        other => encode_present(schema, other, out, MAX_DEPTH)?,
+        other => encode_present(schema, other, ids, out, MAX_DEPTH)?,
     }
     Ok(true)
 }
@@ -72,9 +72,9 @@ pub fn encode_slot(schema: Option<&Schema>, value: &Value, ids: &mut dyn SchemaI
 ///
 /// # Errors
 /// `Data` when the value does not fit the schema.
-pub fn encode_nested(schema: &Schema, value: &Value, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+pub fn encode_nested(schema: &Schema, value: &Value, ids: &mut dyn SchemaIds, out: &mut Vec<u8>) -> Result<(), ConnectError> {
     crate::data::validate::validate_value(schema, value)?;
-    encode_part(schema, value, out, MAX_DEPTH)
+    encode_part(schema, value, ids, out, MAX_DEPTH)
 }
 
 /// Decodes a slot's bytes; `None` bytes are null.
@@ -92,19 +92,23 @@ pub fn decode_slot(id: SchemaId, bytes: Option<&[u8]>, ids: &dyn SchemaIds) -> R
         return Ok(value);
     }
     let schema = ids.schema_of(id).ok_or_else(|| ConnectError::data(format!("schema {} is not known", id.0)))?;
-    Ok(decode_root(&schema, bytes)?)
+    Ok(decode_whole(&schema, bytes, ids)?)
 }
 
-/// Decodes a whole slot of a schema.
+/// Decodes a whole slot of a schema, such as a default; schemaless structs inside are not known here.
 ///
 /// # Errors
 /// The bytes are no value of the schema.
 pub fn decode_root(schema: &Arc<Schema>, bytes: &[u8]) -> Result<Value, ValueError> {
+    decode_whole(schema, bytes, &SchemaTable::new())
+}
+
+fn decode_whole(schema: &Arc<Schema>, bytes: &[u8], ids: &dyn SchemaIds) -> Result<Value, ValueError> {
     let mut reader = ValueReader::new(bytes);
     let value = match schema.base {
         SchemaType::Text => Value::Text(reader.root_text()?.to_owned()),
         SchemaType::Bytes => Value::Bytes(reader.root_bytes().to_vec()),
-        _ => decode_present(schema, &mut reader, MAX_DEPTH)?,
+        _ => decode_present(schema, &mut reader, ids, MAX_DEPTH)?,
     };
     reader.finish()?;
     Ok(value)
@@ -114,8 +118,8 @@ pub fn decode_root(schema: &Arc<Schema>, bytes: &[u8]) -> Result<Value, ValueErr
 ///
 /// # Errors
 /// The bytes are no value of the schema.
-pub fn decode_nested(schema: &Arc<Schema>, reader: &mut ValueReader<'_>) -> Result<Value, ValueError> {
-    decode_part(schema, reader, MAX_DEPTH)
+pub fn decode_nested(schema: &Arc<Schema>, reader: &mut ValueReader<'_>, ids: &dyn SchemaIds) -> Result<Value, ValueError> {
+    decode_part(schema, reader, ids, MAX_DEPTH)
 }
 
 fn length(len: usize) -> Result<[u8; 4], ConnectError> {
@@ -127,23 +131,23 @@ fn deeper(depth_left: usize) -> Result<usize, ValueError> {
 }
 
 /// The value was validated against the schema before.
-fn encode_part(schema: &Schema, value: &Value, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
+fn encode_part(schema: &Schema, value: &Value, ids: &mut dyn SchemaIds, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
     match (value, schema.optional, &schema.default) {
         (Value::Null, true, _) => {
             out.push(0);
             Ok(())
         }
         // A required field has no room for null: its default stands for it, as reading it in Java gives.
-        (Value::Null, false, Some(default)) => encode_present(schema, default, out, depth_left),
+        (Value::Null, false, Some(default)) => encode_present(schema, default, ids, out, depth_left),
         (_, true, _) => {
             out.push(1);
-            encode_present(schema, value, out, depth_left)
+            encode_present(schema, value, ids, out, depth_left)
         }
-        (_, false, _) => encode_present(schema, value, out, depth_left),
+        (_, false, _) => encode_present(schema, value, ids, out, depth_left),
     }
 }
 
-fn encode_present(schema: &Schema, value: &Value, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
+fn encode_present(schema: &Schema, value: &Value, ids: &mut dyn SchemaIds, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
     let below = deeper(depth_left)?;
     match value {
         Value::Int8(number) => out.extend_from_slice(&number.to_le_bytes()),
@@ -157,20 +161,18 @@ fn encode_present(schema: &Schema, value: &Value, out: &mut Vec<u8>, depth_left:
         Value::Bytes(bytes) => push_bytes(bytes, out)?,
         Value::Array(items) => {
             out.extend_from_slice(&length(items.len())?);
-            let element = part(schema.value.as_ref())?;
-            items.iter().try_for_each(|item| encode_part(element, item, out, below))?;
+            items.iter().try_for_each(|item| encode_child(schema.value.as_deref(), item, ids, out, below))?;
         }
         Value::Map(pairs) => {
             out.extend_from_slice(&length(pairs.len())?);
-            let (key_schema, value_schema) = (part(schema.key.as_ref())?, part(schema.value.as_ref())?);
             for (key, value) in pairs {
-                encode_part(key_schema, key, out, below)?;
-                encode_part(value_schema, value, out, below)?;
+                encode_child(schema.key.as_deref(), key, ids, out, below)?;
+                encode_child(schema.value.as_deref(), value, ids, out, below)?;
             }
         }
         Value::Struct(value) => {
             for (field, value) in schema.fields.iter().zip(&value.fields) {
-                encode_part(&field.schema, value, out, below)?;
+                encode_part(&field.schema, value, ids, out, below)?;
             }
         }
         Value::Null | Value::DateTime(_) | Value::Decimal { .. } => {
@@ -180,8 +182,12 @@ fn encode_present(schema: &Schema, value: &Value, out: &mut Vec<u8>, depth_left:
     Ok(())
 }
 
-fn part(schema: Option<&Arc<Schema>>) -> Result<&Schema, ConnectError> {
-    schema.map(Arc::as_ref).ok_or_else(|| ConnectError::data("array or map schema without element schema"))
+/// Elements without a schema, as header texts give them, describe themselves.
+fn encode_child(schema: Option<&Schema>, value: &Value, ids: &mut dyn SchemaIds, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
+    match schema {
+        Some(schema) => encode_part(schema, value, ids, out, depth_left),
+        None => encode_tagged(value, ids, out, depth_left),
+    }
 }
 
 fn push_bytes(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), ConnectError> {
@@ -218,7 +224,7 @@ fn encode_tagged(value: &Value, ids: &mut dyn SchemaIds, out: &mut Vec<u8>, dept
         Value::Struct(inner) => {
             crate::data::validate::validate_value(&inner.schema, value)?;
             out.extend_from_slice(&ids.id_of(&inner.schema)?.0.to_le_bytes());
-            encode_present(&inner.schema, value, out, below)?;
+            encode_present(&inner.schema, value, ids, out, below)?;
         }
         Value::Decimal { scale, unscaled } => {
             out.extend_from_slice(&scale.to_le_bytes());
@@ -248,14 +254,14 @@ fn tag_of(value: &Value) -> u8 {
     }
 }
 
-fn decode_part(schema: &Arc<Schema>, reader: &mut ValueReader<'_>, depth_left: usize) -> Result<Value, ValueError> {
+fn decode_part(schema: &Arc<Schema>, reader: &mut ValueReader<'_>, ids: &dyn SchemaIds, depth_left: usize) -> Result<Value, ValueError> {
     if schema.optional && !reader.is_present()? {
         return Ok(Value::Null);
     }
-    decode_present(schema, reader, depth_left)
+    decode_present(schema, reader, ids, depth_left)
 }
 
-fn decode_present(schema: &Arc<Schema>, reader: &mut ValueReader<'_>, depth_left: usize) -> Result<Value, ValueError> {
+fn decode_present(schema: &Arc<Schema>, reader: &mut ValueReader<'_>, ids: &dyn SchemaIds, depth_left: usize) -> Result<Value, ValueError> {
     let below = deeper(depth_left)?;
     Ok(match schema.base {
         SchemaType::Int8 => Value::Int8(reader.int8()?),
@@ -269,30 +275,34 @@ fn decode_present(schema: &Arc<Schema>, reader: &mut ValueReader<'_>, depth_left
         SchemaType::Bytes => Value::Bytes(reader.bytes()?.to_vec()),
         SchemaType::Array => {
             let mut items = Vec::new();
-            let element = schema.value.as_ref().ok_or(ValueError::Schema(0))?;
             for _ in 0..reader.count()? {
-                items.push(decode_part(element, reader, below)?);
+                items.push(decode_child(schema.value.as_ref(), reader, ids, below)?);
             }
             Value::Array(items)
         }
         SchemaType::Map => {
             let mut pairs = Vec::new();
-            let key_schema = schema.key.as_ref().ok_or(ValueError::Schema(0))?;
-            let value_schema = schema.value.as_ref().ok_or(ValueError::Schema(0))?;
             for _ in 0..reader.count()? {
-                let key = decode_part(key_schema, reader, below)?;
-                pairs.push((key, decode_part(value_schema, reader, below)?));
+                let key = decode_child(schema.key.as_ref(), reader, ids, below)?;
+                pairs.push((key, decode_child(schema.value.as_ref(), reader, ids, below)?));
             }
             Value::Map(pairs)
         }
         SchemaType::Struct => {
             let mut fields = Vec::with_capacity(schema.fields.len());
             for field in &schema.fields {
-                fields.push(decode_part(&field.schema, reader, below)?);
+                fields.push(decode_part(&field.schema, reader, ids, below)?);
             }
             Value::Struct(StructValue { schema: Arc::clone(schema), fields })
         }
     })
+}
+
+fn decode_child(schema: Option<&Arc<Schema>>, reader: &mut ValueReader<'_>, ids: &dyn SchemaIds, depth_left: usize) -> Result<Value, ValueError> {
+    match schema {
+        Some(schema) => decode_part(schema, reader, ids, depth_left),
+        None => decode_tagged(reader, ids, depth_left),
+    }
 }
 
 fn decode_tagged(reader: &mut ValueReader<'_>, ids: &dyn SchemaIds, depth_left: usize) -> Result<Value, ValueError> {
@@ -326,7 +336,7 @@ fn decode_tagged(reader: &mut ValueReader<'_>, ids: &dyn SchemaIds, depth_left: 
         tags::STRUCT => {
             let id = reader.uint32()?;
             let schema = ids.schema_of(SchemaId(id)).filter(|schema| schema.base == SchemaType::Struct).ok_or(ValueError::Schema(id))?;
-            decode_present(&schema, reader, below)?
+            decode_present(&schema, reader, ids, below)?
         }
         tags::DATE_TIME => Value::DateTime(reader.int64()?),
         tags::DECIMAL => Value::Decimal { scale: reader.int32()?, unscaled: reader.bytes()?.to_vec() },

@@ -1,0 +1,181 @@
+//! Converters by class name or alias
+//!
+//! The one place that knows Kafka's class names of converters. Names: full, simple (`JsonConverter`), pruned (`Json`);
+//! case counts.
+
+use weir_api::converter::{Converter, ConverterSlot};
+use weir_api::error::ConnectError;
+use weir_config::def::{ConfigDef, ConfigKey, Importance, Validator};
+use weir_config::map::ConfigMap;
+
+use crate::byte_array::ByteArrayConverter;
+use crate::json::converter::JsonConverter;
+use crate::simple_header::converter::SimpleHeaderConverter;
+use crate::string::StringConverter;
+use crate::{json, string};
+
+/// What a class can be used as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConverterKind {
+    /// Keys and values.
+    Converter,
+    /// Headers.
+    HeaderConverter,
+}
+
+impl ConverterKind {
+    /// Gives the name REST lists it under.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Converter => "converter",
+            Self::HeaderConverter => "header_converter",
+        }
+    }
+}
+
+/// A class of this crate.
+#[derive(Debug, Clone)]
+pub struct ConverterClass {
+    /// Full Java class name.
+    pub class: &'static str,
+    /// Other names users may type.
+    pub aliases: &'static [&'static str],
+    /// What it can be used as.
+    pub kinds: &'static [ConverterKind],
+    /// Version.
+    pub version: &'static str,
+    /// Its options, prefix taken off.
+    pub config_def: ConfigDef,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    ByteArray,
+    Json,
+    SimpleHeader,
+    String,
+}
+
+const CLASSES: [Class; 4] = [Class::ByteArray, Class::Json, Class::SimpleHeader, Class::String];
+
+impl Class {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ByteArray => "org.apache.kafka.connect.converters.ByteArrayConverter",
+            Self::Json => "org.apache.kafka.connect.json.JsonConverter",
+            Self::SimpleHeader => "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+            Self::String => "org.apache.kafka.connect.storage.StringConverter",
+        }
+    }
+
+    fn aliases(self) -> &'static [&'static str] {
+        match self {
+            Self::ByteArray => &["ByteArrayConverter", "ByteArray"],
+            Self::Json => &["JsonConverter", "Json"],
+            Self::SimpleHeader => &["SimpleHeaderConverter", "Simple"],
+            Self::String => &["StringConverter", "String"],
+        }
+    }
+
+    fn kinds(self) -> &'static [ConverterKind] {
+        match self {
+            Self::ByteArray | Self::Json | Self::String => &[ConverterKind::Converter, ConverterKind::HeaderConverter],
+            Self::SimpleHeader => &[ConverterKind::HeaderConverter],
+        }
+    }
+
+    fn config_def(self) -> ConfigDef {
+        let types = [ConverterSlot::Key, ConverterSlot::Value, ConverterSlot::Header].map(ConverterSlot::as_str);
+        let definition = ConfigDef::new();
+        let converter_type = ConfigKey::text("converter.type").validator(Validator::one_of(&types)).importance(Importance::Low).doc("How this converter will be used.");
+        match self {
+            Self::SimpleHeader => definition,
+            Self::ByteArray => definition.key(converter_type),
+            Self::Json => json::converter::config_def(definition.key(converter_type)),
+            Self::String => string::config_def(definition.key(converter_type)),
+        }
+    }
+
+    fn create(self, config: &ConfigMap) -> Result<Box<dyn Converter>, ConnectError> {
+        Ok(match self {
+            Self::ByteArray => Box::new(ByteArrayConverter),
+            Self::Json => Box::new(JsonConverter::new(config)?),
+            Self::SimpleHeader => Box::new(SimpleHeaderConverter::default()),
+            Self::String => Box::new(StringConverter::new(config)?),
+        })
+    }
+}
+
+/// Creates a converter from its class name or alias and its options, prefix taken off.
+///
+/// # Errors
+/// `Config`: the class is unknown or does not serve the slot, or an option is wrong.
+pub fn create(class: &str, config: &ConfigMap, slot: ConverterSlot) -> Result<Box<dyn Converter>, ConnectError> {
+    let wanted = match slot {
+        ConverterSlot::Key | ConverterSlot::Value => ConverterKind::Converter,
+        ConverterSlot::Header => ConverterKind::HeaderConverter,
+    };
+    let known = find(class).filter(|known| known.kinds().contains(&wanted));
+    let Some(known) = known else {
+        return Err(ConnectError::config(format!("Class {class} could not be found.")));
+    };
+    let mut config = config.clone();
+    config.insert("converter.type", slot.as_str());
+    known.config_def().parse(&config)?;
+    known.create(&config)
+}
+
+/// Gives the full class name of a name or alias.
+pub fn class_name(name: &str) -> Option<&'static str> {
+    find(name).map(Class::name)
+}
+
+/// Lists the classes of this crate, sorted by name.
+pub fn list() -> Vec<ConverterClass> {
+    CLASSES
+        .iter()
+        .map(|class| ConverterClass {
+            class: class.name(),
+            aliases: class.aliases(),
+            kinds: class.kinds(),
+            version: env!("CARGO_PKG_VERSION"),
+            config_def: class.config_def(),
+        })
+        .collect()
+}
+
+fn find(name: &str) -> Option<Class> {
+    CLASSES.into_iter().find(|class| class.name() == name || class.aliases().contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use weir_api::converter::ConverterSlot;
+    use weir_config::map::ConfigMap;
+
+    use super::{create, list};
+
+    fn message(class: &str, config: &[(&str, &str)], slot: ConverterSlot) -> String {
+        create(class, &config.iter().copied().collect(), slot).map_or_else(|error| error.message, |_| "ok".to_owned())
+    }
+
+    #[test]
+    fn every_name_finds_its_class() {
+        for class in list() {
+            for name in class.aliases.iter().chain([&class.class]) {
+                assert!(create(name, &ConfigMap::new(), ConverterSlot::Header).is_ok(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_classes_and_wrong_options_are_named() {
+        assert_eq!(message("Avro", &[], ConverterSlot::Value), "Class Avro could not be found.");
+        assert_eq!(message("Simple", &[], ConverterSlot::Value), "Class Simple could not be found.");
+        assert_eq!(message("Json", &[("schemas.enable", "maybe")], ConverterSlot::Key), "Invalid value maybe for configuration schemas.enable: Expected value to be either true or false");
+        assert_eq!(
+            message("Json", &[("decimal.format", "HEX")], ConverterSlot::Key),
+            "Invalid value HEX for configuration decimal.format: String must be one of (case insensitive): NUMERIC, BASE64"
+        );
+    }
+}
