@@ -1,1 +1,28 @@
-//! stub
+//! Data plane: connectors and tasks, their lifecycles and their loops.
+//!
+//! Read downward: `worker` starts `connector`s and tasks; `source/task` and `sink/task` are the two
+//! loops; `pipeline` is what both do to a record. Settings come in through `worker_config` and
+//! `connector_config`. Which connectors run here is decided by the herder.
+
+pub mod worker;
+
+pub mod connector;
+pub mod task_builder;
+
+pub mod sink;
+pub mod source;
+
+pub mod pipeline;
+
+pub mod settings;
+
+pub mod clients;
+
+pub mod connector_config;
+pub mod worker_config;
+pub mod worker_keys;
+
+pub mod lifecycle;
+
+pub mod error;
+pub mod pattern;

@@ -1,0 +1,293 @@
+//! The batch of one poll on its way to the guest.
+//!
+//! Messages become frames of bounded size, grouped by partition in offset order. What is put, and to
+//! what position that brings each partition, is known here; when it counts is the loop's business.
+//! A frame outlives a failed put: the same bytes are put again. Cost a record: one copy into the frame.
+
+use std::collections::BTreeSet;
+
+use weir_api::data::schemas::SchemaTable;
+use weir_api::frame::frame_error::FrameError;
+use weir_api::frame::reader::{Frame, FrameLimits};
+use weir_api::frame::writer::{FrameWriter, HeaderParts, SinkParts};
+use weir_client::consumer::{MessageBatch, MessageView};
+use weir_client::topic_partition::TopicPartition;
+
+use crate::pipeline::convert::{ConvertError, Converters, Scratch};
+
+/// Size at which a frame is put and the next one begun; one message may be larger.
+const FRAME_BYTES: usize = 1024 * 1024;
+
+/// Messages of one poll, the frame made of them so far, and the positions it leads to.
+#[derive(Debug)]
+pub struct SinkBatch {
+    rest: Option<Rest>,
+    frame: FrameWriter,
+    number: u64,
+    scratch: Scratch,
+    /// One entry a partition that messages were seen of; removed when it is revoked.
+    positions: Vec<Position>,
+}
+
+/// Messages not yet converted.
+#[derive(Debug)]
+struct Rest {
+    messages: MessageBatch,
+    /// Indexes into the messages, where those had to be brought together by partition.
+    order: Option<Vec<u32>>,
+    at: usize,
+}
+
+#[derive(Debug)]
+struct Position {
+    partition: TopicPartition,
+    /// Offset after the last message that the frame covers.
+    next: Option<i64>,
+    /// The partition was moved: what is left of it is fetched again.
+    is_moved: bool,
+}
+
+/// How far filling a frame came.
+#[derive(Debug)]
+pub enum Filled {
+    /// The frame is ready to be put.
+    Ready,
+    /// A message could not be converted: fill again to try it again, after `skip_message` without it.
+    Failed { error: ConvertError, record: String },
+}
+
+impl Default for SinkBatch {
+    fn default() -> Self {
+        Self { rest: None, frame: FrameWriter::sink(0), number: 0, scratch: Scratch::default(), positions: Vec::new() }
+    }
+}
+
+impl SinkBatch {
+    /// Takes the messages of a poll; answers where reading began for partitions seen first.
+    pub fn begin(&mut self, messages: MessageBatch) -> Vec<(TopicPartition, i64)> {
+        let mut began = Vec::new();
+        let (mut last, mut highest, mut is_grouped) = (0, 0, true);
+        for message in messages.iter() {
+            if !self.positions.get(last).is_some_and(|position| position.is_of(&message)) {
+                last = self.slot_or_new(&message, &mut began);
+                is_grouped &= last >= highest;
+                highest = highest.max(last);
+            }
+        }
+        let order = (!is_grouped).then(|| self.order(&messages));
+        for position in &mut self.positions {
+            position.is_moved = false;
+        }
+        self.rest = Some(Rest { messages, order, at: 0 });
+        began
+    }
+
+    /// Is true when messages wait that no frame covers yet.
+    pub fn has_rest(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// Starts the next frame.
+    pub fn begin_frame(&mut self) {
+        self.frame.clear();
+        self.number += 1;
+        self.frame.set_batch(self.number);
+        for position in &mut self.positions {
+            position.next = None;
+        }
+    }
+
+    /// Converts messages until the frame is full or none is left.
+    pub fn fill(&mut self, converters: &mut Converters, schemas: &mut SchemaTable) -> Filled {
+        let Some(rest) = &mut self.rest else { return Filled::Ready };
+        let (views, mut ordered, mut plain);
+        let walk: &mut dyn Iterator<Item = MessageView<'_>> = match &rest.order {
+            None => {
+                plain = rest.messages.iter().skip(rest.at);
+                &mut plain
+            }
+            Some(order) => {
+                views = rest.messages.iter().collect::<Vec<_>>();
+                ordered = order.iter().skip(rest.at).filter_map(|index| views.get(*index as usize).copied());
+                &mut ordered
+            }
+        };
+        let mut last = 0;
+        let mut is_full = false;
+        for message in walk {
+            if self.frame.len() >= FRAME_BYTES {
+                is_full = true;
+                break;
+            }
+            if !self.positions.get(last).is_some_and(|position| position.is_of(&message)) {
+                last = slot(&self.positions, &message).unwrap_or(usize::MAX);
+            }
+            rest.at += 1;
+            let Some(position) = self.positions.get_mut(last).filter(|position| !position.is_moved) else { continue };
+            if let Err(error) = converters.to_connect(schemas, &message, &mut self.scratch, &mut self.frame) {
+                rest.at -= 1;
+                return Filled::Failed { error, record: in_words(&message) };
+            }
+            position.next = Some(message.offset() + 1);
+        }
+        if !is_full {
+            self.rest = None;
+        }
+        Filled::Ready
+    }
+
+    /// Leaves out the message at which filling stopped; its offset counts as consumed.
+    pub fn skip_message(&mut self) {
+        let Some(rest) = &mut self.rest else { return };
+        let index = match &rest.order {
+            None => rest.at,
+            Some(order) => order.get(rest.at).copied().unwrap_or(u32::MAX) as usize,
+        };
+        rest.at += 1;
+        if let Some(message) = rest.messages.iter().nth(index)
+            && let Some(position) = slot(&self.positions, &message).and_then(|at| self.positions.get_mut(at))
+        {
+            position.next = Some(message.offset() + 1);
+        }
+    }
+
+    /// Returns the frame's bytes, the same at every call until it is filled further.
+    pub fn frame(&mut self) -> &[u8] {
+        self.frame.seal()
+    }
+
+    /// Number of records in the frame.
+    pub fn records(&self) -> u32 {
+        self.frame.record_count()
+    }
+
+    /// Walks the positions that the frame leads to.
+    pub fn positions(&self) -> impl Iterator<Item = (&TopicPartition, i64)> {
+        self.positions.iter().filter_map(|position| Some((&position.partition, position.next?)))
+    }
+
+    /// Notes that a partition was moved: messages of it that no frame covers are left out.
+    pub fn moved(&mut self, partition: &TopicPartition) {
+        if let Some(position) = self.positions.iter_mut().find(|position| position.partition == *partition) {
+            position.is_moved = true;
+        }
+    }
+
+    /// Forgets partitions that were taken away, and their records in a frame that waits.
+    ///
+    /// # Errors
+    /// The frame cannot be written anew.
+    pub fn revoke(&mut self, partitions: &BTreeSet<TopicPartition>) -> Result<(), FrameError> {
+        self.positions.retain(|position| !partitions.contains(&position.partition));
+        if self.frame.is_empty() {
+            return Ok(());
+        }
+        let bytes = self.frame.finish();
+        self.frame.set_batch(self.number);
+        copy_without(&bytes, partitions, &mut self.frame)
+    }
+
+    /// Drops messages and frame alike.
+    pub fn clear(&mut self) {
+        self.rest = None;
+        self.begin_frame();
+    }
+
+    fn slot_or_new(&mut self, message: &MessageView<'_>, began: &mut Vec<(TopicPartition, i64)>) -> usize {
+        if let Some(at) = slot(&self.positions, message) {
+            return at;
+        }
+        let partition = TopicPartition::new(message.topic(), message.partition());
+        began.push((partition.clone(), message.offset()));
+        self.positions.push(Position { partition, next: None, is_moved: false });
+        self.positions.len() - 1
+    }
+
+    /// Brings messages of one partition together, in the order of their offsets.
+    fn order(&self, messages: &MessageBatch) -> Vec<u32> {
+        let slots: Vec<Option<usize>> = messages.iter().map(|message| slot(&self.positions, &message)).collect();
+        let mut order: Vec<u32> = (0..slots.len() as u32).collect();
+        order.sort_by_key(|index| slots.get(*index as usize));
+        order
+    }
+}
+
+impl Position {
+    fn is_of(&self, message: &MessageView<'_>) -> bool {
+        self.partition.partition == message.partition() && self.partition.topic == message.topic()
+    }
+}
+
+fn slot(positions: &[Position], message: &MessageView<'_>) -> Option<usize> {
+    positions.iter().position(|position| position.is_of(message))
+}
+
+fn copy_without(bytes: &[u8], partitions: &BTreeSet<TopicPartition>, out: &mut FrameWriter) -> Result<(), FrameError> {
+    let limits = FrameLimits { max_bytes: usize::MAX, ..FrameLimits::default() };
+    let frame = Frame::parse(bytes, &limits)?;
+    for record in frame.records() {
+        let partition = record.partition.unwrap_or(-1);
+        if partitions.contains(&TopicPartition::new(record.topic, partition)) {
+            continue;
+        }
+        let topic = out.intern(record.topic);
+        let headers: Vec<HeaderParts<'_>> =
+            record.headers().map(|header| HeaderParts { name: out.intern(header.name), value: header.slot() }).collect();
+        out.sink_record(&SinkParts {
+            topic,
+            partition,
+            offset: record.kafka_offset,
+            timestamp: record.timestamp,
+            key: record.key,
+            value: record.value,
+            headers: &headers,
+            flags: record.flags,
+            origin: None,
+        })?;
+    }
+    Ok(())
+}
+
+fn in_words(message: &MessageView<'_>) -> String {
+    let (timestamp, kind) = message.timestamp();
+    format!(
+        ", where consumed record is {{topic='{}', partition={}, offset={}, timestamp={}, timestampType={kind:?}}}",
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        timestamp.map_or_else(|| "null".to_owned(), |timestamp| timestamp.to_string()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use weir_api::frame::reader::{Frame, FrameLimits};
+    use weir_api::frame::slot::Slot;
+    use weir_api::frame::writer::{FrameWriter, HeaderParts, SinkParts};
+    use weir_client::topic_partition::TopicPartition;
+
+    use super::copy_without;
+
+    #[test]
+    fn a_frame_is_written_anew_without_revoked_partitions() {
+        let mut writer = FrameWriter::sink(7);
+        let topic = writer.intern("t");
+        let name = writer.intern("h");
+        for (partition, offset) in [(0, 5), (1, 9), (0, 6)] {
+            let headers = [HeaderParts { name, value: Slot::text("x") }];
+            let parts = SinkParts { topic, partition, offset, timestamp: Some(3), value: Slot::text("v"), headers: &headers, ..SinkParts::default() };
+            writer.sink_record(&parts).unwrap();
+        }
+        let mut out = FrameWriter::sink(7);
+        let gone: BTreeSet<_> = [TopicPartition::new("t", 0)].into();
+        copy_without(&writer.finish(), &gone, &mut out).unwrap();
+        let bytes = out.finish();
+        let frame = Frame::parse(&bytes, &FrameLimits::default()).unwrap();
+        let records: Vec<_> = frame.records().collect();
+        assert_eq!(records.len(), 1);
+        assert_eq!((records[0].partition, records[0].kafka_offset, records[0].timestamp), (Some(1), 9, Some(3)));
+        assert_eq!(records[0].headers().map(|header| header.name).collect::<Vec<_>>(), ["h"]);
+    }
+}

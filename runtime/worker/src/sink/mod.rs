@@ -1,0 +1,9 @@
+//! Sink side: read, convert, put, and commit what the task stored.
+
+pub mod task;
+
+pub mod batch;
+pub mod subscription;
+
+pub mod commit;
+pub mod partitions;

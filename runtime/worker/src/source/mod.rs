@@ -1,0 +1,11 @@
+//! Source side: poll, convert, send, and commit what was acknowledged.
+
+pub mod task;
+
+pub mod acks;
+pub mod at_least_once;
+pub mod send;
+pub mod topics;
+
+pub mod offsets;
+pub mod submitted;

@@ -1,0 +1,216 @@
+//! From configs to a task that can run: plugin, converters, clients.
+//!
+//! Order as in Connect: converters, then clients, then the task itself. Nothing of the guest is
+//! called here but its creation.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use weir_client::admin::Admin;
+use weir_client::client_config::{Translated, translate_consumer, translate_producer};
+use weir_client::consumer::Consumer;
+use weir_client::wire::WireSettings;
+use weir_config::map::ConfigMap;
+use weir_config::properties::Properties;
+use weir_plugins::context::{InstanceContext, NoOffsets};
+use weir_plugins::descriptor::PluginKind;
+use weir_plugins::guest::sink::SinkTaskInstance;
+use weir_plugins::guest::source::SourceTaskInstance;
+use weir_plugins::plugins::{ConnectorPlugin, Plugins};
+use weir_plugins::sink_requests::SinkContextHandle;
+use weir_stores::offsets::OffsetStore;
+
+use crate::connector_config::{ConnectorConfig, ConnectorKind, SinkTopics, config_problems, sink_topics};
+use crate::error::{TaskFailure, WorkerError};
+use crate::lifecycle::{Control, Reports, TaskId};
+use crate::pattern;
+use crate::pipeline::convert::Converters;
+use crate::pipeline::tolerance::ErrorRules;
+use crate::settings::WorkerSettings;
+use crate::sink::commit::{self, Commits};
+use crate::sink::subscription::Subscription;
+use crate::sink::task::SinkTask;
+use crate::source::at_least_once::{AtLeastOnce, InFlightLimits};
+use crate::source::offsets::StoredOffsets;
+use crate::source::send::Sender;
+use crate::source::task::{CommitTiming, SourceTask};
+use crate::source::topics::{TopicCreation, TopicGroups};
+
+/// Kafka's `max.poll.records`.
+const MAX_POLL_RECORDS: usize = 500;
+/// Prefetched messages of one sink task, as far as the user sets no bound.
+const PREFETCH_KBYTES: u32 = 16 * 1024;
+/// Kafka's `metadata.max.age.ms`, after which a pattern is matched again.
+const METADATA_MAX_AGE_MS: u64 = 300_000;
+
+/// What tasks are built with.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskBuilder<'a> {
+    pub settings: &'a WorkerSettings,
+    pub plugins: &'a Arc<Plugins>,
+    pub offsets: &'a OffsetStore,
+}
+
+/// The task to build.
+#[derive(Debug)]
+pub struct TaskRequest<'a> {
+    pub id: TaskId,
+    pub connector: &'a ConfigMap,
+    pub config: &'a ConfigMap,
+    pub control: Control,
+    pub reports: Reports,
+}
+
+/// A task ready to run.
+#[derive(Debug)]
+pub enum Task {
+    Source(Box<SourceTask>),
+    Sink(Box<SinkTask>),
+}
+
+impl Task {
+    /// Runs until stopped.
+    ///
+    /// # Errors
+    /// What ended the task otherwise.
+    pub async fn run(self) -> Result<(), TaskFailure> {
+        match self {
+            Self::Source(task) => task.run().await,
+            Self::Sink(task) => task.run().await,
+        }
+    }
+}
+
+impl TaskBuilder<'_> {
+    /// Builds a task.
+    ///
+    /// # Errors
+    /// An unknown class, settings that are refused, or a component that cannot be instantiated.
+    pub async fn build(self, request: TaskRequest<'_>, settings: &ConnectorConfig) -> Result<Task, WorkerError> {
+        let plugin = self.plugins.find_connector(&settings.class)?;
+        tracing::info!(task = %request.id, class = plugin.class, version = plugin.version, "creating task");
+        let kind = if plugin.kind == PluginKind::Sink { ConnectorKind::Sink } else { ConnectorKind::Source };
+        if let Some(problem) = config_problems(kind, request.connector).into_iter().next() {
+            return Err(WorkerError::Invalid(problem.message));
+        }
+        let converters = Converters::build(&self.settings.converters, request.connector)?;
+        let rules = ErrorRules::new(request.id.clone(), settings.errors);
+        match kind {
+            ConnectorKind::Source => self.source(request, &plugin, converters, rules).await,
+            ConnectorKind::Sink => self.sink(request, &plugin, converters, rules).await,
+        }
+    }
+
+    async fn source(
+        self,
+        request: TaskRequest<'_>,
+        plugin: &ConnectorPlugin,
+        converters: Converters,
+        rules: ErrorRules,
+    ) -> Result<Task, WorkerError> {
+        let clients = &self.settings.clients;
+        let producer = translate_producer(&clients.producer(&request.id, request.connector)?)?;
+        warn_of(&request.id, &producer);
+        let topics = match TopicGroups::parse(request.connector)? {
+            Some(groups) if self.settings.topic_creation_enabled => {
+                let admin = WireSettings::from_properties(&clients.admin(&request.id, request.connector)?)?;
+                Some(TopicCreation::new(groups, Admin::new(admin)))
+            }
+            Some(_) | None => None,
+        };
+        let context = InstanceContext {
+            offsets: StoredOffsets::shared(&request.id.connector, self.offsets),
+            ..context(&request, None)
+        };
+        let instance = SourceTaskInstance::create(self.plugins, plugin, context).await.map_err(failed)?;
+        let timing = self.settings.timing;
+        Ok(Task::Source(Box::new(SourceTask {
+            id: request.id,
+            instance,
+            config: request.config.clone(),
+            converters,
+            rules,
+            topics,
+            sender: Sender::new(producer),
+            delivery: AtLeastOnce::new(InFlightLimits::default()),
+            store: self.offsets.clone(),
+            timing: CommitTiming { interval: timing.offset_flush_interval, timeout: timing.offset_flush_timeout },
+            control: request.control,
+            reports: request.reports,
+        })))
+    }
+
+    async fn sink(
+        self,
+        request: TaskRequest<'_>,
+        plugin: &ConnectorPlugin,
+        converters: Converters,
+        rules: ErrorRules,
+    ) -> Result<Task, WorkerError> {
+        let properties = self.settings.clients.consumer(&request.id, request.connector)?;
+        let mut translated = translate_consumer(&properties)?;
+        warn_of(&request.id, &translated);
+        if properties.get("queued.max.messages.kbytes").is_none() {
+            translated = translated.with_prefetch_kbytes(PREFETCH_KBYTES);
+        }
+        let subscription = subscription(request.connector, &properties)?;
+        let handle = SinkContextHandle::new(None);
+        let context = context(&request, Some(handle.clone()));
+        let instance = SinkTaskInstance::create(self.plugins, plugin, context).await.map_err(failed)?;
+        let timing = self.settings.timing;
+        let commits = commit::CommitTiming {
+            interval_ms: timing.offset_flush_interval.as_millis() as i64,
+            timeout_ms: timing.offset_flush_timeout.as_millis() as i64,
+        };
+        Ok(Task::Sink(Box::new(SinkTask {
+            id: request.id,
+            instance,
+            config: request.config.clone(),
+            converters,
+            rules,
+            max_poll_records: translated.max_poll_records.unwrap_or(MAX_POLL_RECORDS).max(1),
+            consumer: Consumer::new(&translated)?,
+            subscription,
+            context: handle,
+            commits: Commits::new(commits, 0),
+            epoch: Instant::now(),
+            commit_timeout: timing.offset_flush_timeout,
+            control: request.control,
+            reports: request.reports,
+        })))
+    }
+}
+
+fn context(request: &TaskRequest<'_>, sink_context: Option<SinkContextHandle>) -> InstanceContext {
+    InstanceContext {
+        connector: request.id.connector.clone(),
+        task: Some(request.id.task),
+        config: request.config.clone(),
+        offsets: Arc::new(NoOffsets),
+        connector_context: None,
+        sink_context,
+        stop: request.control.stop.clone(),
+    }
+}
+
+fn subscription(connector: &ConfigMap, consumer: &Properties) -> Result<Subscription, WorkerError> {
+    match sink_topics(connector)? {
+        SinkTopics::List(topics) => Ok(Subscription::List(topics)),
+        SinkTopics::Pattern(text) => {
+            let pattern = pattern::whole(&text).map_err(WorkerError::Invalid)?;
+            let age = consumer.get("metadata.max.age.ms").and_then(|ms| ms.trim().parse().ok()).unwrap_or(METADATA_MAX_AGE_MS);
+            let admin = Admin::new(WireSettings::from_properties(consumer)?);
+            Ok(Subscription::pattern(pattern, admin, std::time::Duration::from_millis(age.max(1))))
+        }
+    }
+}
+
+fn warn_of(id: &TaskId, translated: &Translated) {
+    for warning in &translated.warnings {
+        tracing::warn!(task = %id, "{warning}");
+    }
+}
+
+fn failed(error: weir_plugins::error::GuestError) -> WorkerError {
+    WorkerError::Connector(error.into())
+}

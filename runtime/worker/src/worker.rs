@@ -1,0 +1,357 @@
+//! The worker: starts, directs and stops connectors and tasks.
+//!
+//! Every one runs as its own tokio task under a supervisor; a failure, trap or panic ends that one
+//! with its trace in a status and nothing else. Locks here are leaf-level and never held while
+//! waiting. What should run is the herder's decision. Source: `Worker`.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::time::{Instant, timeout_at};
+use weir_config::map::ConfigMap;
+use weir_plugins::descriptor::PluginKind;
+use weir_plugins::plugins::Plugins;
+use weir_plugins::stop::StopSignal;
+use weir_stores::configs::state::TargetState;
+use weir_stores::offsets::OffsetStore;
+use weir_stores::status::records::State;
+
+use crate::task_builder::{TaskBuilder, TaskRequest};
+use crate::connector::{Connector, ConnectorHandle, ConnectorParts};
+use crate::connector_config::{ConnectorConfig, TASK_CLASS, TASKS_MAX_ENFORCE, TOPICS, TOPICS_REGEX};
+use crate::error::{TaskFailure, WorkerError};
+use crate::lifecycle::{Control, Reports, TaskId, WorkerEvent};
+use crate::settings::WorkerSettings;
+
+/// Time all connectors together get to stop.
+const CONNECTOR_STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Runs connectors and tasks.
+pub struct Worker {
+    settings: WorkerSettings,
+    plugins: Arc<Plugins>,
+    offsets: OffsetStore,
+    events: mpsc::Sender<WorkerEvent>,
+    running: Mutex<Running>,
+}
+
+#[derive(Default)]
+struct Running {
+    connectors: HashMap<String, RunningConnector>,
+    tasks: HashMap<TaskId, RunningTask>,
+}
+
+struct RunningConnector {
+    handle: ConnectorHandle,
+    join: JoinHandle<()>,
+}
+
+struct RunningTask {
+    target: watch::Sender<TargetState>,
+    stop: StopSignal,
+    reports: Reports,
+    join: JoinHandle<()>,
+}
+
+/// How many tasks a connector has, which its task needs to know at start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskCount(pub u32);
+
+impl Worker {
+    /// Creates a worker that runs nothing. `events` must be drained while calls are awaited.
+    pub fn new(settings: WorkerSettings, plugins: Arc<Plugins>, offsets: OffsetStore, events: mpsc::Sender<WorkerEvent>) -> Self {
+        Self { settings, plugins, offsets, events, running: Mutex::default() }
+    }
+
+    // ---- connectors --------------------------------------------------------------------------------------
+
+    /// Starts a connector and waits until it has reached its target state.
+    ///
+    /// # Errors
+    /// It runs already, its class is unknown, or its start failed; the last also reports FAILED.
+    pub async fn start_connector(&self, name: &str, config: &ConfigMap, target: TargetState) -> Result<(), WorkerError> {
+        let handle = match self.create_connector(name, config) {
+            Ok(handle) => handle,
+            Err(error @ WorkerError::Exists(_)) => return Err(error),
+            Err(error) => {
+                let failure = TaskFailure::connect(error.to_string());
+                Reports::new(self.events.clone()).connector(name, State::Failed, Some(failure.to_trace())).await;
+                return Err(error);
+            }
+        };
+        handle.transition(target).await
+    }
+
+    fn create_connector(&self, name: &str, config: &ConfigMap) -> Result<ConnectorHandle, WorkerError> {
+        let class = ConnectorConfig::parse(config)?.class;
+        let plugin = self.plugins.find_connector(&class)?;
+        tracing::info!(connector = name, class = plugin.class, version = plugin.version, "creating connector");
+        let mut running = self.running.lock();
+        if running.connectors.contains_key(name) {
+            return Err(WorkerError::Exists(format!("Connector with name {name} already exists")));
+        }
+        let reports = Reports::new(self.events.clone());
+        let (connector, handle) = Connector::new(ConnectorParts {
+            name: name.to_owned(),
+            plugins: self.plugins.clone(),
+            plugin,
+            config: config.clone(),
+            offsets: self.offsets.clone(),
+            reports: reports.clone(),
+        });
+        let name = name.to_owned();
+        let join = tokio::spawn(supervise_connector(name.clone(), connector.run(), reports));
+        running.connectors.insert(name, RunningConnector { handle: handle.clone(), join });
+        Ok(handle)
+    }
+
+    /// Stops a connector; one that is not here is none of this worker's business.
+    pub async fn stop_connector(&self, name: &str) {
+        let connector = self.running.lock().connectors.remove(name);
+        if let Some(connector) = connector {
+            stop_connector(name, connector, Instant::now() + CONNECTOR_STOP_TIMEOUT).await;
+        }
+    }
+
+    /// Is true when the connector is here and started.
+    pub fn is_connector_running(&self, name: &str) -> bool {
+        self.running.lock().connectors.get(name).is_some_and(|connector| connector.handle.is_running())
+    }
+
+    /// Asks a connector for its task configs and adds what the framework adds.
+    ///
+    /// # Errors
+    /// It is not started, its code failed, or it made more tasks than it may; the last also reports FAILED.
+    pub async fn connector_task_configs(&self, name: &str, config: &ConfigMap) -> Result<Vec<ConfigMap>, WorkerError> {
+        let handle = self.running.lock().connectors.get(name).map(|connector| connector.handle.clone());
+        let handle = handle.ok_or_else(|| WorkerError::NotFound(format!("Connector {name} not found in this worker.")))?;
+        let settings = ConnectorConfig::parse(config)?;
+        let mut configs = handle.task_configs(settings.tasks_max).await?;
+        if let Err(error) = check_task_count(&settings, configs.len()) {
+            let failure = TaskFailure::connect(error.to_string());
+            handle.reports.connector(name, State::Failed, Some(failure.to_trace())).await;
+            return Err(error);
+        }
+        for task in &mut configs {
+            task.insert(TASK_CLASS, handle.plugin.task_class.as_str());
+            if handle.plugin.kind == PluginKind::Sink {
+                for key in [TOPICS, TOPICS_REGEX] {
+                    if let Some(value) = config.get(key) {
+                        task.insert(key, value);
+                    }
+                }
+            }
+        }
+        Ok(configs)
+    }
+
+    // ---- tasks -------------------------------------------------------------------------------------------
+
+    /// Builds and starts a task.
+    ///
+    /// # Errors
+    /// It runs already or cannot be built; the latter also reports FAILED.
+    pub async fn start_task(
+        &self,
+        id: TaskId,
+        connector: &ConfigMap,
+        config: &ConfigMap,
+        target: TargetState,
+        count: TaskCount,
+    ) -> Result<(), WorkerError> {
+        if self.running.lock().tasks.contains_key(&id) {
+            return Err(WorkerError::Exists(format!("Task already exists in this worker: {id}")));
+        }
+        let reports = Reports::new(self.events.clone());
+        let (sender, receiver) = watch::channel(target);
+        let control = Control { target: receiver, stop: StopSignal::new() };
+        let request = TaskRequest { id: id.clone(), connector, config, control: control.clone(), reports: reports.clone() };
+        let built = match ConnectorConfig::parse(connector) {
+            Ok(settings) => match check_task_count(&settings, count.0 as usize) {
+                Ok(()) => self.builder().build(request, &settings).await,
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
+        let task = match built {
+            Ok(task) => task,
+            Err(error) => {
+                let failure = TaskFailure::connect(format!("Failed to start task {id}")).caused_by(TaskFailure::connect(error.to_string()));
+                reports.task(&id, State::Failed, Some(failure.to_trace())).await;
+                return Err(error);
+            }
+        };
+        let stop = control.stop.clone();
+        let mut running = self.running.lock();
+        if running.tasks.contains_key(&id) {
+            return Err(WorkerError::Exists(format!("Task already exists in this worker: {id}")));
+        }
+        let join = tokio::spawn(supervise_task(id.clone(), task.run(), stop.clone(), reports.clone()));
+        running.tasks.insert(id, RunningTask { target: sender, stop, reports, join });
+        Ok(())
+    }
+
+    fn builder(&self) -> TaskBuilder<'_> {
+        TaskBuilder { settings: &self.settings, plugins: &self.plugins, offsets: &self.offsets }
+    }
+
+    /// Returns the tasks of a connector that run here, ascending.
+    pub fn task_ids(&self, connector: &str) -> Vec<TaskId> {
+        let mut ids: Vec<TaskId> = self.running.lock().tasks.keys().filter(|id| id.connector == connector).cloned().collect();
+        ids.sort();
+        ids
+    }
+
+    /// Stops tasks: all are told, then all are waited for, then those that are late are cancelled.
+    pub async fn stop_tasks(&self, ids: &[TaskId]) {
+        let tasks: Vec<(TaskId, RunningTask)> = {
+            let mut running = self.running.lock();
+            ids.iter().filter_map(|id| Some((id.clone(), running.tasks.remove(id)?))).collect()
+        };
+        let grace = self.settings.timing.task_stop_timeout;
+        for (_, task) in &tasks {
+            task.stop.request(grace);
+        }
+        let deadline = Instant::now() + grace;
+        for (id, mut task) in tasks {
+            if timeout_at(deadline, &mut task.join).await.is_err() {
+                task.reports.mute();
+                task.join.abort();
+                tracing::error!("Graceful stop of task {id} failed.");
+            }
+        }
+    }
+
+    // ---- both --------------------------------------------------------------------------------------------
+
+    /// Sets the target state of a connector and its tasks, as far as they are here.
+    ///
+    /// # Errors
+    /// The connector could not reach it; its tasks follow all the same.
+    pub async fn set_target_state(&self, name: &str, target: TargetState) -> Result<(), WorkerError> {
+        let handle = {
+            let running = self.running.lock();
+            for (_, task) in running.tasks.iter().filter(|(id, _)| id.connector == name) {
+                task.target.send_replace(target);
+            }
+            running.connectors.get(name).map(|connector| connector.handle.clone())
+        };
+        match handle {
+            Some(handle) => handle.transition(target).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Stops everything: connectors first, then tasks.
+    pub async fn shutdown(&self) {
+        let connectors = std::mem::take(&mut self.running.lock().connectors);
+        let deadline = Instant::now() + CONNECTOR_STOP_TIMEOUT;
+        for connector in connectors.values() {
+            connector.handle.stop.request(CONNECTOR_STOP_TIMEOUT);
+        }
+        for (name, connector) in connectors {
+            stop_connector(&name, connector, deadline).await;
+        }
+        let ids: Vec<TaskId> = self.running.lock().tasks.keys().cloned().collect();
+        self.stop_tasks(&ids).await;
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let running = self.running.lock();
+        f.debug_struct("Worker")
+            .field("connectors", &running.connectors.len())
+            .field("tasks", &running.tasks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+async fn stop_connector(name: &str, mut connector: RunningConnector, deadline: Instant) {
+    connector.handle.stop.request(CONNECTOR_STOP_TIMEOUT);
+    if timeout_at(deadline, &mut connector.join).await.is_err() {
+        connector.handle.reports.mute();
+        connector.join.abort();
+        tracing::error!("Connector '{name}' failed to properly shut down and was cancelled.");
+    }
+}
+
+fn check_task_count(settings: &ConnectorConfig, generated: usize) -> Result<(), WorkerError> {
+    if generated <= settings.tasks_max as usize {
+        return Ok(());
+    }
+    if settings.tasks_max_enforce {
+        return Err(WorkerError::TooManyTasks { connector: settings.name.clone(), generated, max: settings.tasks_max });
+    }
+    tracing::warn!(connector = settings.name, generated, max = settings.tasks_max, "more tasks than tasks.max, allowed by {TASKS_MAX_ENFORCE}");
+    Ok(())
+}
+
+/// Runs a task to its end and reports how it ended. Aborting the supervisor aborts the task.
+async fn supervise_task(
+    id: TaskId,
+    run: impl Future<Output = Result<(), TaskFailure>> + Send + 'static,
+    stop: StopSignal,
+    reports: Reports,
+) {
+    let failure = match run_alone(run).await {
+        Ok(Ok(())) => None,
+        Ok(Err(failure)) => Some(failure),
+        Err(error) => Some(abnormal(error)),
+    };
+    match failure {
+        None => reports.task(&id, State::Unassigned, None).await,
+        Some(failure) if stop.is_requested() => {
+            tracing::warn!(task = %id, error = failure.to_trace(), "after being scheduled for shutdown, task failed");
+            reports.task(&id, State::Unassigned, None).await;
+        }
+        Some(failure) => {
+            let trace = failure.to_trace();
+            tracing::error!(task = %id, error = trace, "task failed and will not recover until restarted");
+            reports.task(&id, State::Failed, Some(trace)).await;
+        }
+    }
+}
+
+async fn supervise_connector(name: String, run: impl Future<Output = ()> + Send + 'static, reports: Reports) {
+    if let Err(error) = run_alone(run).await {
+        let trace = abnormal(error).to_trace();
+        tracing::error!(connector = name, error = trace, "connector failed");
+        reports.connector(&name, State::Failed, Some(trace)).await;
+    }
+}
+
+/// Runs a future as a task of its own, so that a panic stays in it.
+async fn run_alone<T: Send + 'static>(run: impl Future<Output = T> + Send + 'static) -> Result<T, JoinError> {
+    let mut alone = JoinSet::new();
+    alone.spawn(run);
+    match alone.join_next().await {
+        Some(result) => result,
+        // One future was put in and nothing took it out.
+        None => std::future::pending().await,
+    }
+}
+
+fn abnormal(error: JoinError) -> TaskFailure {
+    match error.try_into_panic() {
+        Ok(payload) => TaskFailure::of("java.lang.Error", format!("task panicked: {}", panic_text(payload.as_ref()))),
+        Err(error) => TaskFailure::connect(error.to_string()),
+    }
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests;
