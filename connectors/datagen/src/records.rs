@@ -213,9 +213,18 @@ mod tests {
     #[test]
     fn records_are_the_same_each_time() {
         for (kind, expected) in [
-            (Kind::Users, "USERS"),
-            (Kind::Pageviews, "PAGEVIEWS"),
-            (Kind::Orders, "ORDERS"),
+            (
+                Kind::Users,
+                "User_8 = Struct{registertime=1767225600000,userid=User_8,regionid=Region_1,gender=MALE}",
+            ),
+            (
+                Kind::Pageviews,
+                "User_8 = Struct{viewtime=1767225600000,userid=User_8,pageid=Page_10}",
+            ),
+            (
+                Kind::Orders,
+                "0 = Struct{ordertime=1767225600000,orderid=0,itemid=Item_737,orderunits=7.01,address=Struct{city=Hamburg,state=Hamburg,zipcode=20095}}",
+            ),
         ] {
             assert_eq!(text(kind, 0, 0, 0), expected);
         }

@@ -120,7 +120,7 @@ pub(crate) fn build(definition: &SchemaDef) -> Result<Arc<Schema>, ConnectError>
         };
         if let Some(bytes) = &node.default {
             let bare = Arc::new(schema.clone());
-            schema.default = Some(decode_root(&bare, bytes, &GuestSchemas::default())?);
+            schema.default = Some(decode_root(&bare, bytes)?);
         }
         if let Some(slot) = built.get_mut(at) {
             *slot = Some(Arc::new(schema));
