@@ -139,12 +139,12 @@ impl BrokerConfig {
     #[must_use]
     pub fn bundled(data_dir: &Path, host: &str, port: u16) -> Self {
         let mut properties = Properties::new();
-        properties.insert("log.dirs", data_dir.to_string_lossy());
         properties.insert("group.initial.rebalance.delay.ms", "0");
         let mut config = Self::from_properties(&properties).map(|(config, _)| config).expect(
-            "two well-formed keys over defaults that a test parses cannot be refused",
+            "one well-formed key over defaults that a test parses cannot be refused",
         );
-        // Not through the text form, which would have to quote the path and the host.
+        // Not through the text forms, in which a comma or a colon would be syntax.
+        config.given.insert("log.dirs", data_dir.to_string_lossy());
         config.log.directory = data_dir.to_path_buf();
         config.listeners = vec![ListenerSpec::plaintext(host, port)];
         config

@@ -1,10 +1,9 @@
 //! Produce, fetch and what stands between them, over the wire.
 
-mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{TestBroker, batch, built, create_topic, directory, fetch, idempotent, message, produce};
+use crate::support::{TestBroker, batch, built, create_topic, directory, fetch, idempotent, message, produce};
 use weir_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use weir_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use weir_protocol::messages::delete_topics_request::DeleteTopicState;
@@ -20,6 +19,14 @@ use weir_protocol::messages::*;
 use weir_protocol::records::batch::BatchIter;
 use weir_protocol::records::builder::BatchSettings;
 use weir_protocol::records::compression::Codec;
+
+fn producer_id() -> InitProducerIdRequest {
+    message!(InitProducerIdRequest { transactional_id: None })
+}
+
+fn all_topics() -> MetadataRequest {
+    message!(MetadataRequest { topics: None })
+}
 
 fn values(records: &[u8]) -> Vec<(i64, Vec<u8>)> {
     let mut values = Vec::new();
@@ -152,7 +159,7 @@ async fn duplicates_answer_their_first_offset_and_gaps_are_refused() {
     let broker = TestBroker::start(directory.path()).await;
     let mut client = broker.client().await;
     client.create_topic("t", 1, &[]).await;
-    let id = client.call(&InitProducerIdRequest::default(), 4).await;
+    let id = client.call(&producer_id(), 4).await;
     assert_eq!((id.error_code, id.producer_epoch), (0, 0));
     let id = id.producer_id;
     let mut sequence = 0;
@@ -189,12 +196,12 @@ async fn everything_is_there_after_a_restart() {
     let mut client = broker.client().await;
     client.create_topic("t", 2, &[("cleanup.policy", "compact")]).await;
     client.produce("t", idempotent(7, 0, 0, &[b"a", b"b"]), -1).await;
-    let before = client.call(&MetadataRequest::default(), 12).await;
-    let first_id = client.call(&InitProducerIdRequest::default(), 4).await.producer_id;
+    let before = client.call(&all_topics(), 12).await;
+    let first_id = client.call(&producer_id(), 4).await.producer_id;
     assert!(broker.stop().await < Duration::from_secs(2));
     let broker = TestBroker::start(directory.path()).await;
     let mut client = broker.client().await;
-    let after = client.call(&MetadataRequest::default(), 12).await;
+    let after = client.call(&all_topics(), 12).await;
     assert_eq!(after.cluster_id, before.cluster_id);
     let topic = |response: &MetadataResponse| {
         response.topics.iter().find(|topic| topic.name.as_deref() == Some("t")).unwrap().clone()
@@ -207,7 +214,7 @@ async fn everything_is_there_after_a_restart() {
     assert_eq!(values(&fetched.records.unwrap()).len(), 2);
     let repeated = client.produce("t", idempotent(7, 0, 0, &[b"a", b"b"]), -1).await;
     assert_eq!((repeated.error_code, repeated.base_offset), (0, 0), "sequences survive");
-    let next_id = client.call(&InitProducerIdRequest::default(), 4).await.producer_id;
+    let next_id = client.call(&producer_id(), 4).await.producer_id;
     assert!(next_id > first_id, "ids are never given twice");
     let end = client
         .call(
@@ -356,6 +363,7 @@ async fn altered_configs_hold_for_the_next_append_and_are_described() {
         resources: vec![message!(DescribeConfigsResource {
             resource_type: 2,
             resource_name: StrBytes::from("t"),
+            configuration_keys: None,
         })],
         include_synonyms: true,
     });
@@ -397,7 +405,7 @@ async fn a_port_in_use_and_a_directory_in_use_are_named() {
     let broker = TestBroker::start(directory.path()).await;
     let mut client = broker.client().await;
     client.call(&ApiVersionsRequest::default(), 0).await;
-    let other = support::directory();
+    let other = crate::support::directory();
     let taken = BrokerConfig::bundled(other.path(), "127.0.0.1", broker.address.port());
     let error = Broker::bind(taken).unwrap_err().to_string();
     assert!(error.contains(&broker.address.to_string()) && error.contains("listeners"), "{error}");

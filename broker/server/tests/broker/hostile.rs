@@ -1,8 +1,7 @@
 //! Malformed, oversized and lying frames close their connection and nothing else.
 
-mod support;
 
-use support::{Client, TestBroker, batch, directory, produce};
+use crate::support::{Client, TestBroker, batch, directory, produce};
 use tokio::io::AsyncWriteExt;
 use weir_protocol::decode::encode_request;
 use weir_protocol::messages::{ApiVersionsRequest, MetadataRequest};

@@ -1,11 +1,10 @@
 //! Every advertised (key, version) pair answers, and what ApiVersions says is true.
 
-mod support;
 
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use support::{Client, TestBroker, batch, create_topic, directory, fetch, message, produce};
+use crate::support::{Client, TestBroker, batch, create_topic, directory, fetch, message, produce};
 use tokio::io::AsyncWriteExt;
 use weir_protocol::api::{self, Api, ApiKey};
 use weir_protocol::decode::decode_response;

@@ -26,7 +26,7 @@ use weir_server::broker_config::BrokerConfig;
 use weir_server::error::ServerError;
 
 /// Longest a test waits for anything that should happen at once.
-pub const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 macro_rules! message {
     ($type:ty { $($field:ident : $value:expr),* $(,)? }) => {{
@@ -38,18 +38,18 @@ macro_rules! message {
 pub(crate) use message;
 
 /// A running broker; its data directory outlives a restart.
-pub struct TestBroker {
-    pub address: SocketAddr,
+pub(crate) struct TestBroker {
+    pub(crate) address: SocketAddr,
     stop: CancellationToken,
     task: JoinHandle<Result<(), ServerError>>,
 }
 
 impl TestBroker {
-    pub async fn start(directory: &Path) -> Self {
+    pub(crate) async fn start(directory: &Path) -> Self {
         Self::start_with(BrokerConfig::bundled(directory, "127.0.0.1", 0)).await
     }
 
-    pub async fn start_with(config: BrokerConfig) -> Self {
+    pub(crate) async fn start_with(config: BrokerConfig) -> Self {
         let bound = Broker::bind(config).unwrap();
         let address = bound.addresses()[0];
         let stop = CancellationToken::new();
@@ -57,12 +57,12 @@ impl TestBroker {
         Self { address, stop, task }
     }
 
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         Client::connect(self.address).await
     }
 
     /// Stops cleanly and says how long it took.
-    pub async fn stop(self) -> Duration {
+    pub(crate) async fn stop(self) -> Duration {
         let begun = std::time::Instant::now();
         self.stop.cancel();
         timeout(SOON, self.task).await.unwrap().unwrap().unwrap();
@@ -70,24 +70,24 @@ impl TestBroker {
     }
 }
 
-pub fn directory() -> TempDir {
+pub(crate) fn directory() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
 /// One connection.
-pub struct Client {
-    pub stream: TcpStream,
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
     next_correlation: i32,
 }
 
 impl Client {
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = timeout(SOON, TcpStream::connect(address)).await.unwrap().unwrap();
         Self { stream, next_correlation: 1 }
     }
 
     /// Sends a request and gives its correlation id.
-    pub async fn send<Q: KafkaRequest>(&mut self, request: &Q, version: i16) -> i32 {
+    pub(crate) async fn send<Q: KafkaRequest>(&mut self, request: &Q, version: i16) -> i32 {
         let correlation = self.next_correlation;
         self.next_correlation += 1;
         let frame = encode_request(correlation, Some("raw"), request, version).unwrap();
@@ -96,7 +96,7 @@ impl Client {
     }
 
     /// The next frame without its prefix; none when the broker closed the connection.
-    pub async fn frame(&mut self) -> Option<Bytes> {
+    pub(crate) async fn frame(&mut self) -> Option<Bytes> {
         let mut prefix = [0; 4];
         match timeout(SOON, self.stream.read_exact(&mut prefix)).await.expect("no answer in time") {
             Ok(_) => {}
@@ -107,14 +107,14 @@ impl Client {
         Some(Bytes::from(payload))
     }
 
-    pub async fn receive<R: KafkaResponse>(&mut self, correlation: i32, version: i16) -> R {
+    pub(crate) async fn receive<R: KafkaResponse>(&mut self, correlation: i32, version: i16) -> R {
         let frame = self.frame().await.expect("the broker closed the connection");
         let (answered, response) = decode_response::<R>(frame, version).unwrap();
         assert_eq!(answered, correlation, "replies out of order");
         response
     }
 
-    pub async fn call<Q>(&mut self, request: &Q, version: i16) -> Q::Response
+    pub(crate) async fn call<Q>(&mut self, request: &Q, version: i16) -> Q::Response
     where
         Q: KafkaRequest + RequestResponsePair,
         Q::Response: KafkaResponse,
@@ -123,23 +123,23 @@ impl Client {
         self.receive(correlation, version).await
     }
 
-    pub async fn create_topic(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
+    pub(crate) async fn create_topic(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
         let response = self.call(&create_topic(name, partitions, configs), 7).await;
         assert_eq!(response.topics[0].error_code, 0, "{:?}", response.topics[0].error_message);
     }
 
-    pub async fn produce(&mut self, topic: &str, batch: BytesMut, acks: i16) -> PartitionProduceResponse {
+    pub(crate) async fn produce(&mut self, topic: &str, batch: BytesMut, acks: i16) -> PartitionProduceResponse {
         let response: ProduceResponse = self.call(&produce(topic, 0, batch, acks), 9).await;
         response.responses[0].partition_responses[0].clone()
     }
 
-    pub async fn fetch(&mut self, topic: &str, offset: i64, max_wait_ms: i32) -> PartitionData {
+    pub(crate) async fn fetch(&mut self, topic: &str, offset: i64, max_wait_ms: i32) -> PartitionData {
         let response: FetchResponse = self.call(&fetch(topic, offset, max_wait_ms), 12).await;
         response.responses[0].partitions[0].clone()
     }
 }
 
-pub fn create_topic(name: &str, partitions: i32, configs: &[(&str, &str)]) -> CreateTopicsRequest {
+pub(crate) fn create_topic(name: &str, partitions: i32, configs: &[(&str, &str)]) -> CreateTopicsRequest {
     let configs = configs.iter().map(|(key, value)| {
         message!(CreatableTopicConfig {
             name: StrBytes::from(*key),
@@ -157,7 +157,7 @@ pub fn create_topic(name: &str, partitions: i32, configs: &[(&str, &str)]) -> Cr
     })
 }
 
-pub fn produce(topic: &str, partition: i32, batch: BytesMut, acks: i16) -> ProduceRequest {
+pub(crate) fn produce(topic: &str, partition: i32, batch: BytesMut, acks: i16) -> ProduceRequest {
     message!(ProduceRequest {
         acks: acks,
         timeout_ms: 10_000,
@@ -171,7 +171,7 @@ pub fn produce(topic: &str, partition: i32, batch: BytesMut, acks: i16) -> Produ
     })
 }
 
-pub fn fetch(topic: &str, offset: i64, max_wait_ms: i32) -> FetchRequest {
+pub(crate) fn fetch(topic: &str, offset: i64, max_wait_ms: i32) -> FetchRequest {
     message!(FetchRequest {
         max_wait_ms: max_wait_ms,
         min_bytes: 1,
@@ -191,12 +191,12 @@ pub fn fetch(topic: &str, offset: i64, max_wait_ms: i32) -> FetchRequest {
 }
 
 /// A batch of records with a key and the given values.
-pub fn batch(values: &[&[u8]]) -> BytesMut {
+pub(crate) fn batch(values: &[&[u8]]) -> BytesMut {
     built(BatchSettings::default(), values)
 }
 
 /// A batch of an idempotent producer.
-pub fn idempotent(producer_id: i64, epoch: i16, sequence: i32, values: &[&[u8]]) -> BytesMut {
+pub(crate) fn idempotent(producer_id: i64, epoch: i16, sequence: i32, values: &[&[u8]]) -> BytesMut {
     let settings = BatchSettings {
         producer_id,
         producer_epoch: epoch,
@@ -206,7 +206,7 @@ pub fn idempotent(producer_id: i64, epoch: i16, sequence: i32, values: &[&[u8]])
     built(settings, values)
 }
 
-pub fn built(settings: BatchSettings, values: &[&[u8]]) -> BytesMut {
+pub(crate) fn built(settings: BatchSettings, values: &[&[u8]]) -> BytesMut {
     let now_ms = weir_metrics::clock::Clock::System.now_ms();
     let mut builder = BatchBuilder::new(settings);
     for value in values {

@@ -1,0 +1,7 @@
+//! The built broker over the wire: raw frames against a listener on a free port.
+
+mod support;
+
+mod data;
+mod hostile;
+mod wire;
