@@ -97,6 +97,9 @@ pub struct Partition {
     // Log end at the last retention pass; unchanged means idle.
     idle_mark: i64,
     pub(crate) is_cleanable: bool,
+    // Where the newest snapshot was written. One is never written over: a crash
+    // in between would take both the old and the new.
+    snapshot_at: Option<i64>,
 }
 
 /// Batches that have their offsets and wait for one write.
@@ -161,6 +164,7 @@ impl Partition {
             is_changed: loaded.is_new || shutdown == Shutdown::Crash,
             idle_mark: -1,
             is_cleanable: true,
+            snapshot_at: loaded.snapshot_at,
         };
         partition.active_since_ms = partition.first_timestamp()?;
         if loaded.is_new {
@@ -476,19 +480,14 @@ impl Partition {
         }
         let (offset_file, time_file) = self.write_indexes(&active)?;
         self.write_epochs()?;
-        let snapshot = self.place.dir.join(file_name(self.next_offset, SNAPSHOT));
-        let snapshot_file = write_file(
-            &*self.place.disk,
-            &snapshot,
-            &self.producers.encode_snapshot(),
-        )
-        .map_err(LogError::io("write", &snapshot))?;
+        let snapshot_file = self.write_snapshot()?;
         let interval_bytes = self.config.index_interval_bytes;
         let Place { disk, dir } = &self.place;
         let next = Segment::create(disk, dir, self.next_offset, interval_bytes)?;
         // From here on nothing fails.
+        self.snapshot_at = Some(self.next_offset);
         self.unsynced.add_file(active.log()?);
-        for file in [&offset_file, &time_file, &snapshot_file] {
+        for file in [&offset_file, &time_file].into_iter().chain(&snapshot_file) {
             self.unsynced.add_file(file);
         }
         self.unsynced.add_dir(&Arc::clone(dir));
@@ -512,6 +511,17 @@ impl Partition {
             write_file(&*self.place.disk, &path, content).map_err(LogError::io("write", &path))
         };
         Ok((write(OFFSET_INDEX, &offsets)?, write(TIME_INDEX, &times)?))
+    }
+
+    /// Writes the producers' state at the log end; none if it is there already.
+    fn write_snapshot(&self) -> Result<Option<DynFile>, LogError> {
+        if self.snapshot_at == Some(self.next_offset) {
+            return Ok(None);
+        }
+        let path = self.place.dir.join(file_name(self.next_offset, SNAPSHOT));
+        let file = write_file(&*self.place.disk, &path, &self.producers.encode_snapshot())
+            .map_err(LogError::io("write", &path))?;
+        Ok(Some(file))
     }
 
     /// Saves the epochs if they changed. At a roll this must be durable before the
@@ -788,11 +798,12 @@ impl Partition {
         self.flush()?;
         let active = Arc::clone(self.active()?);
         let (offset_file, time_file) = self.write_indexes(&active)?;
-        let path = self.place.dir.join(file_name(self.next_offset, SNAPSHOT));
-        let snapshot = write_file(&*self.place.disk, &path, &self.producers.encode_snapshot())
-            .map_err(LogError::io("write", &path))?;
+        let snapshot = self.write_snapshot()?;
         self.write_epochs()?;
-        for file in [offset_file, time_file, snapshot] {
+        for file in [Some(offset_file), Some(time_file), snapshot]
+            .into_iter()
+            .flatten()
+        {
             file.sync_data()
                 .map_err(LogError::io("sync", &self.place.dir))?;
         }
@@ -800,6 +811,7 @@ impl Partition {
             .disk
             .sync_dir(&self.place.dir)
             .map_err(LogError::io("sync", &self.place.dir))?;
+        self.snapshot_at = Some(self.next_offset);
         self.is_changed = false;
         Ok(())
     }

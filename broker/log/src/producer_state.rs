@@ -183,6 +183,11 @@ impl ProducerState {
         newest.collect()
     }
 
+    /// Returns whether no producer is known.
+    pub fn is_empty(&self) -> bool {
+        self.producers.is_empty()
+    }
+
     /// Returns every producer and its state, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (i64, &ProducerEntry)> {
         self.producers.iter().map(|(id, entry)| (*id, entry))

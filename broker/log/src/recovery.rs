@@ -17,7 +17,9 @@ use weir_protocol::records::batch::{BatchHeader, HEADER_BYTES, compute_crc};
 
 use crate::checkpoint::Points;
 use crate::error::LogError;
-use crate::io::{DirEntry, Disk, OpenMode, read_chunk, read_file, remove_if_there, write_file};
+use crate::io::{
+    DirEntry, Disk, OpenMode, read_chunk, read_file, remove_if_there, replace_file, write_file,
+};
 use crate::leader_epochs::{self, LeaderEpochs};
 use crate::log_config::Shutdown;
 use crate::offset_index::{self, OffsetIndex};
@@ -43,6 +45,8 @@ pub(crate) struct Loaded {
     pub(crate) epochs: LeaderEpochs,
     /// Whether the directory had no segment and got its first one.
     pub(crate) is_new: bool,
+    /// Offset of a whole snapshot that equals the producers' state.
+    pub(crate) snapshot_at: Option<i64>,
 }
 
 pub(crate) const SNAPSHOT: &str = "snapshot";
@@ -94,16 +98,28 @@ impl Loader<'_> {
             (segments, log_end, false)
         };
         self.epochs.truncate(log_end);
-        let producers = self.load_producers(&segments, &found.snapshots, log_end)?;
+        let (producers, mut snapshot_at) =
+            self.load_producers(&segments, &found.snapshots, log_end)?;
+        if shutdown == Shutdown::Crash && snapshot_at.is_none() && !producers.is_empty() {
+            // The batches this state came from may be compacted or dropped before
+            // the next roll saves it.
+            let name = file_name(log_end, SNAPSHOT);
+            let Place { disk, dir } = self.place;
+            replace_file(&**disk, dir, &name, &producers.encode_snapshot())
+                .map_err(LogError::io("write", &dir.join(&name)))?;
+            snapshot_at = Some(log_end);
+        }
         if self.must_sync_dir {
             self.sync_dir()?;
         }
+        let epochs = std::mem::take(&mut self.epochs);
         Ok(Loaded {
             segments,
             log_end,
             producers,
-            epochs: std::mem::take(&mut self.epochs),
+            epochs,
             is_new,
+            snapshot_at,
         })
     }
 
@@ -379,9 +395,10 @@ impl Loader<'_> {
         segments: &[Arc<Segment>],
         snapshots: &[i64],
         log_end: i64,
-    ) -> Result<ProducerState, LogError> {
+    ) -> Result<(ProducerState, Option<i64>), LogError> {
         let mut state = ProducerState::default();
         let mut from = 0;
+        let mut snapshot_at = None;
         // All but the two newest are history; the second is for a cut below the first.
         for old in snapshots.iter().rev().skip(2) {
             self.remove(&file_name(*old, SNAPSHOT))?;
@@ -398,6 +415,7 @@ impl Loader<'_> {
                 read_file(&*self.place.disk, &path).map_err(LogError::io("read", &path))?;
             if let Some(restored) = ProducerState::decode_snapshot(&content.unwrap_or_default()) {
                 (state, from) = (restored, offset);
+                snapshot_at = (offset == log_end).then_some(offset);
                 break;
             }
         }
@@ -418,7 +436,7 @@ impl Loader<'_> {
                 return Err(segment.corrupt(position, &error));
             }
         }
-        Ok(state)
+        Ok((state, snapshot_at))
     }
 }
 

@@ -222,6 +222,14 @@ impl Segment {
         self.open(&self.log, LOG)
     }
 
+    /// Opens all files of a sealed segment, whose names may be taken over soon.
+    pub(crate) fn pin(&self) -> Result<(), LogError> {
+        self.open(&self.log, LOG)?;
+        self.open(&self.offset_file, OFFSET_INDEX)?;
+        self.open(&self.time_file, TIME_INDEX)?;
+        Ok(())
+    }
+
     fn open<'a>(
         &self,
         slot: &'a OnceLock<Arc<dyn DiskFile>>,
