@@ -27,7 +27,10 @@ struct Schedule {
 impl Schedule {
     fn new(every_ms: i64) -> Self {
         let every = Duration::from_millis(every_ms.max(1).unsigned_abs()).min(LONGEST_WAIT);
-        Self { every, next: Instant::now() + every }
+        Self {
+            every,
+            next: Instant::now() + every,
+        }
     }
 
     fn take_due(&mut self) -> bool {
@@ -89,24 +92,55 @@ async fn pass(shared: &Arc<Shared>, stop: &CancellationToken, work: fn(&Partitio
 }
 
 fn apply_retention(partition: &PartitionHandle, now_ms: i64) {
-    if partition.with_log(|log| log.apply_retention(now_ms)).is_some_and(|segments| segments > 0) {
+    if partition
+        .with_log(|log| log.apply_retention(now_ms))
+        .is_some_and(|segments| segments > 0)
+    {
         partition.waiters().wake_all();
     }
 }
 
-fn clean(_: &PartitionHandle, _: i64) {}
+/// Compacts a log when that is due. Only planning and the swap at the end hold its lock.
+fn clean(partition: &PartitionHandle, now_ms: i64) {
+    let Some(job) = partition
+        .with_log(|log| log.plan_cleaning(now_ms))
+        .flatten()
+    else {
+        return;
+    };
+    match job.run() {
+        Ok(cleaned) => {
+            partition.with_log(|log| log.finish_cleaning(cleaned));
+        }
+        Err(error) => {
+            partition.with_log(|log| {
+                log.note_uncleanable(&error);
+                Ok(())
+            });
+        }
+    }
+}
 
 fn total_offsets(shared: &Shared) -> i64 {
     let topics = shared.partitions.topics();
     let offsets = topics.iter().flat_map(|topic| &topic.partitions);
-    offsets.map(|partition| partition.log_end_offset().wrapping_add(partition.log_start_offset())).sum()
+    offsets
+        .map(|partition| {
+            partition
+                .log_end_offset()
+                .wrapping_add(partition.log_start_offset())
+        })
+        .sum()
 }
 
 async fn write_checkpoints(logs: Arc<Logs>) {
     match tokio::task::spawn_blocking(move || logs.write_checkpoints()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "checkpoints cannot be written, a crash would recover more");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "checkpoints cannot be written, a crash would recover more"
+            );
         }
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }

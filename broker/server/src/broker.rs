@@ -65,9 +65,16 @@ impl Broker {
             tail_cache_total_bytes: TAIL_CACHE_TOTAL_BYTES,
         };
         let logs = Logs::open(Arc::new(RealDisk), directory, &settings).map_err(|source| {
-            ServerError::DataDirectory { directory: directory.to_path_buf(), source }
+            ServerError::DataDirectory {
+                directory: directory.to_path_buf(),
+                source,
+            }
         })?;
-        Ok(BoundBroker { config: Arc::new(config), listeners, logs: Arc::new(logs) })
+        Ok(BoundBroker {
+            config: Arc::new(config),
+            listeners,
+            logs: Arc::new(logs),
+        })
     }
 }
 
@@ -83,7 +90,10 @@ impl BoundBroker {
     /// The bound addresses, in the order of `listeners`.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|listener| listener.address).collect()
+        self.listeners
+            .iter()
+            .map(|listener| listener.address)
+            .collect()
     }
 
     /// The id of the cluster, kept in the data directory.
@@ -97,7 +107,11 @@ impl BoundBroker {
     /// # Errors
     /// The metadata cannot be read, or a thread or socket cannot be had.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ServerError> {
-        let Self { config, listeners, logs } = self;
+        let Self {
+            config,
+            listeners,
+            logs,
+        } = self;
         let parts = {
             let (config, logs) = (Arc::clone(&config), Arc::clone(&logs));
             blocking(move || Parts::recover(&config, &logs)).await?
@@ -124,7 +138,11 @@ impl BoundBroker {
         });
         let mut workers = JoinSet::new();
         workers.spawn(groups.run(working.clone()));
-        workers.spawn(background::run(Arc::clone(&shared), Arc::clone(&logs), working.clone()));
+        workers.spawn(background::run(
+            Arc::clone(&shared),
+            Arc::clone(&logs),
+            working.clone(),
+        ));
         let served = serve(listeners, &shared, &stop).await;
         working.cancel();
         while workers.join_next().await.is_some() {}
@@ -146,7 +164,9 @@ async fn serve(
         tracing::info!(%address, "broker is listening");
         let served = listener::serve(listener, Arc::clone(shared), Arc::clone(&counts));
         serving.spawn(async move {
-            served.await.map_err(|source| ServerError::Bind { address, source })
+            served
+                .await
+                .map_err(|source| ServerError::Bind { address, source })
         });
     }
     let mut outcome = Ok(());
@@ -186,11 +206,18 @@ impl Parts {
         let directory = &config.log.directory;
         let mut metadata = MetadataLog::open(directory)?;
         let leader_epoch = metadata.state().leader_epoch + 1;
-        metadata.append(vec![Entry::LeaderEpoch(leader_epoch)]).map_err(|error| {
-            ServerError::Metadata { path: directory.clone(), reason: error.to_string() }
-        })?;
-        let deleted: Vec<String> =
-            metadata.state().deleted.iter().map(|id| uuid_text::text(*id)).collect();
+        metadata
+            .append(vec![Entry::LeaderEpoch(leader_epoch)])
+            .map_err(|error| ServerError::Metadata {
+                path: directory.clone(),
+                reason: error.to_string(),
+            })?;
+        let deleted: Vec<String> = metadata
+            .state()
+            .deleted
+            .iter()
+            .map(|id| uuid_text::text(*id))
+            .collect();
         let environment = Arc::new(LogEnvironment {
             logs: Arc::clone(logs),
             clock: clock.clone(),
@@ -207,10 +234,20 @@ impl Parts {
         let shards = WriterShards::start(cores, &flusher)?;
         let partitions = Arc::new(Partitions::new(environment, shards, Arc::clone(&flusher)));
         let cluster_id = logs.cluster_id().to_owned();
-        let cluster =
-            Cluster::new(cluster_id, Arc::clone(config), Arc::clone(&partitions), metadata)?;
+        let cluster = Cluster::new(
+            cluster_id,
+            Arc::clone(config),
+            Arc::clone(&partitions),
+            metadata,
+        )?;
         let all_opened = open_logs(&partitions, logs, &deleted, config)?;
-        Ok(Self { clock, flusher, partitions, cluster: Arc::new(cluster), all_opened })
+        Ok(Self {
+            clock,
+            flusher,
+            partitions,
+            cluster: Arc::new(cluster),
+            all_opened,
+        })
     }
 
     fn stop(self, logs: &Logs) {
@@ -225,12 +262,20 @@ impl Parts {
                 };
                 if let Err(error) = log.close() {
                     is_clean = false;
-                    tracing::error!(topic = &*topic.name, partition = partition.index, error = &error as &dyn std::error::Error, "log cannot be closed");
+                    tracing::error!(
+                        topic = &*topic.name,
+                        partition = partition.index,
+                        error = &error as &dyn std::error::Error,
+                        "log cannot be closed"
+                    );
                 }
             }
         }
         if is_clean && let Err(error) = logs.mark_clean() {
-            tracing::error!(error = &error as &dyn std::error::Error, "clean stop cannot be noted, the next start recovers");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "clean stop cannot be noted, the next start recovers"
+            );
         }
         tracing::info!("broker stopped");
     }
@@ -242,7 +287,10 @@ fn flush_bounds(settings: &LogSettings) -> FlushBounds {
             max_delay_ms: settings.flush_max_delay_ms,
             max_bytes: MAX_UNFLUSHED_BYTES,
         },
-        FlushPolicy::Os => FlushBounds { max_delay_ms: i64::MAX, max_bytes: u64::MAX },
+        FlushPolicy::Os => FlushBounds {
+            max_delay_ms: i64::MAX,
+            max_bytes: u64::MAX,
+        },
     }
 }
 
@@ -267,14 +315,19 @@ fn open_logs(
         source,
     };
     let topics = partitions.topics();
-    let ids: HashMap<&str, String> =
-        topics.iter().map(|topic| (&*topic.name, uuid_text::text(topic.id))).collect();
+    let ids: HashMap<&str, String> = topics
+        .iter()
+        .map(|topic| (&*topic.name, uuid_text::text(topic.id)))
+        .collect();
     let mut wanted = Vec::new();
     for found in logs.find_partitions().map_err(data_fault)? {
-        let is_deleted = found.topic_id.as_ref().is_some_and(|id| deleted.contains(id));
-        let belongs = ids.get(found.name.topic.as_str()).is_some_and(|id| {
-            found.topic_id.as_ref().is_none_or(|on_disk| on_disk == id)
-        });
+        let is_deleted = found
+            .topic_id
+            .as_ref()
+            .is_some_and(|id| deleted.contains(id));
+        let belongs = ids
+            .get(found.name.topic.as_str())
+            .is_some_and(|id| found.topic_id.as_ref().is_none_or(|on_disk| on_disk == id));
         let partition = partitions.partition(&found.name.topic, found.name.partition);
         match partition {
             Some(partition) if belongs => wanted.push((found, partition)),
@@ -289,13 +342,18 @@ fn open_logs(
             .chunks(chunk)
             .map(|wanted| {
                 scope.spawn(move || {
-                    wanted.iter().filter(|(found, partition)| !open_log(logs, found, partition)).count()
+                    wanted
+                        .iter()
+                        .filter(|(found, partition)| !open_log(logs, found, partition))
+                        .count()
                 })
             })
             .collect();
         // Every worker is joined: `all` would stop at the first failure.
-        let failures: Vec<usize> =
-            workers.into_iter().map(|worker| worker.join().unwrap_or(1)).collect();
+        let failures: Vec<usize> = workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or(1))
+            .collect();
         failures.iter().all(|failures| *failures == 0)
     });
     Ok(all_opened)
@@ -309,7 +367,12 @@ fn open_log(logs: &Logs, found: &FoundPartition, partition: &PartitionHandle) ->
         }
         Err(error) => {
             let FoundPartition { name, .. } = found;
-            tracing::error!(topic = name.topic, partition = name.partition, error = &error as &dyn std::error::Error, "partition is not served");
+            tracing::error!(
+                topic = name.topic,
+                partition = name.partition,
+                error = &error as &dyn std::error::Error,
+                "partition is not served"
+            );
             partition.set_offline();
             false
         }
@@ -322,7 +385,12 @@ fn set_aside(directory: &Path, found: &FoundPartition) {
     let name = format!("{}-{}", found.name.topic, found.name.partition);
     let stray = directory.join(format!("{name}-stray"));
     match std::fs::rename(directory.join(&name), &stray) {
-        Ok(()) => tracing::warn!(directory = name, "partition of no known topic set aside as -stray"),
-        Err(error) => tracing::error!(directory = name, %error, "partition of no known topic cannot be set aside"),
+        Ok(()) => tracing::warn!(
+            directory = name,
+            "partition of no known topic set aside as -stray"
+        ),
+        Err(error) => {
+            tracing::error!(directory = name, %error, "partition of no known topic cannot be set aside")
+        }
     }
 }

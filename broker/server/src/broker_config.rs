@@ -92,7 +92,6 @@ pub(crate) struct TopicSettings {
     pub(crate) delete_enabled: bool,
     pub(crate) clamps_replication_factor: bool,
     pub(crate) fetch_max_bytes: usize,
-    pub(crate) fetch_sessions: usize,
     pub(crate) describe_partitions_limit: usize,
 }
 
@@ -140,9 +139,9 @@ impl BrokerConfig {
     pub fn bundled(data_dir: &Path, host: &str, port: u16) -> Self {
         let mut properties = Properties::new();
         properties.insert("group.initial.rebalance.delay.ms", "0");
-        let mut config = Self::from_properties(&properties).map(|(config, _)| config).expect(
-            "one well-formed key over defaults that a test parses cannot be refused",
-        );
+        let mut config = Self::from_properties(&properties)
+            .map(|(config, _)| config)
+            .expect("one well-formed key over defaults that a test parses cannot be refused");
         // Not through the text forms, in which a comma or a colon would be syntax.
         config.given.insert("log.dirs", data_dir.to_string_lossy());
         config.log.directory = data_dir.to_path_buf();
@@ -154,9 +153,7 @@ impl BrokerConfig {
     ///
     /// # Errors
     /// A value that does not fit, or a setting this broker does not have.
-    pub fn from_properties(
-        properties: &Properties,
-    ) -> Result<(Self, Vec<Warning>), ServerError> {
+    pub fn from_properties(properties: &Properties) -> Result<(Self, Vec<Warning>), ServerError> {
         let (given, mut warnings) = sort_keys(properties)?;
         let parsed = BROKER_DEF.parse(&given.to_map())?;
         let listeners = listener_config::parse_listeners(&parsed)?;
@@ -172,7 +169,9 @@ impl BrokerConfig {
         }
         // Refuses what no topic could be created with, before anything starts.
         TopicConfig::resolve(BTreeMap::new(), &given)?;
-        let node_id = parsed.opt_int("broker.id").filter(|_| given.get("node.id").is_none());
+        let node_id = parsed
+            .opt_int("broker.id")
+            .filter(|_| given.get("node.id").is_none());
         let config = Self {
             node_id: node_id.unwrap_or(parsed.get_int("node.id")?).max(0),
             log: log_settings(&parsed)?,
@@ -201,10 +200,16 @@ fn sort_keys(properties: &Properties) -> Result<(Properties, Vec<Warning>), Serv
                 reason: "no authorizer is offered yet; remove the key to allow everyone".to_owned(),
             });
         } else if let Some(reason) = config_table::accepted_reason(key) {
-            warnings.push(Warning::Accepted { key: key.to_owned(), reason });
+            warnings.push(Warning::Accepted {
+                key: key.to_owned(),
+                reason,
+            });
         } else {
             let nearest = nearest(key, config_table::known_keys());
-            warnings.push(Warning::Unknown { key: key.to_owned(), nearest });
+            warnings.push(Warning::Unknown {
+                key: key.to_owned(),
+                nearest,
+            });
         }
     }
     Ok((given, warnings))
@@ -255,7 +260,9 @@ fn socket_settings(
     // default is applied only where the file asks for a size.
     let buffer = |key: &str| -> Result<Option<usize>, ServerError> {
         let bytes = parsed.get_int(key)?;
-        Ok(usize::try_from(bytes).ok().filter(|_| given.get(key).is_some()))
+        Ok(usize::try_from(bytes)
+            .ok()
+            .filter(|_| given.get(key).is_some()))
     };
     let idle_ms = parsed.get_long("connections.max.idle.ms")?;
     Ok(SocketSettings {
@@ -276,7 +283,6 @@ fn topic_settings(parsed: &ParsedConfig) -> Result<TopicSettings, ServerError> {
         delete_enabled: parsed.get_boolean("delete.topic.enable")?,
         clamps_replication_factor: parsed.get_boolean("weir.replication.factor.clamp")?,
         fetch_max_bytes: unsigned(parsed.get_int("fetch.max.bytes")?),
-        fetch_sessions: unsigned(parsed.get_int("max.incremental.fetch.session.cache.slots")?),
         describe_partitions_limit: unsigned(parsed.get_int("max.request.partition.size.limit")?),
     })
 }
@@ -329,18 +335,38 @@ mod tests {
         .unwrap();
         assert_eq!(config.node_id, 7);
         assert_eq!(warnings.len(), 4);
-        assert!(matches!(&warnings[0], Warning::Accepted { reason, .. } if reason.contains("ZooKeeper")));
-        let slip = Warning::Unknown { key: "num.partitons".to_owned(), nearest: Some("num.partitions") };
+        assert!(
+            matches!(&warnings[0], Warning::Accepted { reason, .. } if reason.contains("ZooKeeper"))
+        );
+        let slip = Warning::Unknown {
+            key: "num.partitons".to_owned(),
+            nearest: Some("num.partitions"),
+        };
         assert_eq!(warnings[1], slip);
-        assert_eq!(warnings[2], Warning::Unknown { key: "qqqqqqqq".to_owned(), nearest: None });
-        assert!(matches!(&warnings[3], Warning::Adjusted { key: "default.replication.factor", .. }));
+        assert_eq!(
+            warnings[2],
+            Warning::Unknown {
+                key: "qqqqqqqq".to_owned(),
+                nearest: None
+            }
+        );
+        assert!(matches!(
+            &warnings[3],
+            Warning::Adjusted {
+                key: "default.replication.factor",
+                ..
+            }
+        ));
     }
 
     #[test]
     fn what_cannot_be_kept_is_refused_by_name() {
         for (text, named) in [
             ("log.dirs=/a,/b", "log.dirs"),
-            ("authorizer.class.name=org.example.Mine", "authorizer.class.name"),
+            (
+                "authorizer.class.name=org.example.Mine",
+                "authorizer.class.name",
+            ),
             ("min.insync.replicas=2", "min.insync.replicas"),
             ("num.partitions=many", "num.partitions"),
             ("weir.log.flush=never", "weir.log.flush"),

@@ -40,7 +40,10 @@ pub(crate) struct TopicError {
 
 impl TopicError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn unknown_topic() -> Self {
@@ -60,7 +63,10 @@ impl From<ConfigError> for TopicError {
 impl From<std::io::Error> for TopicError {
     fn from(error: std::io::Error) -> Self {
         tracing::error!(%error, "metadata log cannot be written");
-        Self::new(ErrorCode::KAFKA_STORAGE_ERROR, format!("metadata cannot be written: {error}"))
+        Self::new(
+            ErrorCode::KAFKA_STORAGE_ERROR,
+            format!("metadata cannot be written: {error}"),
+        )
     }
 }
 
@@ -93,14 +99,28 @@ impl Cluster {
         metadata: MetadataLog,
     ) -> Result<Self, ConfigError> {
         let node_id = config.node_id;
-        let cluster = Self { node_id, cluster_id, config, partitions, metadata: Mutex::new(metadata) };
-        let records: Vec<TopicRecord> =
-            cluster.metadata.lock().state().topics.values().cloned().collect();
+        let cluster = Self {
+            node_id,
+            cluster_id,
+            config,
+            partitions,
+            metadata: Mutex::new(metadata),
+        };
+        let records: Vec<TopicRecord> = cluster
+            .metadata
+            .lock()
+            .state()
+            .topics
+            .values()
+            .cloned()
+            .collect();
         let mut topics = Vec::with_capacity(records.len());
         for record in records {
             topics.push(cluster.build(&record, &[])?);
         }
-        cluster.partitions.change(|map| topics.into_iter().for_each(|topic| map.insert(topic)));
+        cluster
+            .partitions
+            .change(|map| topics.into_iter().for_each(|topic| map.insert(topic)));
         Ok(cluster)
     }
 
@@ -145,11 +165,23 @@ impl Cluster {
         }
         if let Err(error) = metadata.append(entries) {
             let error = TopicError::from(error);
-            return built.into_iter().map(|topic| topic.and(Err(error.clone()))).collect();
+            return built
+                .into_iter()
+                .map(|topic| topic.and(Err(error.clone())))
+                .collect();
         }
-        self.partitions.change(|map| built.iter().flatten().for_each(|topic| map.insert(Arc::clone(topic))));
+        self.partitions.change(|map| {
+            built
+                .iter()
+                .flatten()
+                .for_each(|topic| map.insert(Arc::clone(topic)))
+        });
         for topic in built.iter().flatten() {
-            tracing::info!(topic = &*topic.name, partitions = topic.partitions.len(), "topic created");
+            tracing::info!(
+                topic = &*topic.name,
+                partitions = topic.partitions.len(),
+                "topic created"
+            );
         }
         built
     }
@@ -165,9 +197,10 @@ impl Cluster {
         }
         match self.create(vec![topic], Mode::Apply).pop() {
             // Someone else made it in between.
-            Some(Err(error)) if error.code == ErrorCode::TOPIC_ALREADY_EXISTS => {
-                self.partitions.topic(&name).ok_or_else(TopicError::unknown_topic)
-            }
+            Some(Err(error)) if error.code == ErrorCode::TOPIC_ALREADY_EXISTS => self
+                .partitions
+                .topic(&name)
+                .ok_or_else(TopicError::unknown_topic),
             Some(outcome) => outcome,
             None => Err(TopicError::unknown_topic()),
         }
@@ -185,7 +218,10 @@ impl Cluster {
             ));
         }
         let mut metadata = self.metadata.lock();
-        let topic = self.partitions.topic(name).ok_or_else(TopicError::unknown_topic)?;
+        let topic = self
+            .partitions
+            .topic(name)
+            .ok_or_else(TopicError::unknown_topic)?;
         metadata.append(vec![Entry::TopicDeleted(topic.id)])?;
         self.partitions.change(|map| {
             map.remove(name);
@@ -203,7 +239,10 @@ impl Cluster {
     /// Unknown topic, a count that is no growth, or the disk's.
     pub(crate) fn grow(&self, name: &str, count: i32, mode: Mode) -> Result<(), TopicError> {
         let mut metadata = self.metadata.lock();
-        let topic = self.partitions.topic(name).ok_or_else(TopicError::unknown_topic)?;
+        let topic = self
+            .partitions
+            .topic(name)
+            .ok_or_else(TopicError::unknown_topic)?;
         let present = topic.partitions.len();
         let invalid = |text: String| Err(TopicError::new(ErrorCode::INVALID_PARTITIONS, text));
         let wanted = usize::try_from(count).unwrap_or(0);
@@ -217,7 +256,10 @@ impl Cluster {
         }
         check_partition_count(count)?;
         if mode == Mode::Apply {
-            let record = TopicRecord { partitions: count.unsigned_abs(), ..record_of(&topic) };
+            let record = TopicRecord {
+                partitions: count.unsigned_abs(),
+                ..record_of(&topic)
+            };
             self.replace(&mut metadata, &topic, record)?;
         }
         Ok(())
@@ -234,11 +276,21 @@ impl Cluster {
         mode: Mode,
     ) -> Result<(), TopicError> {
         let mut metadata = self.metadata.lock();
-        let topic = self.partitions.topic(name).ok_or_else(TopicError::unknown_topic)?;
+        let topic = self
+            .partitions
+            .topic(name)
+            .ok_or_else(TopicError::unknown_topic)?;
         let overrides = edit(&topic.config.overrides)?;
         TopicConfig::resolve(overrides.clone(), &self.config.given)?;
         if mode == Mode::Apply {
-            self.replace(&mut metadata, &topic, TopicRecord { overrides, ..record_of(&topic) })?;
+            self.replace(
+                &mut metadata,
+                &topic,
+                TopicRecord {
+                    overrides,
+                    ..record_of(&topic)
+                },
+            )?;
         }
         Ok(())
     }
@@ -275,15 +327,25 @@ impl Cluster {
         record: &TopicRecord,
         existing: &[Arc<PartitionHandle>],
     ) -> Result<Arc<Topic>, ConfigError> {
-        let config = Arc::new(TopicConfig::resolve(record.overrides.clone(), &self.config.given)?);
+        let config = Arc::new(TopicConfig::resolve(
+            record.overrides.clone(),
+            &self.config.given,
+        )?);
         let name: Arc<str> = Arc::from(record.name.as_str());
         let partitions = (0..record.partitions)
             .map(|index| match existing.get(index as usize) {
                 Some(partition) => Arc::clone(partition),
-                None => self.partitions.handle(&name, record.id, index as i32, &config),
+                None => self
+                    .partitions
+                    .handle(&name, record.id, index as i32, &config),
             })
             .collect();
-        Ok(Arc::new(Topic { name, id: record.id, config, partitions }))
+        Ok(Arc::new(Topic {
+            name,
+            id: record.id,
+            config,
+            partitions,
+        }))
     }
 
     fn check_new<'a>(
@@ -306,7 +368,10 @@ impl Cluster {
             if let Some(other) = topics.iter().find(|other| collides(&other.name)) {
                 return Err(TopicError::new(
                     ErrorCode::INVALID_TOPIC_EXCEPTION,
-                    format!("Topic '{}' collides with existing topic: {}", topic.name, other.name),
+                    format!(
+                        "Topic '{}' collides with existing topic: {}",
+                        topic.name, other.name
+                    ),
                 ));
             }
         }
@@ -376,7 +441,10 @@ mod tests {
             assert!(check_name(good).is_ok(), "{good}");
         }
         for bad in ["", ".", "..", "a b", "a/b", "ü", &"x".repeat(250)] {
-            assert_eq!(check_name(bad).unwrap_err().code, ErrorCode::INVALID_TOPIC_EXCEPTION);
+            assert_eq!(
+                check_name(bad).unwrap_err().code,
+                ErrorCode::INVALID_TOPIC_EXCEPTION
+            );
         }
         assert!(same_metric_name("a.b", "a_b"));
         assert!(!same_metric_name("a.b", "a-b"));

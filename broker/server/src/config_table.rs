@@ -34,11 +34,23 @@ const fn row(
     check: Check,
     doc: &'static str,
 ) -> Row {
-    Row { name, config_type, default: Some(default), check, doc }
+    Row {
+        name,
+        config_type,
+        default: Some(default),
+        check,
+        doc,
+    }
 }
 
 const fn null_row(name: &'static str, config_type: ConfigType, doc: &'static str) -> Row {
-    Row { name, config_type, default: None, check: Check::Any, doc }
+    Row {
+        name,
+        config_type,
+        default: None,
+        check: Check::Any,
+        doc,
+    }
 }
 
 const MAX_INT: &str = "2147483647";
@@ -84,18 +96,17 @@ const ROWS: &[Row] = &[
     row("log.flush.offset.checkpoint.interval.ms", Int, "60000", Check::AtLeast(0), "How often recovery points are written down."),
     row("log.index.interval.bytes", Int, "4096", Check::AtLeast(0), "Bytes of log between two index entries."),
     row("log.index.size.max.bytes", Int, "10485760", Check::AtLeast(4), "Size of an index at which a new segment begins."),
-    row("log.preallocate", Boolean, "false", Check::Any, "Whether segments are made at full size."),
+    row("log.preallocate", Boolean, "false", Check::Any, "Kept; segments grow as they fill."),
     row("log.message.timestamp.type", Text, "CreateTime", Check::OneOf(&["CreateTime", "LogAppendTime"]), "Whose clock record times are."),
     row("log.message.timestamp.before.max.ms", Long, MAX_LONG, Check::AtLeast(0), "How far in the past a record's time may lie."),
     row("log.message.timestamp.after.max.ms", Long, "3600000", Check::AtLeast(0), "How far in the future a record's time may lie."),
-    row("log.segment.delete.delay.ms", Long, "60000", Check::AtLeast(0), "How long removed files stay before they are deleted."),
+    row("log.segment.delete.delay.ms", Long, "60000", Check::AtLeast(0), "Kept; removed files go at once."),
     row("compression.type", Text, "producer", Check::Any, "Codec batches are stored with."),
     row("compression.gzip.level", Int, "-1", Check::Any, "Level when the broker compresses with gzip."),
     row("compression.lz4.level", Int, "9", Check::Any, "Level when the broker compresses with lz4."),
     row("compression.zstd.level", Int, "3", Check::Any, "Level when the broker compresses with zstd."),
     row("min.insync.replicas", Int, "1", Check::AtLeast(1), "Only 1 is possible with one replica."),
     row("fetch.max.bytes", Int, "57671680", Check::AtLeast(1024), "Largest Fetch response."),
-    row("max.incremental.fetch.session.cache.slots", Int, "1000", Check::AtLeast(0), "Fetch sessions kept."),
     row("max.request.partition.size.limit", Int, "2000", Check::AtLeast(1), "Partitions in one DescribeTopicPartitions response."),
     row("socket.request.max.bytes", Int, "104857600", Check::AtLeast(1), "Largest request."),
     row("socket.send.buffer.bytes", Int, "102400", Check::AtLeast(-1), "SO_SNDBUF of connections; -1 is the system's. Set only when the file sets it."),
@@ -161,6 +172,7 @@ const ACCEPTED: &[(&str, &str)] = &[
     ("queued.max.*", "each connection bounds its own requests in flight"),
     ("request.timeout.ms", "there are no other brokers"),
     ("controlled.shutdown.*", "there is no leadership to hand over"),
+    ("max.incremental.fetch.session.cache.slots", "fetch sessions are not kept, clients send full requests"),
     ("fetch.purgatory.*", "parked requests are woken, not purged"),
     ("producer.purgatory.*", "parked requests are woken, not purged"),
     ("delete.records.purgatory.*", "parked requests are woken, not purged"),
@@ -227,7 +239,10 @@ pub(crate) fn accepted_reason(key: &str) -> Option<&'static str> {
 
 /// Every exact key of both tables, for the nearest one to a slip of the hand.
 pub(crate) fn known_keys() -> impl Iterator<Item = &'static str> {
-    let accepted = ACCEPTED.iter().map(|(pattern, _)| *pattern).filter(|name| !name.ends_with('*'));
+    let accepted = ACCEPTED
+        .iter()
+        .map(|(pattern, _)| *pattern)
+        .filter(|name| !name.ends_with('*'));
     ROWS.iter().map(|row| row.name).chain(accepted)
 }
 
@@ -239,13 +254,21 @@ mod tests {
     fn every_row_builds_and_no_accepted_key_is_one() {
         for row in ROWS {
             assert!(BROKER_DEF.get(row.name).is_some(), "{}", row.name);
-            assert!(ACCEPTED.iter().all(|(key, _)| *key != row.name), "{}", row.name);
+            assert!(
+                ACCEPTED.iter().all(|(key, _)| *key != row.name),
+                "{}",
+                row.name
+            );
         }
     }
 
     #[test]
     fn accepted_keys_give_their_reason() {
-        assert!(accepted_reason("zookeeper.connect").unwrap().contains("ZooKeeper"));
+        assert!(
+            accepted_reason("zookeeper.connect")
+                .unwrap()
+                .contains("ZooKeeper")
+        );
         assert!(accepted_reason("transaction.state.log.replication.factor").is_some());
         assert_eq!(accepted_reason("no.such.key"), None);
     }

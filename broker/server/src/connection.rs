@@ -15,8 +15,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use futures_util::stream::{FuturesOrdered, StreamExt};
 use futures_util::FutureExt;
+use futures_util::stream::{FuturesOrdered, StreamExt};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -60,9 +60,13 @@ struct Requests {
 pub(crate) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, info: Arc<ConnectionInfo>) {
     let (mut receiver, mut sender) = stream.split();
     let mut reader = FrameReader::new(shared.config.sockets.request_max_bytes);
-    let mut requests =
-        Requests { in_flight: FuturesOrdered::new(), bytes: 0, replies: VecDeque::new() };
-    let max_idle = Duration::from_millis(shared.config.sockets.max_idle_ms.min(u64::from(u32::MAX)));
+    let mut requests = Requests {
+        in_flight: FuturesOrdered::new(),
+        bytes: 0,
+        replies: VecDeque::new(),
+    };
+    let max_idle =
+        Duration::from_millis(shared.config.sockets.max_idle_ms.min(u64::from(u32::MAX)));
     let mut last_active = Instant::now();
     let idle = sleep_until(last_active + max_idle);
     tokio::pin!(idle);
@@ -93,7 +97,11 @@ pub(crate) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, info: Arc<
                     Ok(frame) => if let Err(reason) = requests.start(&shared, &info, frame) {
                         return report(&shared, &info, &reason);
                     },
-                    Err(ReadEnd::Closed | ReadEnd::Io(_)) => return,
+                    Err(ReadEnd::Closed) => return,
+                    Err(ReadEnd::Io(error)) => {
+                        tracing::debug!(client = %info.peer, connection = info.id, %error, "connection broke");
+                        return;
+                    }
                     Err(ReadEnd::Malformed(error)) => {
                         return report(&shared, &info, &CloseReason::Malformed(error));
                     }
@@ -156,7 +164,10 @@ async fn drain(requests: &mut Requests, sender: &mut (impl AsyncWrite + Unpin)) 
         }
     };
     if timeout(DRAIN, finish).await.is_err() {
-        tracing::debug!(abandoned = requests.in_flight.len(), "requests abandoned at stop");
+        tracing::debug!(
+            abandoned = requests.in_flight.len(),
+            "requests abandoned at stop"
+        );
     }
     let _ = sender.shutdown().await;
 }
@@ -190,7 +201,9 @@ async fn write_all(
 
 /// One line a minute for all clients together: a broken or hostile one must not fill the disk.
 fn report(shared: &Shared, info: &ConnectionInfo, reason: &CloseReason) {
-    let Some(suppressed) = shared.close_log.admit(shared.clock.now_ms()) else { return };
+    let Some(suppressed) = shared.close_log.admit(shared.clock.now_ms()) else {
+        return;
+    };
     let client = info.peer;
     match reason {
         CloseReason::Malformed(error) => {

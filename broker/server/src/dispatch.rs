@@ -68,9 +68,14 @@ pub(crate) fn dispatch(
     };
     let known = api::find(header.api_key).filter(|api| api.supports(header.api_version));
     match known {
-        Some(_) => route(Arc::clone(shared), cx, header.api_key, body).map_err(CloseReason::Malformed),
+        Some(_) => {
+            route(Arc::clone(shared), cx, header.api_key, body).map_err(CloseReason::Malformed)
+        }
         None if header.api_key == ApiKey::API_VERSIONS => Ok(api_versions::answer_unsupported(&cx)),
-        None => Err(CloseReason::Unsupported { key: cx.api_key, version: cx.version }),
+        None => Err(CloseReason::Unsupported {
+            key: cx.api_key,
+            version: cx.version,
+        }),
     }
 }
 
@@ -121,10 +126,12 @@ fn route(
             answer(shared, cx, body, cluster::list_partition_reassignments)
         }
         // A row of the table without an arm here: the wire test of all advertised pairs fails.
-        _ => Ok(Box::pin(std::future::ready(Outcome::Close(CloseReason::Unsupported {
-            key: cx.api_key,
-            version: cx.version,
-        })))),
+        _ => Ok(Box::pin(std::future::ready(Outcome::Close(
+            CloseReason::Unsupported {
+                key: cx.api_key,
+                version: cx.version,
+            },
+        )))),
     }
 }
 
@@ -143,7 +150,9 @@ where
     let request = decode_request::<Q>(body, cx.version)?;
     let (correlation_id, version) = (cx.correlation_id, cx.version);
     let response = handler(shared, cx, request);
-    Ok(Box::pin(async move { encode(correlation_id, version, &response.await) }))
+    Ok(Box::pin(async move {
+        encode(correlation_id, version, &response.await)
+    }))
 }
 
 /// Encodes a response; one that its version cannot carry is our bug and closes the connection.

@@ -78,12 +78,17 @@ impl Flusher {
     /// Syncs the partition within `delay_ms`.
     pub(crate) fn request_within(&self, partition: &Arc<PartitionHandle>, delay_ms: i64) {
         let request = &partition.flush_request;
-        if request.compare_exchange(NOT_QUEUED, LAZY, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+        if request
+            .compare_exchange(NOT_QUEUED, LAZY, Ordering::SeqCst, Ordering::SeqCst)
+            .is_err()
+        {
             return;
         }
         let deadline_ms = self.clock.now_ms().saturating_add(delay_ms);
         let mut state = self.state.lock();
-        let at = state.lazy.partition_point(|(known_ms, _)| *known_ms <= deadline_ms);
+        let at = state
+            .lazy
+            .partition_point(|(known_ms, _)| *known_ms <= deadline_ms);
         state.lazy.insert(at, (deadline_ms, Arc::clone(partition)));
         let is_next = at == 0 && state.urgent.is_empty();
         drop(state);
@@ -96,7 +101,9 @@ impl Flusher {
     pub(crate) fn stop(&self) {
         self.state.lock().is_closed = true;
         self.wake.notify_one();
-        if let Some(thread) = self.thread.lock().take() && thread.join().is_err() {
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
             tracing::error!("flusher thread ended in a panic");
         }
     }
@@ -135,7 +142,8 @@ impl Flusher {
                 None => self.wake.wait(&mut state),
                 Some((deadline_ms, _)) => {
                     let wait_ms = deadline_ms.saturating_sub(now_ms).clamp(1, 60_000);
-                    self.wake.wait_for(&mut state, Duration::from_millis(wait_ms.unsigned_abs()));
+                    self.wake
+                        .wait_for(&mut state, Duration::from_millis(wait_ms.unsigned_abs()));
                 }
             }
         }

@@ -43,7 +43,11 @@ pub(crate) enum ReadEnd {
 
 impl FrameReader {
     pub(crate) fn new(max_bytes: usize) -> Self {
-        Self { max_bytes, shared: BytesMut::new(), own: None }
+        Self {
+            max_bytes,
+            shared: BytesMut::new(),
+            own: None,
+        }
     }
 
     /// The next frame, without its length prefix. Cancel safe.
@@ -86,7 +90,9 @@ impl FrameReader {
         if self.own.is_some() {
             return Ok(None);
         }
-        let Some(prefix) = self.shared.first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
+        let Some(prefix) = self.shared.first_chunk::<PREFIX_BYTES>() else {
+            return Ok(None);
+        };
         let length = request_length(*prefix, self.max_bytes)?;
         let arrived = self.shared.len() - PREFIX_BYTES;
         if length >= OWN_ALLOCATION_BYTES {
@@ -131,7 +137,9 @@ mod tests {
             _: &mut Context<'_>,
             out: &mut ReadBuf<'_>,
         ) -> Poll<std::io::Result<()>> {
-            let (head, tail) = self.rest.split_at(self.step.min(self.rest.len()).min(out.remaining()));
+            let (head, tail) = self
+                .rest
+                .split_at(self.step.min(self.rest.len()).min(out.remaining()));
             out.put_slice(head);
             self.rest = tail;
             Poll::Ready(Ok(()))
@@ -152,9 +160,14 @@ mod tests {
 
     #[tokio::test]
     async fn frames_of_all_sizes_arrive_whole_however_they_are_cut() {
-        let payloads: Vec<Vec<u8>> =
-            [8, 9, 4095, 4096, 4097, 100_000, 8, 20_000].iter().map(|len| vec![*len as u8; *len]).collect();
-        let input: Vec<u8> = payloads.iter().flat_map(|payload| framed(payload)).collect();
+        let payloads: Vec<Vec<u8>> = [8, 9, 4095, 4096, 4097, 100_000, 8, 20_000]
+            .iter()
+            .map(|len| vec![*len as u8; *len])
+            .collect();
+        let input: Vec<u8> = payloads
+            .iter()
+            .flat_map(|payload| framed(payload))
+            .collect();
         for step in [1, 3, 4096, 65_536, input.len()] {
             let (frames, end) = frames(&input, step).await;
             assert_eq!(frames, payloads, "step {step}");

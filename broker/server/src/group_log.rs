@@ -44,7 +44,9 @@ impl GroupLog {
         settings: &GroupSettings,
     ) -> Self {
         let codec = i16::try_from(settings.offsets_compression_codec).ok();
-        let codec = codec.and_then(|id| Codec::from_id(id).ok()).unwrap_or(Codec::None);
+        let codec = codec
+            .and_then(|id| Codec::from_id(id).ok())
+            .unwrap_or(Codec::None);
         Self {
             partitions,
             cluster,
@@ -65,8 +67,10 @@ impl GroupLog {
         now_ms: i64,
     ) -> Result<AppendFuture, ErrorCode> {
         let partition = self.partition_of(group).await?;
-        let mut batch =
-            BatchBuilder::new(BatchSettings { codec: self.codec, ..BatchSettings::default() });
+        let mut batch = BatchBuilder::new(BatchSettings {
+            codec: self.codec,
+            ..BatchSettings::default()
+        });
         for record in records {
             batch.append(now_ms, Some(&record.key), record.value.as_deref(), &[]);
         }
@@ -113,7 +117,11 @@ impl GroupLog {
             None => self.create_topic().await?,
         };
         let index = partition_index(group, topic.partitions.len());
-        topic.partitions.get(index).cloned().ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)
+        topic
+            .partitions
+            .get(index)
+            .cloned()
+            .ok_or(ErrorCode::COORDINATOR_NOT_AVAILABLE)
     }
 
     async fn create_topic(&self) -> Result<Arc<Topic>, ErrorCode> {
@@ -127,9 +135,16 @@ impl GroupLog {
             partitions: self.partition_count,
             overrides: overrides.map(|(key, value)| (key.to_owned(), value)).into(),
         };
-        let made = self.cluster.change(move |cluster| cluster.ensure(topic)).await;
+        let made = self
+            .cluster
+            .change(move |cluster| cluster.ensure(topic))
+            .await;
         made.map_err(|error| {
-            tracing::error!(topic = GROUP_OFFSETS_TOPIC, error = error.message, "topic not made");
+            tracing::error!(
+                topic = GROUP_OFFSETS_TOPIC,
+                error = error.message,
+                "topic not made"
+            );
             ErrorCode::COORDINATOR_NOT_AVAILABLE
         })
     }
@@ -146,7 +161,9 @@ impl UnreadablePartitions {
     /// Whether the group's records are in one of them.
     pub(crate) fn holds(&self, group: &str) -> bool {
         !self.unreadable.is_empty()
-            && self.unreadable.contains(&partition_index(group, self.count))
+            && self
+                .unreadable
+                .contains(&partition_index(group, self.count))
     }
 }
 
@@ -165,7 +182,11 @@ fn replay_partition(
     let mut offset = reader.log_start_offset();
     let mut block = Vec::new();
     while offset < end_offset {
-        let limits = ReadLimits { end_offset, max_bytes: READ_BYTES, at_least_one: true };
+        let limits = ReadLimits {
+            end_offset,
+            max_bytes: READ_BYTES,
+            at_least_one: true,
+        };
         let read = reader.read(offset, limits)?;
         if read.next_offset <= offset {
             break;
@@ -211,9 +232,9 @@ fn replay_batch(
 /// The partition whose records are a group's: Java's `String.hashCode` without its sign, modulo
 /// the number of partitions. Tools compute the same.
 pub(crate) fn partition_index(group: &str, partitions: usize) -> usize {
-    let hash = group
-        .encode_utf16()
-        .fold(0u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)));
+    let hash = group.encode_utf16().fold(0u32, |hash, unit| {
+        hash.wrapping_mul(31).wrapping_add(u32::from(unit))
+    });
     (hash & 0x7fff_ffff) as usize % partitions.max(1)
 }
 

@@ -62,17 +62,55 @@ pub(crate) struct Groups {
 
 #[derive(Debug)]
 enum Command {
-    Join { group: String, request: JoinRequest, reply: oneshot::Sender<Reply> },
-    Sync { group: String, request: SyncRequest, reply: oneshot::Sender<Reply> },
-    Commit { group: String, request: CommitRequest, reply: oneshot::Sender<Reply> },
-    DeleteOffsets { group: String, partitions: Vec<(String, i32)>, reply: oneshot::Sender<Reply> },
-    DeleteGroup { group: String, reply: oneshot::Sender<Reply> },
-    Heartbeat { group: String, claim: MemberClaim, reply: oneshot::Sender<ErrorCode> },
-    Leave { group: String, members: Vec<LeavingMember>, reply: oneshot::Sender<LeaveReply> },
-    Describe { groups: Vec<String>, reply: oneshot::Sender<Vec<Option<GroupDescription>>> },
-    List { reply: oneshot::Sender<Vec<ListedGroup>> },
-    Offsets { group: String, query: OffsetQuery, reply: oneshot::Sender<FetchedOffsets> },
-    TopicsDeleted { topics: Vec<String> },
+    Join {
+        group: String,
+        request: JoinRequest,
+        reply: oneshot::Sender<Reply>,
+    },
+    Sync {
+        group: String,
+        request: SyncRequest,
+        reply: oneshot::Sender<Reply>,
+    },
+    Commit {
+        group: String,
+        request: CommitRequest,
+        reply: oneshot::Sender<Reply>,
+    },
+    DeleteOffsets {
+        group: String,
+        partitions: Vec<(String, i32)>,
+        reply: oneshot::Sender<Reply>,
+    },
+    DeleteGroup {
+        group: String,
+        reply: oneshot::Sender<Reply>,
+    },
+    Heartbeat {
+        group: String,
+        claim: MemberClaim,
+        reply: oneshot::Sender<ErrorCode>,
+    },
+    Leave {
+        group: String,
+        members: Vec<LeavingMember>,
+        reply: oneshot::Sender<LeaveReply>,
+    },
+    Describe {
+        groups: Vec<String>,
+        reply: oneshot::Sender<Vec<Option<GroupDescription>>>,
+    },
+    List {
+        reply: oneshot::Sender<Vec<ListedGroup>>,
+    },
+    Offsets {
+        group: String,
+        query: OffsetQuery,
+        reply: oneshot::Sender<FetchedOffsets>,
+    },
+    TopicsDeleted {
+        topics: Vec<String>,
+    },
 }
 
 impl Command {
@@ -103,8 +141,17 @@ impl Groups {
     ) -> Self {
         let (inbox, commands) = mpsc::channel(INBOX_COMMANDS);
         let commit_timeout = Duration::from_millis(config.groups.offsets_commit_timeout_ms);
-        let owner = Owner::new(GroupLog::new(partitions, cluster, &config.groups), &config, clock, commands);
-        Self { inbox, commit_timeout, owner: Mutex::new(Some(owner)) }
+        let owner = Owner::new(
+            GroupLog::new(partitions, cluster, &config.groups),
+            &config,
+            clock,
+            commands,
+        );
+        Self {
+            inbox,
+            commit_timeout,
+            owner: Mutex::new(Some(owner)),
+        }
     }
 
     /// Loads what the log holds, then keeps timers and expiry until `stop`.
@@ -118,19 +165,38 @@ impl Groups {
     /// Forgets the offsets of topics that are gone.
     pub(crate) async fn topics_deleted(&self, topics: &[String]) {
         // A closed inbox means the broker stops: the offsets then lapse by retention.
-        let _ = self.inbox.send(Command::TopicsDeleted { topics: topics.to_vec() }).await;
+        let _ = self
+            .inbox
+            .send(Command::TopicsDeleted {
+                topics: topics.to_vec(),
+            })
+            .await;
     }
 
     pub(crate) async fn join(&self, group: String, request: JoinRequest) -> JoinReply {
         let member_id = request.member_id.clone();
-        match self.ask(|reply| Command::Join { group, request, reply }).await {
+        match self
+            .ask(|reply| Command::Join {
+                group,
+                request,
+                reply,
+            })
+            .await
+        {
             Some(Reply::Join(joined)) => joined,
             _ => JoinReply::refused(GOING_DOWN, member_id),
         }
     }
 
     pub(crate) async fn sync(&self, group: String, request: SyncRequest) -> SyncReply {
-        match self.ask(|reply| Command::Sync { group, request, reply }).await {
+        match self
+            .ask(|reply| Command::Sync {
+                group,
+                request,
+                reply,
+            })
+            .await
+        {
             Some(Reply::Sync(synced)) => synced,
             _ => SyncReply::refused(GOING_DOWN),
         }
@@ -139,7 +205,11 @@ impl Groups {
     /// Answers a code for each offset of the request.
     pub(crate) async fn commit(&self, group: String, request: CommitRequest) -> Vec<ErrorCode> {
         let count = request.offsets.len();
-        let asked = self.ask(|reply| Command::Commit { group, request, reply });
+        let asked = self.ask(|reply| Command::Commit {
+            group,
+            request,
+            reply,
+        });
         match tokio::time::timeout(self.commit_timeout, asked).await {
             Ok(Some(Reply::Committed(codes))) => codes,
             // The append may still succeed; the client commits again.
@@ -152,25 +222,45 @@ impl Groups {
         group: String,
         partitions: Vec<(String, i32)>,
     ) -> (ErrorCode, Vec<ErrorCode>) {
-        match self.ask(|reply| Command::DeleteOffsets { group, partitions, reply }).await {
+        match self
+            .ask(|reply| Command::DeleteOffsets {
+                group,
+                partitions,
+                reply,
+            })
+            .await
+        {
             Some(Reply::OffsetsDeleted(code, codes)) => (code, codes),
             _ => (GOING_DOWN, Vec::new()),
         }
     }
 
     pub(crate) async fn delete_group(&self, group: String) -> ErrorCode {
-        match self.ask(|reply| Command::DeleteGroup { group, reply }).await {
+        match self
+            .ask(|reply| Command::DeleteGroup { group, reply })
+            .await
+        {
             Some(Reply::GroupDeleted(code)) => code,
             _ => GOING_DOWN,
         }
     }
 
     pub(crate) async fn heartbeat(&self, group: String, claim: MemberClaim) -> ErrorCode {
-        self.ask(|reply| Command::Heartbeat { group, claim, reply }).await.unwrap_or(GOING_DOWN)
+        self.ask(|reply| Command::Heartbeat {
+            group,
+            claim,
+            reply,
+        })
+        .await
+        .unwrap_or(GOING_DOWN)
     }
 
     pub(crate) async fn leave(&self, group: String, members: Vec<LeavingMember>) -> LeaveReply {
-        let asked = self.ask(|reply| Command::Leave { group, members, reply });
+        let asked = self.ask(|reply| Command::Leave {
+            group,
+            members,
+            reply,
+        });
         asked.await.unwrap_or(Err(GOING_DOWN))
     }
 
@@ -182,11 +272,15 @@ impl Groups {
         &self,
         groups: Vec<String>,
     ) -> Result<Vec<Option<GroupDescription>>, ErrorCode> {
-        self.ask(|reply| Command::Describe { groups, reply }).await.ok_or(GOING_DOWN)
+        self.ask(|reply| Command::Describe { groups, reply })
+            .await
+            .ok_or(GOING_DOWN)
     }
 
     pub(crate) async fn list(&self) -> Result<Vec<ListedGroup>, ErrorCode> {
-        self.ask(|reply| Command::List { reply }).await.ok_or(GOING_DOWN)
+        self.ask(|reply| Command::List { reply })
+            .await
+            .ok_or(GOING_DOWN)
     }
 
     pub(crate) async fn offsets(
@@ -194,7 +288,13 @@ impl Groups {
         group: String,
         query: OffsetQuery,
     ) -> Result<FetchedOffsets, ErrorCode> {
-        self.ask(|reply| Command::Offsets { group, query, reply }).await.ok_or(GOING_DOWN)
+        self.ask(|reply| Command::Offsets {
+            group,
+            query,
+            reply,
+        })
+        .await
+        .ok_or(GOING_DOWN)
     }
 
     async fn ask<R>(&self, command: impl FnOnce(oneshot::Sender<R>) -> Command) -> Option<R> {
@@ -226,7 +326,9 @@ struct Owner {
 
 impl std::fmt::Debug for Owner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Owner").field("coordinator", &self.coordinator).finish_non_exhaustive()
+        f.debug_struct("Owner")
+            .field("coordinator", &self.coordinator)
+            .finish_non_exhaustive()
     }
 }
 
@@ -290,7 +392,10 @@ impl Owner {
 
     fn now(&self) -> Now {
         let mono_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
-        Now { mono_ms, wall_ms: self.clock.now_ms() }
+        Now {
+            mono_ms,
+            wall_ms: self.clock.now_ms(),
+        }
     }
 
     fn next_wake(&mut self) -> Option<Instant> {
@@ -299,9 +404,10 @@ impl Owner {
         } else if self.next_check.is_none() {
             self.next_check = Some(Instant::now() + self.check_interval);
         }
-        let deadline = self.coordinator.next_deadline_ms().map(|at_ms| {
-            self.started + Duration::from_millis(u64::try_from(at_ms).unwrap_or(0))
-        });
+        let deadline = self
+            .coordinator
+            .next_deadline_ms()
+            .map(|at_ms| self.started + Duration::from_millis(u64::try_from(at_ms).unwrap_or(0)));
         deadline.into_iter().chain(self.next_check).min()
     }
 
@@ -316,36 +422,65 @@ impl Owner {
 
     /// Takes one command; a reply whose receiver is gone belongs to a closed connection.
     fn command(&mut self, command: Command, effects: &mut Vec<Effect>) {
-        if command.group().is_some_and(|group| self.unreadable.holds(group)) {
+        if command
+            .group()
+            .is_some_and(|group| self.unreadable.holds(group))
+        {
             // Dropping it answers that the coordinator is not available.
             return;
         }
         let now = self.now();
         match command {
-            Command::Join { group, request, reply } => {
+            Command::Join {
+                group,
+                request,
+                reply,
+            } => {
                 let ticket = self.park(reply);
                 self.coordinator.join(&group, request, ticket, now, effects);
             }
-            Command::Sync { group, request, reply } => {
+            Command::Sync {
+                group,
+                request,
+                reply,
+            } => {
                 let ticket = self.park(reply);
                 self.coordinator.sync(&group, request, ticket, now, effects);
             }
-            Command::Commit { group, request, reply } => {
+            Command::Commit {
+                group,
+                request,
+                reply,
+            } => {
                 let ticket = self.park(reply);
-                self.coordinator.commit(&group, request, ticket, now, effects);
+                self.coordinator
+                    .commit(&group, request, ticket, now, effects);
             }
-            Command::DeleteOffsets { group, partitions, reply } => {
+            Command::DeleteOffsets {
+                group,
+                partitions,
+                reply,
+            } => {
                 let ticket = self.park(reply);
-                self.coordinator.delete_offsets(&group, partitions, ticket, effects);
+                self.coordinator
+                    .delete_offsets(&group, partitions, ticket, effects);
             }
             Command::DeleteGroup { group, reply } => {
                 let ticket = self.park(reply);
                 self.coordinator.delete_group(&group, ticket, effects);
             }
-            Command::Heartbeat { group, claim, reply } => {
+            Command::Heartbeat {
+                group,
+                claim,
+                reply,
+            } => {
                 let _ = reply.send(self.coordinator.heartbeat(&group, &claim, now));
             }
-            Command::Leave { group, members, reply } => {
+            Command::Leave {
+                group,
+                members,
+                reply,
+            } => {
                 let _ = reply.send(self.coordinator.leave(&group, &members, now, effects));
             }
             Command::Describe { groups, reply } => {
@@ -355,7 +490,11 @@ impl Owner {
             Command::List { reply } => {
                 let _ = reply.send(self.coordinator.list());
             }
-            Command::Offsets { group, query, reply } => {
+            Command::Offsets {
+                group,
+                query,
+                reply,
+            } => {
                 let _ = reply.send(self.fetch_offsets(&group, query));
             }
             Command::TopicsDeleted { topics } => {
@@ -381,9 +520,15 @@ impl Owner {
                     return Vec::new();
                 };
                 let copied = |offsets: &BTreeMap<i32, CommittedOffset>| {
-                    offsets.iter().map(|(at, offset)| (*at, Some(offset.clone()))).collect()
+                    offsets
+                        .iter()
+                        .map(|(at, offset)| (*at, Some(offset.clone())))
+                        .collect()
                 };
-                known.topics().map(|(topic, found)| (topic.to_owned(), copied(found))).collect()
+                known
+                    .topics()
+                    .map(|(topic, found)| (topic.to_owned(), copied(found)))
+                    .collect()
             }
             OffsetQuery::Topics(topics) => {
                 let mut fetched = Vec::with_capacity(topics.len());
@@ -405,7 +550,11 @@ impl Owner {
                         let _ = waiting.send(reply);
                     }
                 }
-                Effect::Store { group, records, then } => {
+                Effect::Store {
+                    group,
+                    records,
+                    then,
+                } => {
                     // Awaits only the making of the topic, once in the life of a data directory.
                     let append = self.log.append(&group, &records, self.clock.now_ms()).await;
                     self.stores.push_back(Box::pin(async move {

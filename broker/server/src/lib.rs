@@ -26,6 +26,7 @@ mod partition;
 mod partitions;
 mod producer_ids;
 mod purgatory;
+mod recompress;
 mod shard;
 mod topic_config;
 mod uuid_text;

@@ -42,13 +42,20 @@ impl BoundListener {
     ///
     /// # Errors
     /// The host does not resolve or the port is taken; the text says what to change.
-    pub(crate) fn bind(spec: &ListenerSpec, settings: &SocketSettings) -> Result<Self, ServerError> {
+    pub(crate) fn bind(
+        spec: &ListenerSpec,
+        settings: &SocketSettings,
+    ) -> Result<Self, ServerError> {
         let mut failure = None;
         for address in candidates(&spec.host, spec.port)? {
             match bind_address(address, settings) {
                 Ok(socket) => {
                     let address = socket.local_addr().unwrap_or(address);
-                    return Ok(Self { spec: spec.clone(), socket, address });
+                    return Ok(Self {
+                        spec: spec.clone(),
+                        socket,
+                        address,
+                    });
                 }
                 Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
                     return Err(ServerError::Bind { address, source });
@@ -74,15 +81,25 @@ fn candidates(host: &str, port: u16) -> Result<Vec<SocketAddr>, ServerError> {
     }
     let resolved = (host, port)
         .to_socket_addrs()
-        .map_err(|source| ServerError::Resolve { host: host.to_owned(), source })?;
+        .map_err(|source| ServerError::Resolve {
+            host: host.to_owned(),
+            source,
+        })?;
     let mut addresses: Vec<SocketAddr> = resolved.collect();
     // Clients try IPv4 for a name in any case; not all of them IPv6.
     addresses.sort_by_key(SocketAddr::is_ipv6);
     Ok(addresses)
 }
 
-fn bind_address(address: SocketAddr, settings: &SocketSettings) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+fn bind_address(
+    address: SocketAddr,
+    settings: &SocketSettings,
+) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     if address.is_ipv6() && address.ip().is_unspecified() {
         socket.set_only_v6(false)?;
     }
@@ -123,7 +140,10 @@ impl ConnectionCounts {
             return None;
         }
         *own += 1;
-        Some(Place { counts: Arc::clone(self), address })
+        Some(Place {
+            counts: Arc::clone(self),
+            address,
+        })
     }
 }
 
@@ -187,9 +207,14 @@ pub(crate) async fn serve(
         }
     }
     drop(socket);
-    let finished = timeout(STOP_DEADLINE, async { while connections.join_next().await.is_some() {} });
+    let finished = timeout(STOP_DEADLINE, async {
+        while connections.join_next().await.is_some() {}
+    });
     if finished.await.is_err() {
-        tracing::debug!(abandoned = connections.len(), "connections abandoned at stop");
+        tracing::debug!(
+            abandoned = connections.len(),
+            "connections abandoned at stop"
+        );
         connections.abort_all();
     }
     Ok(())
@@ -198,7 +223,10 @@ pub(crate) async fn serve(
 /// Without an advertised address, clients come back where they came in.
 fn reached(stream: &TcpStream, bound: SocketAddr) -> Arc<Advertised> {
     let address = unmapped(stream.local_addr().unwrap_or(bound));
-    Arc::new(Advertised { host: address.ip().to_string(), port: address.port() })
+    Arc::new(Advertised {
+        host: address.ip().to_string(),
+        port: address.port(),
+    })
 }
 
 /// An IPv4 client of a dual-stack socket, as IPv4.

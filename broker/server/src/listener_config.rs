@@ -36,7 +36,12 @@ pub(crate) struct ListenerSpec {
 impl ListenerSpec {
     /// A PLAINTEXT listener that advertises where it is bound.
     pub(crate) fn plaintext(host: &str, port: u16) -> Self {
-        Self { name: "PLAINTEXT".to_owned(), host: host.to_owned(), port, advertised: None }
+        Self {
+            name: "PLAINTEXT".to_owned(),
+            host: host.to_owned(),
+            port,
+            advertised: None,
+        }
     }
 }
 
@@ -53,10 +58,16 @@ pub(crate) struct Listeners {
 /// Syntax, a name without protocol, a SASL or SSL listener, a wildcard that is advertised.
 pub(crate) fn parse_listeners(parsed: &ParsedConfig) -> Result<Listeners, ServerError> {
     let protocols = protocol_map(parsed.get_text("listener.security.protocol.map")?);
-    let controllers: Vec<&str> =
-        parsed.get_text("controller.listener.names")?.split(',').map(str::trim).collect();
+    let controllers: Vec<&str> = parsed
+        .get_text("controller.listener.names")?
+        .split(',')
+        .map(str::trim)
+        .collect();
     let advertised = advertised_by_name(parsed)?;
-    let mut listeners = Listeners { bound: Vec::new(), dropped: Vec::new() };
+    let mut listeners = Listeners {
+        bound: Vec::new(),
+        dropped: Vec::new(),
+    };
     for text in parsed.get_list(LISTENERS)? {
         let endpoint = parse_endpoint(LISTENERS, text)?;
         let is_controller = controllers.contains(&endpoint.name.as_str())
@@ -79,9 +90,13 @@ pub(crate) fn parse_listeners(parsed: &ParsedConfig) -> Result<Listeners, Server
 }
 
 fn check_listeners(bound: &[ListenerSpec]) -> Result<(), ServerError> {
-    let refuse = |value: &str, reason: &str| Err(ConfigError::invalid(LISTENERS, value, reason).into());
+    let refuse =
+        |value: &str, reason: &str| Err(ConfigError::invalid(LISTENERS, value, reason).into());
     if bound.is_empty() {
-        return refuse("", "at least one listener that is not a controller's is needed");
+        return refuse(
+            "",
+            "at least one listener that is not a controller's is needed",
+        );
     }
     for (at, one) in bound.iter().enumerate() {
         for other in &bound[at + 1..] {
@@ -89,7 +104,10 @@ fn check_listeners(bound: &[ListenerSpec]) -> Result<(), ServerError> {
                 return refuse(&one.name, "each listener must have a different name");
             }
             if one.port != 0 && one.port == other.port && one.host == other.host {
-                return refuse(&one.port.to_string(), "each listener must have a different port");
+                return refuse(
+                    &one.port.to_string(),
+                    "each listener must have a different port",
+                );
             }
         }
     }
@@ -97,7 +115,9 @@ fn check_listeners(bound: &[ListenerSpec]) -> Result<(), ServerError> {
 }
 
 fn protocol_map(text: &str) -> HashMap<&str, &str> {
-    text.split(',').filter_map(|entry| entry.trim().split_once(':')).collect()
+    text.split(',')
+        .filter_map(|entry| entry.trim().split_once(':'))
+        .collect()
 }
 
 fn check_protocol(
@@ -105,7 +125,9 @@ fn check_protocol(
     protocols: &HashMap<&str, &str>,
     value: &str,
 ) -> Result<(), ServerError> {
-    let own = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"].contains(&name).then_some(name);
+    let own = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+        .contains(&name)
+        .then_some(name);
     match protocols.get(name).copied().or(own) {
         Some("PLAINTEXT") => Ok(()),
         Some(protocol) => Err(ServerError::Unsupported {
@@ -149,9 +171,16 @@ fn parse_endpoint(key: &str, text: &str) -> Result<Endpoint, ConfigError> {
     let refuse = || ConfigError::invalid(key, text, "expected NAME://HOST:PORT");
     let (name, address) = text.trim().split_once("://").ok_or_else(refuse)?;
     let (host, port) = address.rsplit_once(':').ok_or_else(refuse)?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let host = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
     let port = port.parse().map_err(|_| refuse())?;
-    Ok(Endpoint { name: name.to_uppercase(), host: host.to_owned(), port })
+    Ok(Endpoint {
+        name: name.to_uppercase(),
+        host: host.to_owned(),
+        port,
+    })
 }
 
 #[cfg(test)]
@@ -170,25 +199,49 @@ mod tests {
     fn the_stock_file_keeps_plaintext_and_drops_the_controller() {
         let parsed = listeners(&[
             ("listeners", "PLAINTEXT://:9092,CONTROLLER://:9093"),
-            ("advertised.listeners", "PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093"),
+            (
+                "advertised.listeners",
+                "PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093",
+            ),
             ("controller.listener.names", "CONTROLLER"),
-            ("listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL"),
+            (
+                "listener.security.protocol.map",
+                "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL",
+            ),
         ])
         .unwrap();
         assert_eq!(parsed.dropped, ["CONTROLLER"]);
-        let advertised = Some(Advertised { host: "localhost".to_owned(), port: 9092 });
+        let advertised = Some(Advertised {
+            host: "localhost".to_owned(),
+            port: 9092,
+        });
         let name = "PLAINTEXT".to_owned();
-        assert_eq!(parsed.bound, [ListenerSpec { name, host: String::new(), port: 9092, advertised }]);
+        assert_eq!(
+            parsed.bound,
+            [ListenerSpec {
+                name,
+                host: String::new(),
+                port: 9092,
+                advertised
+            }]
+        );
     }
 
     #[test]
     fn several_names_and_ipv6() {
         let parsed = listeners(&[
             ("listeners", "INSIDE://[::1]:19092, outside://10.0.0.1:9092"),
-            ("listener.security.protocol.map", "INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT"),
+            (
+                "listener.security.protocol.map",
+                "INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT",
+            ),
         ])
         .unwrap();
-        let hosts: Vec<_> = parsed.bound.iter().map(|listener| listener.host.as_str()).collect();
+        let hosts: Vec<_> = parsed
+            .bound
+            .iter()
+            .map(|listener| listener.host.as_str())
+            .collect();
         assert_eq!(hosts, ["::1", "10.0.0.1"]);
     }
 
@@ -199,9 +252,17 @@ mod tests {
             ("listeners", "SSL://:9092", "SSL"),
             ("listeners", "NEW://:9092", "listener.security.protocol.map"),
             ("listeners", "PLAINTEXT://:notaport", "HOST:PORT"),
-            ("listeners", "PLAINTEXT://:1,PLAINTEXT://:2", "different name"),
+            (
+                "listeners",
+                "PLAINTEXT://:1,PLAINTEXT://:2",
+                "different name",
+            ),
             ("listeners", "CONTROLLER://:9093", "at least one listener"),
-            ("advertised.listeners", "PLAINTEXT://0.0.0.0:9092", "0.0.0.0"),
+            (
+                "advertised.listeners",
+                "PLAINTEXT://0.0.0.0:9092",
+                "0.0.0.0",
+            ),
         ] {
             let error = listeners(&[(key, value)]).unwrap_err().to_string();
             assert!(error.contains(named), "{value}: {error}");

@@ -13,7 +13,10 @@ pub(crate) struct LogLimit {
 
 impl Default for LogLimit {
     fn default() -> Self {
-        Self { last_ms: AtomicI64::new(i64::MIN), suppressed: AtomicU64::new(0) }
+        Self {
+            last_ms: AtomicI64::new(i64::MIN),
+            suppressed: AtomicU64::new(0),
+        }
     }
 }
 

@@ -74,8 +74,10 @@ impl MetadataState {
     }
 
     fn entries(&self) -> Vec<Entry> {
-        let mut entries =
-            vec![Entry::LeaderEpoch(self.leader_epoch), Entry::NextProducerId(self.next_producer_id)];
+        let mut entries = vec![
+            Entry::LeaderEpoch(self.leader_epoch),
+            Entry::NextProducerId(self.next_producer_id),
+        ];
         entries.extend(self.topics.values().cloned().map(Entry::Topic));
         entries
     }
@@ -100,7 +102,9 @@ impl MetadataLog {
     pub(crate) fn open(directory: &Path) -> Result<Self, ServerError> {
         let mut state = MetadataState::default();
         let snapshot = directory.join(SNAPSHOT_NAME);
-        if let Some(bytes) = read_if_there(&snapshot).map_err(|error| io_fault(&snapshot, &error))? {
+        if let Some(bytes) =
+            read_if_there(&snapshot).map_err(|error| io_fault(&snapshot, &error))?
+        {
             let end = replay(&bytes, &mut state).map_err(|reason| corrupt(&snapshot, reason))?;
             if end != bytes.len() {
                 return Err(corrupt(&snapshot, "a frame is cut short"));
@@ -116,7 +120,13 @@ impl MetadataLog {
             None => create(directory, &path),
         };
         let (file, bytes) = opened.map_err(|error| io_fault(&path, &error))?;
-        Ok(Self { directory: directory.to_path_buf(), file, bytes, state, failed: false })
+        Ok(Self {
+            directory: directory.to_path_buf(),
+            file,
+            bytes,
+            state,
+            failed: false,
+        })
     }
 
     pub(crate) fn state(&self) -> &MetadataState {
@@ -129,10 +139,15 @@ impl MetadataLog {
     /// The disk's. The log takes no further change then: what the file holds is unknown.
     pub(crate) fn append(&mut self, entries: Vec<Entry>) -> io::Result<()> {
         if self.failed {
-            return Err(io::Error::other("an earlier write of the metadata log failed"));
+            return Err(io::Error::other(
+                "an earlier write of the metadata log failed",
+            ));
         }
         let frame = encode_frame(&entries);
-        let written = self.file.write_all(&frame).and_then(|()| self.file.sync_data());
+        let written = self
+            .file
+            .write_all(&frame)
+            .and_then(|()| self.file.sync_data());
         if let Err(error) = written {
             self.failed = true;
             return Err(error);
@@ -141,7 +156,9 @@ impl MetadataLog {
         for entry in entries {
             self.state.apply(entry);
         }
-        if self.bytes > FOLD_BYTES && let Err(error) = self.fold() {
+        if self.bytes > FOLD_BYTES
+            && let Err(error) = self.fold()
+        {
             // The changes are durable in the log; a longer log is all this costs.
             tracing::warn!(%error, "metadata log could not be folded into its snapshot");
         }
@@ -210,20 +227,31 @@ fn sync_directory(directory: &Path) -> io::Result<()> {
 }
 
 fn corrupt(path: &Path, reason: &str) -> ServerError {
-    ServerError::Metadata { path: path.to_path_buf(), reason: reason.to_owned() }
+    ServerError::Metadata {
+        path: path.to_path_buf(),
+        reason: reason.to_owned(),
+    }
 }
 
 fn io_fault(path: &Path, error: &io::Error) -> ServerError {
-    ServerError::Metadata { path: path.to_path_buf(), reason: error.to_string() }
+    ServerError::Metadata {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    }
 }
 
 /// Applies every whole frame and answers where the last one ends.
 fn replay(bytes: &[u8], state: &mut MetadataState) -> Result<usize, &'static str> {
-    let mut rest = bytes.strip_prefix(MAGIC.as_slice()).ok_or("not a metadata file of this version")?;
+    let mut rest = bytes
+        .strip_prefix(MAGIC.as_slice())
+        .ok_or("not a metadata file of this version")?;
     loop {
         let end = bytes.len() - rest.len();
         match next_frame(rest)? {
-            Frame::Whole { payload, rest: after } => {
+            Frame::Whole {
+                payload,
+                rest: after,
+            } => {
                 for entry in decode_entries(payload).ok_or("an entry does not parse")? {
                     state.apply(entry);
                 }
@@ -235,20 +263,31 @@ fn replay(bytes: &[u8], state: &mut MetadataState) -> Result<usize, &'static str
 }
 
 enum Frame<'a> {
-    Whole { payload: &'a [u8], rest: &'a [u8] },
+    Whole {
+        payload: &'a [u8],
+        rest: &'a [u8],
+    },
     /// The end of the file, or a change that was never finished.
     Torn,
 }
 
 fn next_frame(bytes: &[u8]) -> Result<Frame<'_>, &'static str> {
     let mut reader = Reader::new(bytes);
-    let (Some(length), Some(crc)) = (reader.u32(), reader.u32()) else { return Ok(Frame::Torn) };
+    let (Some(length), Some(crc)) = (reader.u32(), reader.u32()) else {
+        return Ok(Frame::Torn);
+    };
     // A length of zero is never written: the system grew the file but not its content.
-    let Some(payload) = reader.take(length as usize).filter(|payload| !payload.is_empty()) else {
+    let Some(payload) = reader
+        .take(length as usize)
+        .filter(|payload| !payload.is_empty())
+    else {
         return Ok(Frame::Torn);
     };
     if crc32c::crc32c(payload) == crc {
-        Ok(Frame::Whole { payload, rest: reader.rest() })
+        Ok(Frame::Whole {
+            payload,
+            rest: reader.rest(),
+        })
     } else if reader.remaining() == 0 {
         Ok(Frame::Torn)
     } else {
@@ -328,7 +367,12 @@ fn decode_entry(reader: &mut Reader<'_>) -> Option<Entry> {
                 let key = take_text(reader)?;
                 overrides.insert(key, take_text(reader)?);
             }
-            Some(Entry::Topic(TopicRecord { id, name, partitions, overrides }))
+            Some(Entry::Topic(TopicRecord {
+                id,
+                name,
+                partitions,
+                overrides,
+            }))
         }
         TOPIC_DELETED => take_id(reader).map(Entry::TopicDeleted),
         LEADER_EPOCH => reader.i32().map(Entry::LeaderEpoch),
@@ -367,15 +411,24 @@ mod tests {
     fn changes_survive_reopening_and_folding() {
         let directory = tempfile::tempdir().unwrap();
         let mut log = MetadataLog::open(directory.path()).unwrap();
-        log.append(vec![topic(1, 1), topic(2, 3), Entry::LeaderEpoch(4)]).unwrap();
-        log.append(vec![Entry::NextProducerId(2000), topic(1, 5)]).unwrap();
-        log.append(vec![Entry::TopicDeleted(Uuid::from_bytes([2; 16]))]).unwrap();
+        log.append(vec![topic(1, 1), topic(2, 3), Entry::LeaderEpoch(4)])
+            .unwrap();
+        log.append(vec![Entry::NextProducerId(2000), topic(1, 5)])
+            .unwrap();
+        log.append(vec![Entry::TopicDeleted(Uuid::from_bytes([2; 16]))])
+            .unwrap();
         let state = log.state().clone();
         assert_eq!(state.topics.len(), 1);
         assert_eq!((state.leader_epoch, state.next_producer_id), (4, 2000));
         assert_eq!(reopened(directory.path()), state);
         log.fold().unwrap();
-        assert_eq!(reopened(directory.path()), MetadataState { deleted: BTreeSet::new(), ..state });
+        assert_eq!(
+            reopened(directory.path()),
+            MetadataState {
+                deleted: BTreeSet::new(),
+                ..state
+            }
+        );
         log.append(vec![topic(3, 1)]).unwrap();
         assert_eq!(reopened(directory.path()), *log.state());
     }

@@ -80,22 +80,39 @@ impl AppendFuture {
         ack: Ack,
     ) -> (AppendJob, Self) {
         let (reply, answer) = oneshot::channel();
-        (AppendJob { partition, batch, facts, ack, reply }, Self(answer))
+        (
+            AppendJob {
+                partition,
+                batch,
+                facts,
+                ack,
+                reply,
+            },
+            Self(answer),
+        )
     }
 
     /// Resolves when the append is answered. Dropping it does not undo the append.
     pub(crate) async fn done(self) -> AppendResult {
-        self.0.await.unwrap_or_else(|_| Err(AppendError::stopping()))
+        self.0
+            .await
+            .unwrap_or_else(|_| Err(AppendError::stopping()))
     }
 }
 
 impl AppendError {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: Some(message.into()) }
+        Self {
+            code,
+            message: Some(message.into()),
+        }
     }
 
     fn offline() -> Self {
-        Self::new(ErrorCode::KAFKA_STORAGE_ERROR, "the log is offline until the broker restarts")
+        Self::new(
+            ErrorCode::KAFKA_STORAGE_ERROR,
+            "the log is offline until the broker restarts",
+        )
     }
 
     /// The broker is going down; the client retries later.
@@ -206,7 +223,10 @@ impl PartitionHandle {
 
     /// The partition as the log names it.
     pub(crate) fn name(&self) -> TopicPartition {
-        TopicPartition { topic: self.topic.to_string(), partition: self.index }
+        TopicPartition {
+            topic: self.topic.to_string(),
+            partition: self.index,
+        }
     }
 
     /// Which of `shards` writers appends here: a hash that spreads the partitions of a topic.
@@ -219,19 +239,28 @@ impl PartitionHandle {
 
     /// Where consumers may read up to.
     pub(crate) fn high_watermark(&self) -> i64 {
-        self.reader.load().as_ref().map_or(0, |reader| match self.environment.visibility {
-            Visibility::Flushed => reader.flushed_offset(),
-            Visibility::Written => reader.log_end_offset(),
-        })
+        self.reader
+            .load()
+            .as_ref()
+            .map_or(0, |reader| match self.environment.visibility {
+                Visibility::Flushed => reader.flushed_offset(),
+                Visibility::Written => reader.log_end_offset(),
+            })
     }
 
     /// The next offset to be written.
     pub(crate) fn log_end_offset(&self) -> i64 {
-        self.reader.load().as_ref().map_or(0, |reader| reader.log_end_offset())
+        self.reader
+            .load()
+            .as_ref()
+            .map_or(0, |reader| reader.log_end_offset())
     }
 
     pub(crate) fn log_start_offset(&self) -> i64 {
-        self.reader.load().as_ref().map_or(0, |reader| reader.log_start_offset())
+        self.reader
+            .load()
+            .as_ref()
+            .map_or(0, |reader| reader.log_start_offset())
     }
 
     /// Bytes from one offset to another when they are all in memory.
@@ -354,9 +383,19 @@ impl PartitionHandle {
         let mut batches = Vec::with_capacity(run.len());
         let mut replies = Vec::with_capacity(run.len());
         let mut bytes = 0;
-        for AppendJob { batch, facts, ack, reply, .. } in run {
+        for AppendJob {
+            batch,
+            facts,
+            ack,
+            reply,
+            ..
+        } in run
+        {
             bytes += batch.len() as u64;
-            batches.push(IncomingBatch { bytes: batch, facts });
+            batches.push(IncomingBatch {
+                bytes: batch,
+                facts,
+            });
             replies.push((ack, reply));
         }
         let at = AppendTime {
@@ -416,7 +455,8 @@ impl PartitionHandle {
                 }
             }
         }
-        self.unflushed_records.fetch_add(records.unsigned_abs(), Ordering::Relaxed);
+        self.unflushed_records
+            .fetch_add(records.unsigned_abs(), Ordering::Relaxed);
         let needs_sync = !parked.is_empty();
         if needs_sync {
             self.durable_waiters.lock().append(&mut parked);
@@ -467,14 +507,22 @@ impl PartitionHandle {
 
     /// Answers every waiter below the flushed offset; all, with an error, once the log stopped.
     fn answer_durable(&self) {
-        let refusal = self.unavailable().map(|code| AppendError::new(code, "the log is offline"));
-        let flushed = self.reader.load().as_ref().map_or(0, |reader| reader.flushed_offset());
+        let refusal = self
+            .unavailable()
+            .map(|code| AppendError::new(code, "the log is offline"));
+        let flushed = self
+            .reader
+            .load()
+            .as_ref()
+            .map_or(0, |reader| reader.flushed_offset());
         let due: Vec<DurableWaiter> = {
             let mut waiters = self.durable_waiters.lock();
             if refusal.is_some() {
                 std::mem::take(&mut *waiters)
             } else {
-                waiters.extract_if(.., |waiter| waiter.appended.last_offset < flushed).collect()
+                waiters
+                    .extract_if(.., |waiter| waiter.appended.last_offset < flushed)
+                    .collect()
             }
         };
         for DurableWaiter { appended, reply } in due {
@@ -505,7 +553,12 @@ impl PartitionHandle {
         };
         self.condition.store(DELETED, Ordering::Release);
         if !was_absent && let Err(error) = self.environment.logs.delete_partition(&self.name()) {
-            tracing::error!(topic = &*self.topic, partition = self.index, error = &error as &dyn std::error::Error, "log of a deleted topic cannot be removed");
+            tracing::error!(
+                topic = &*self.topic,
+                partition = self.index,
+                error = &error as &dyn std::error::Error,
+                "log of a deleted topic cannot be removed"
+            );
         }
         self.answer_durable();
         self.waiters.wake_all();
@@ -525,7 +578,12 @@ impl PartitionHandle {
         drop(slot);
         self.waiters.wake_all();
         moved.map_err(|error| {
-            tracing::error!(topic = &*self.topic, partition = self.index, error = &error as &dyn std::error::Error, "records cannot be deleted");
+            tracing::error!(
+                topic = &*self.topic,
+                partition = self.index,
+                error = &error as &dyn std::error::Error,
+                "records cannot be deleted"
+            );
             error.code()
         })
     }
@@ -536,11 +594,18 @@ impl PartitionHandle {
         work: impl FnOnce(&mut Partition) -> Result<T, LogError>,
     ) -> Option<T> {
         let mut slot = self.log.lock();
-        let LogSlot::Open(log) = &mut *slot else { return None };
+        let LogSlot::Open(log) = &mut *slot else {
+            return None;
+        };
         match work(log) {
             Ok(done) => Some(done),
             Err(error) => {
-                tracing::error!(topic = &*self.topic, partition = self.index, error = &error as &dyn std::error::Error, "background work on the log failed");
+                tracing::error!(
+                    topic = &*self.topic,
+                    partition = self.index,
+                    error = &error as &dyn std::error::Error,
+                    "background work on the log failed"
+                );
                 if log.offline_reason().is_some() {
                     self.go_offline(&mut slot);
                 }

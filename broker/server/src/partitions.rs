@@ -30,7 +30,9 @@ pub(crate) struct Topic {
 
 impl Topic {
     pub(crate) fn partition(&self, index: i32) -> Option<&Arc<PartitionHandle>> {
-        usize::try_from(index).ok().and_then(|at| self.partitions.get(at))
+        usize::try_from(index)
+            .ok()
+            .and_then(|at| self.partitions.get(at))
     }
 
     /// Whether clients may only read it (`__consumer_offsets`, `__transaction_state`).
@@ -103,7 +105,12 @@ impl Partitions {
         shards: WriterShards,
         flusher: Arc<Flusher>,
     ) -> Self {
-        Self { topics: ArcSwap::default(), environment, shards, flusher }
+        Self {
+            topics: ArcSwap::default(),
+            environment,
+            shards,
+            flusher,
+        }
     }
 
     /// The topics as they are now.
@@ -116,7 +123,11 @@ impl Partitions {
     }
 
     pub(crate) fn partition(&self, topic: &str, index: i32) -> Option<Arc<PartitionHandle>> {
-        self.topics.load().get(topic).and_then(|topic| topic.partition(index)).cloned()
+        self.topics
+            .load()
+            .get(topic)
+            .and_then(|topic| topic.partition(index))
+            .cloned()
     }
 
     /// Swaps in an edited copy of the topic map. Callers hold the cluster's lock.
@@ -136,7 +147,13 @@ impl Partitions {
     ) -> Arc<PartitionHandle> {
         let environment = Arc::clone(&self.environment);
         let (topic, config) = (Arc::clone(topic), Arc::clone(config));
-        Arc::new(PartitionHandle::new(topic, topic_id, index, config, environment))
+        Arc::new(PartitionHandle::new(
+            topic,
+            topic_id,
+            index,
+            config,
+            environment,
+        ))
     }
 
     /// Queues a validated batch for its partition's writer. Batches of one partition are written

@@ -36,7 +36,10 @@ impl Block {
 
 impl ProducerIds {
     pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
-        Self { cluster, block: Mutex::new(Block::default()) }
+        Self {
+            cluster,
+            block: Mutex::new(Block::default()),
+        }
     }
 
     /// An id nobody else has or will have.
@@ -47,9 +50,15 @@ impl ProducerIds {
         if let Some(id) = self.block.lock().take() {
             return Ok(id);
         }
-        let first = self.cluster.change(|cluster| cluster.reserve_producer_ids(BLOCK_IDS)).await?;
+        let first = self
+            .cluster
+            .change(|cluster| cluster.reserve_producer_ids(BLOCK_IDS))
+            .await?;
         // Two callers may reserve at once; the later block wins and the rest of the other is lost.
-        *self.block.lock() = Block { next: first + 1, end: first + BLOCK_IDS };
+        *self.block.lock() = Block {
+            next: first + 1,
+            end: first + BLOCK_IDS,
+        };
         Ok(first)
     }
 }

@@ -52,13 +52,18 @@ impl WriterShards {
                 .map_err(ServerError::Thread)?;
             threads.push(thread);
         }
-        Ok(Self { queues, threads: Mutex::new(threads) })
+        Ok(Self {
+            queues,
+            threads: Mutex::new(threads),
+        })
     }
 
     /// Queues an append. After `stop` the job is dropped, which answers it.
     pub(crate) fn submit(&self, job: AppendJob) {
         let at = job.partition.shard(self.queues.len());
-        let Some(queue) = self.queues.get(at) else { return };
+        let Some(queue) = self.queues.get(at) else {
+            return;
+        };
         let mut state = queue.state.lock();
         if state.is_closed {
             return;

@@ -15,6 +15,9 @@ use weir_config::properties::Properties;
 use weir_config::validate::ParsedConfig;
 use weir_log::log_config::{CleanupPolicy, LogConfig};
 use weir_protocol::records::batch::TimestampType;
+use weir_protocol::records::compression::Codec;
+
+use crate::recompress::TargetCodec;
 
 pub(crate) const CLEANUP_POLICY: &str = "cleanup.policy";
 pub(crate) const SEGMENT_BYTES: &str = "segment.bytes";
@@ -29,13 +32,22 @@ pub(crate) struct Synonym {
 }
 
 const fn same(broker_key: &'static str) -> Synonym {
-    Synonym { broker_key, to_ms: 1 }
+    Synonym {
+        broker_key,
+        to_ms: 1,
+    }
 }
 const fn minutes(broker_key: &'static str) -> Synonym {
-    Synonym { broker_key, to_ms: 60_000 }
+    Synonym {
+        broker_key,
+        to_ms: 60_000,
+    }
 }
 const fn hours(broker_key: &'static str) -> Synonym {
-    Synonym { broker_key, to_ms: 3_600_000 }
+    Synonym {
+        broker_key,
+        to_ms: 3_600_000,
+    }
 }
 
 impl Synonym {
@@ -87,7 +99,7 @@ pub(crate) const TOPIC_KEYS: &[TopicKey] = &[
     TopicKey { name: COMPRESSION_TYPE, config_type: Text, default: "producer", check: Check::OneOf(CODECS), synonyms: &[same("compression.type")], doc: "Codec batches are stored with; producer keeps what the producer chose." },
     TopicKey { name: "compression.zstd.level", config_type: Int, default: "3", check: Check::Between(-131_072, 22), synonyms: &[same("compression.zstd.level")], doc: "Level when the broker compresses with zstd." },
     TopicKey { name: "delete.retention.ms", config_type: Long, default: "86400000", check: Check::AtLeast(0), synonyms: &[same("log.cleaner.delete.retention.ms")], doc: "How long tombstones of a compacted topic are kept." },
-    TopicKey { name: "file.delete.delay.ms", config_type: Long, default: "60000", check: Check::AtLeast(0), synonyms: &[same("log.segment.delete.delay.ms")], doc: "How long removed files stay before they are deleted." },
+    TopicKey { name: "file.delete.delay.ms", config_type: Long, default: "60000", check: Check::AtLeast(0), synonyms: &[same("log.segment.delete.delay.ms")], doc: "Kept; removed files go at once." },
     TopicKey { name: "flush.messages", config_type: Long, default: MAX_LONG, check: Check::AtLeast(1), synonyms: &[same("log.flush.interval.messages")], doc: "Sync after so many records, on top of weir.log.flush." },
     TopicKey { name: "flush.ms", config_type: Long, default: MAX_LONG, check: Check::AtLeast(0), synonyms: &[same("log.flush.interval.ms"), same("log.flush.scheduler.interval.ms")], doc: "Sync after so long, on top of weir.log.flush." },
     TopicKey { name: "follower.replication.throttled.replicas", config_type: List, default: "", check: Check::None, synonyms: &[], doc: "Kept; there is no replication here." },
@@ -103,7 +115,7 @@ pub(crate) const TOPIC_KEYS: &[TopicKey] = &[
     TopicKey { name: "min.cleanable.dirty.ratio", config_type: Double, default: "0.5", check: Check::Fraction, synonyms: &[same("log.cleaner.min.cleanable.ratio")], doc: "Share of uncompacted bytes from which the log is compacted." },
     TopicKey { name: "min.compaction.lag.ms", config_type: Long, default: "0", check: Check::AtLeast(0), synonyms: &[same("log.cleaner.min.compaction.lag.ms")], doc: "Shortest time a record stays uncompacted." },
     TopicKey { name: MIN_INSYNC_REPLICAS, config_type: Int, default: "1", check: Check::AtLeast(1), synonyms: &[same("min.insync.replicas")], doc: "Only 1 is possible with one replica." },
-    TopicKey { name: "preallocate", config_type: Boolean, default: "false", check: Check::None, synonyms: &[same("log.preallocate")], doc: "Whether segments are made at full size." },
+    TopicKey { name: "preallocate", config_type: Boolean, default: "false", check: Check::None, synonyms: &[same("log.preallocate")], doc: "Kept; segments grow as they fill." },
     TopicKey { name: "remote.log.copy.disable", config_type: Boolean, default: "false", check: Check::None, synonyms: &[], doc: "Kept; there is no tiered storage here." },
     TopicKey { name: "remote.log.delete.on.disable", config_type: Boolean, default: "false", check: Check::None, synonyms: &[], doc: "Kept; there is no tiered storage here." },
     TopicKey { name: "remote.storage.enable", config_type: Boolean, default: "false", check: Check::None, synonyms: &[], doc: "Kept; there is no tiered storage here." },
@@ -118,7 +130,9 @@ pub(crate) const TOPIC_KEYS: &[TopicKey] = &[
 
 impl TopicKey {
     fn row(&self) -> ConfigKey {
-        let key = ConfigKey::new(self.name, self.config_type).default(self.default).doc(self.doc);
+        let key = ConfigKey::new(self.name, self.config_type)
+            .default(self.default)
+            .doc(self.doc);
         match self.check {
             Check::None => key,
             Check::AtLeast(min) => key.validator(Validator::at_least(min)),
@@ -148,8 +162,11 @@ pub(crate) fn topic_key(name: &str) -> Option<&'static TopicKey> {
 }
 
 /// The definition of all topic keys.
-pub(crate) static TOPIC_DEF: LazyLock<ConfigDef> =
-    LazyLock::new(|| TOPIC_KEYS.iter().fold(ConfigDef::new(), |def, key| def.key(key.row())));
+pub(crate) static TOPIC_DEF: LazyLock<ConfigDef> = LazyLock::new(|| {
+    TOPIC_KEYS
+        .iter()
+        .fold(ConfigDef::new(), |def, key| def.key(key.row()))
+});
 
 /// Settings a client gave a topic, by key.
 pub(crate) type Overrides = BTreeMap<String, String>;
@@ -161,7 +178,8 @@ pub(crate) struct TopicConfig {
     pub(crate) overrides: Overrides,
     pub(crate) compacts: bool,
     pub(crate) deletes: bool,
-    pub(crate) compression: String,
+    /// None: as the producer sent it.
+    pub(crate) codec: Option<TargetCodec>,
     pub(crate) max_message_bytes: usize,
     pub(crate) stamps_append_time: bool,
     pub(crate) timestamp_before_max_ms: i64,
@@ -176,11 +194,9 @@ pub(crate) struct TopicConfig {
     pub(crate) retention_ms: i64,
     pub(crate) retention_bytes: i64,
     pub(crate) delete_retention_ms: i64,
-    pub(crate) file_delete_delay_ms: i64,
     pub(crate) min_cleanable_dirty_ratio: f64,
     pub(crate) min_compaction_lag_ms: i64,
     pub(crate) max_compaction_lag_ms: i64,
-    pub(crate) preallocate: bool,
 }
 
 impl TopicConfig {
@@ -190,7 +206,9 @@ impl TopicConfig {
     /// An unknown key, a value that does not fit, or one this broker cannot keep.
     pub(crate) fn resolve(overrides: Overrides, broker: &Properties) -> Result<Self, ConfigError> {
         if let Some(unknown) = overrides.keys().find(|name| topic_key(name).is_none()) {
-            return Err(ConfigError::Other(format!("Unknown topic config name: {unknown}")));
+            return Err(ConfigError::Other(format!(
+                "Unknown topic config name: {unknown}"
+            )));
         }
         let mut values = ConfigMap::new();
         for key in TOPIC_KEYS {
@@ -215,7 +233,10 @@ impl TopicConfig {
     pub(crate) fn log_config(&self, defaults: &LogConfig) -> LogConfig {
         LogConfig {
             segment_bytes: u64::from(self.segment_bytes),
-            segment_ms: self.segment_ms.saturating_sub(self.segment_jitter_ms.max(0)).max(1),
+            segment_ms: self
+                .segment_ms
+                .saturating_sub(self.segment_jitter_ms.max(0))
+                .max(1),
             index_interval_bytes: u64::from(self.index_interval_bytes),
             segment_index_bytes: u64::from(self.segment_index_bytes),
             timestamp_type: if self.stamps_append_time {
@@ -223,7 +244,10 @@ impl TopicConfig {
             } else {
                 TimestampType::CreateTime
             },
-            cleanup_policy: CleanupPolicy { delete: self.deletes, compact: self.compacts },
+            cleanup_policy: CleanupPolicy {
+                delete: self.deletes,
+                compact: self.compacts,
+            },
             retention_ms: self.retention_ms,
             retention_bytes: self.retention_bytes,
             delete_retention_ms: self.delete_retention_ms,
@@ -242,7 +266,7 @@ impl TopicConfig {
         Ok(Self {
             compacts: policy.iter().any(|policy| policy == "compact"),
             deletes: policy.iter().any(|policy| policy == "delete"),
-            compression: parsed.get_text(COMPRESSION_TYPE)?.to_owned(),
+            codec: target_codec(parsed)?,
             max_message_bytes: unsigned("max.message.bytes")? as usize,
             stamps_append_time: parsed.get_text("message.timestamp.type")? == "LogAppendTime",
             timestamp_before_max_ms: parsed.get_long("message.timestamp.before.max.ms")?,
@@ -257,14 +281,29 @@ impl TopicConfig {
             retention_ms: parsed.get_long("retention.ms")?,
             retention_bytes: parsed.get_long("retention.bytes")?,
             delete_retention_ms: parsed.get_long("delete.retention.ms")?,
-            file_delete_delay_ms: parsed.get_long("file.delete.delay.ms")?,
             min_cleanable_dirty_ratio: parsed.get_double("min.cleanable.dirty.ratio")?,
             min_compaction_lag_ms: parsed.get_long("min.compaction.lag.ms")?,
             max_compaction_lag_ms: parsed.get_long("max.compaction.lag.ms")?,
-            preallocate: parsed.get_boolean("preallocate")?,
             overrides,
         })
     }
+}
+
+fn target_codec(parsed: &ParsedConfig) -> Result<Option<TargetCodec>, ConfigError> {
+    let Some(codec) = Codec::from_name(parsed.get_text(COMPRESSION_TYPE)?) else {
+        return Ok(None);
+    };
+    let level = match codec {
+        Codec::Gzip => Some(parsed.get_int("compression.gzip.level")?),
+        Codec::Lz4 => Some(parsed.get_int("compression.lz4.level")?),
+        Codec::Zstd => Some(parsed.get_int("compression.zstd.level")?),
+        Codec::None | Codec::Snappy => None,
+    };
+    // -1 is gzip's own default, not a level.
+    Ok(Some(TargetCodec {
+        codec,
+        level: level.filter(|level| codec != Codec::Gzip || *level >= 0),
+    }))
 }
 
 #[cfg(test)]
@@ -272,8 +311,10 @@ mod tests {
     use super::*;
 
     fn resolve(overrides: &[(&str, &str)], broker: &str) -> Result<TopicConfig, ConfigError> {
-        let overrides =
-            overrides.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let overrides = overrides
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         TopicConfig::resolve(overrides, &Properties::parse(broker).unwrap())
     }
 
@@ -285,8 +326,14 @@ mod tests {
         assert_eq!(resolve(&[], &minutes).unwrap().retention_ms, 180_000);
         let ms = format!("{minutes}\nlog.retention.ms=4");
         assert_eq!(resolve(&[], &ms).unwrap().retention_ms, 4);
-        assert_eq!(resolve(&[("retention.ms", "5")], &ms).unwrap().retention_ms, 5);
-        assert_eq!(resolve(&[], "log.retention.hours=-1").unwrap().retention_ms, -1);
+        assert_eq!(
+            resolve(&[("retention.ms", "5")], &ms).unwrap().retention_ms,
+            5
+        );
+        assert_eq!(
+            resolve(&[], "log.retention.hours=-1").unwrap().retention_ms,
+            -1
+        );
         assert_eq!(resolve(&[], "").unwrap().retention_ms, 604_800_000);
     }
 

@@ -26,9 +26,14 @@ pub(crate) async fn api_versions(
     cx: RequestCx,
     request: ApiVersionsRequest,
 ) -> ApiVersionsResponse {
-    let names = [&request.client_software_name, &request.client_software_version];
+    let names = [
+        &request.client_software_name,
+        &request.client_software_version,
+    ];
     if cx.version >= 3 && !names.iter().all(|name| is_software_text(name)) {
-        return wire!(ApiVersionsResponse { error_code: ErrorCode::INVALID_REQUEST.0 });
+        return wire!(ApiVersionsResponse {
+            error_code: ErrorCode::INVALID_REQUEST.0
+        });
     }
     let mut response = table(ErrorCode::NONE);
     if cx.version >= 3 {
@@ -62,7 +67,10 @@ fn table(error: ErrorCode) -> ApiVersionsResponse {
             max_version: api.max,
         })
     });
-    wire!(ApiVersionsResponse { error_code: error.0, api_keys: api_keys.collect() })
+    wire!(ApiVersionsResponse {
+        error_code: error.0,
+        api_keys: api_keys.collect()
+    })
 }
 
 /// Letters, digits, `.` and `-`, with a letter or digit at both ends.
@@ -71,7 +79,9 @@ fn is_software_text(text: &str) -> bool {
     let bytes = text.as_bytes();
     alphanumeric(bytes.first())
         && alphanumeric(bytes.last())
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
+        && bytes
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'))
 }
 
 #[cfg(test)]

@@ -61,7 +61,9 @@ pub(crate) async fn elect_leaders(
     request: ElectLeadersRequest,
 ) -> ElectLeadersResponse {
     if cx.version >= 1 && !(0..=1).contains(&request.election_type) {
-        return wire!(ElectLeadersResponse { error_code: ErrorCode::INVALID_REQUEST.0 });
+        return wire!(ElectLeadersResponse {
+            error_code: ErrorCode::INVALID_REQUEST.0
+        });
     }
     let result = |partition: i32, code: ErrorCode, text: &str| {
         wire!(PartitionResult {
@@ -93,7 +95,9 @@ pub(crate) async fn elect_leaders(
             partition_result: partitions.collect(),
         })
     });
-    wire!(ElectLeadersResponse { replica_election_results: results.collect() })
+    wire!(ElectLeadersResponse {
+        replica_election_results: results.collect()
+    })
 }
 
 pub(crate) async fn list_partition_reassignments(

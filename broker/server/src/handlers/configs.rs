@@ -19,8 +19,8 @@ use weir_protocol::messages::incremental_alter_configs_request::AlterableConfig;
 use weir_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListConfigResourcesRequest,
-    ListConfigResourcesResponse, StrBytes, alter_configs_response, incremental_alter_configs_response,
-    list_config_resources_response::ConfigResource,
+    ListConfigResourcesResponse, StrBytes, alter_configs_response,
+    incremental_alter_configs_response, list_config_resources_response::ConfigResource,
 };
 
 use crate::cluster::{Mode, TopicError};
@@ -63,7 +63,12 @@ pub(crate) fn topic_settings<'a>(
             (None, Some((_, text))) => (text, Source::STATIC_BROKER),
             (None, None) => (key.default_text().to_owned(), Source::DEFAULT),
         };
-        Setting { name: key.name, value, source, key }
+        Setting {
+            name: key.name,
+            value,
+            source,
+            key,
+        }
     })
 }
 
@@ -91,7 +96,9 @@ pub(crate) async fn describe_configs(
         }
         result
     });
-    wire!(DescribeConfigsResponse { results: results.collect() })
+    wire!(DescribeConfigsResponse {
+        results: results.collect()
+    })
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -106,17 +113,24 @@ fn describe(
     resource: &DescribeConfigsResource,
     detail: Detail,
 ) -> Result<Vec<DescribeConfigsResourceResult>, TopicError> {
-    let wanted: Option<HashSet<&str>> =
-        resource.configuration_keys.as_ref().map(|keys| keys.iter().map(StrBytes::as_str).collect());
+    let wanted: Option<HashSet<&str>> = resource
+        .configuration_keys
+        .as_ref()
+        .map(|keys| keys.iter().map(StrBytes::as_str).collect());
     let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(name));
     match resource.resource_type {
         RESOURCE_TOPIC => {
             let name = resource.resource_name.as_str();
-            let topic = shared.partitions.topic(name).ok_or_else(TopicError::unknown_topic)?;
+            let topic = shared
+                .partitions
+                .topic(name)
+                .ok_or_else(TopicError::unknown_topic)?;
             let broker = &shared.config.given;
             let settings = topic_settings(broker, &topic.config);
             let wanted = settings.filter(|setting| is_wanted(setting.name));
-            Ok(wanted.map(|setting| topic_row(setting, broker, detail)).collect())
+            Ok(wanted
+                .map(|setting| topic_row(setting, broker, detail))
+                .collect())
         }
         RESOURCE_BROKER => {
             check_broker(shared, &resource.resource_name)?;
@@ -144,11 +158,18 @@ fn check_broker(shared: &Shared, name: &str) -> Result<(), TopicError> {
     }
     Err(TopicError::new(
         ErrorCode::INVALID_REQUEST,
-        format!("Unexpected broker id, expected {} or empty string, but received {name}", shared.cluster.node_id),
+        format!(
+            "Unexpected broker id, expected {} or empty string, but received {name}",
+            shared.cluster.node_id
+        ),
     ))
 }
 
-fn topic_row(setting: Setting, broker: &Properties, detail: Detail) -> DescribeConfigsResourceResult {
+fn topic_row(
+    setting: Setting,
+    broker: &Properties,
+    detail: Detail,
+) -> DescribeConfigsResourceResult {
     let mut row = wire!(DescribeConfigsResourceResult {
         name: StrBytes::from(setting.name),
         value: Some(StrBytes::from(setting.value.as_str())),
@@ -176,7 +197,11 @@ fn synonyms(setting: &Setting, broker: &Properties) -> Vec<DescribeConfigsSynony
     }
     for known in setting.key.synonyms {
         if let Some(text) = broker.get(known.broker_key) {
-            synonyms.push(synonym(known.broker_key, text.to_owned(), Source::STATIC_BROKER));
+            synonyms.push(synonym(
+                known.broker_key,
+                text.to_owned(),
+                Source::STATIC_BROKER,
+            ));
         }
     }
     if let Some(known) = setting.key.synonyms.first() {
@@ -189,7 +214,11 @@ fn synonyms(setting: &Setting, broker: &Properties) -> Vec<DescribeConfigsSynony
 fn broker_row(shared: &Shared, name: &str, detail: Detail) -> DescribeConfigsResourceResult {
     let given = shared.config.given.get(name);
     let default = BROKER_DEF.get(name).and_then(|key| key.default_text());
-    let source = if given.is_some() { Source::STATIC_BROKER } else { Source::DEFAULT };
+    let source = if given.is_some() {
+        Source::STATIC_BROKER
+    } else {
+        Source::DEFAULT
+    };
     let value = given.map(str::to_owned).or_else(|| default.clone());
     let mut row = wire!(DescribeConfigsResourceResult {
         name: StrBytes::from(name),
@@ -205,8 +234,13 @@ fn broker_row(shared: &Shared, name: &str, detail: Detail) -> DescribeConfigsRes
                 source: source.0,
             })
         };
-        row.synonyms.extend(given.map(|value| synonym(value, Source::STATIC_BROKER)));
-        row.synonyms.extend(default.as_deref().map(|value| synonym(value, Source::DEFAULT)));
+        row.synonyms
+            .extend(given.map(|value| synonym(value, Source::STATIC_BROKER)));
+        row.synonyms.extend(
+            default
+                .as_deref()
+                .map(|value| synonym(value, Source::DEFAULT)),
+        );
     }
     add_types(&mut row, &BROKER_DEF, name, detail);
     row
@@ -262,7 +296,9 @@ pub(crate) async fn alter_configs(
         }
         responses.push(answer);
     }
-    wire!(AlterConfigsResponse { responses: responses })
+    wire!(AlterConfigsResponse {
+        responses: responses
+    })
 }
 
 pub(crate) async fn incremental_alter_configs(
@@ -277,21 +313,29 @@ pub(crate) async fn incremental_alter_configs(
         let (config, edits) = (Arc::clone(&shared), resource.configs);
         let edit = move |current: &Overrides| edited(current, &edits, &config.config.given);
         let outcome = alter(&shared, kind, name, mode, edit).await;
-        let mut answer = wire!(incremental_alter_configs_response::AlterConfigsResourceResponse {
-            resource_type: kind,
-            resource_name: resource.resource_name,
-        });
+        let mut answer = wire!(
+            incremental_alter_configs_response::AlterConfigsResourceResponse {
+                resource_type: kind,
+                resource_name: resource.resource_name,
+            }
+        );
         if let Err(error) = outcome {
             answer.error_code = error.code.0;
             answer.error_message = Some(StrBytes::from(error.message));
         }
         responses.push(answer);
     }
-    wire!(IncrementalAlterConfigsResponse { responses: responses })
+    wire!(IncrementalAlterConfigsResponse {
+        responses: responses
+    })
 }
 
 fn mode_of(validate_only: bool) -> Mode {
-    if validate_only { Mode::ValidateOnly } else { Mode::Apply }
+    if validate_only {
+        Mode::ValidateOnly
+    } else {
+        Mode::Apply
+    }
 }
 
 async fn alter(
@@ -307,7 +351,10 @@ async fn alter(
             "only topic configs can be altered; broker configs come from server.properties",
         ));
     }
-    shared.cluster.change(move |cluster| cluster.configure(&name, edit, mode)).await
+    shared
+        .cluster
+        .change(move |cluster| cluster.configure(&name, edit, mode))
+        .await
 }
 
 const SET: i8 = 0;
@@ -331,7 +378,9 @@ fn edited(
         }
         let value = || {
             let text = format!("Null value not supported for : {name}");
-            edit.value.as_deref().ok_or_else(|| TopicError::new(ErrorCode::INVALID_REQUEST, text))
+            edit.value
+                .as_deref()
+                .ok_or_else(|| TopicError::new(ErrorCode::INVALID_REQUEST, text))
         };
         match edit.config_operation {
             SET => {
@@ -361,16 +410,31 @@ fn edited_list(
     broker: &Properties,
 ) -> Result<String, TopicError> {
     let refuse = |text: String| TopicError::new(ErrorCode::INVALID_CONFIG, text);
-    let key = topic_key(name).ok_or_else(|| refuse(format!("Unknown topic config name: {name}")))?;
-    if TOPIC_DEF.get(name).is_none_or(|row| row.config_type != ConfigType::List) {
-        return Err(refuse(format!("Can't {} to key {name} because its type is not LIST.", if operation == APPEND { "append" } else { "subtract" })));
+    let key =
+        topic_key(name).ok_or_else(|| refuse(format!("Unknown topic config name: {name}")))?;
+    if TOPIC_DEF
+        .get(name)
+        .is_none_or(|row| row.config_type != ConfigType::List)
+    {
+        return Err(refuse(format!(
+            "Can't {} to key {name} because its type is not LIST.",
+            if operation == APPEND {
+                "append"
+            } else {
+                "subtract"
+            }
+        )));
     }
     let current = overrides.get(name).cloned();
     let current = current
         .or_else(|| key.broker_value(broker).map(|(_, text)| text))
         .unwrap_or_else(|| key.default_text().to_owned());
     let items = |text: &str| -> Vec<String> {
-        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+        text.split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(str::to_owned)
+            .collect()
     };
     let mut list = items(&current);
     for item in items(value) {
@@ -389,7 +453,9 @@ pub(crate) async fn list_config_resources(
     request: ListConfigResourcesRequest,
 ) -> ListConfigResourcesResponse {
     let resource = |kind: i8, name: &str| {
-        let mut resource = wire!(ConfigResource { resource_name: StrBytes::from(name) });
+        let mut resource = wire!(ConfigResource {
+            resource_name: StrBytes::from(name)
+        });
         if cx.version >= 1 {
             resource.resource_type = kind;
         }
@@ -402,7 +468,11 @@ pub(crate) async fn list_config_resources(
         let is_wanted = |kind: i8| kinds.is_empty() || kinds.contains(&kind);
         if is_wanted(RESOURCE_TOPIC) {
             let topics = shared.partitions.topics().sorted();
-            resources.extend(topics.iter().map(|topic| resource(RESOURCE_TOPIC, &topic.name)));
+            resources.extend(
+                topics
+                    .iter()
+                    .map(|topic| resource(RESOURCE_TOPIC, &topic.name)),
+            );
         }
         let node = shared.cluster.node_id.to_string();
         for kind in [RESOURCE_BROKER, RESOURCE_BROKER_LOGGER] {
@@ -411,7 +481,9 @@ pub(crate) async fn list_config_resources(
             }
         }
     }
-    wire!(ListConfigResourcesResponse { config_resources: resources })
+    wire!(ListConfigResourcesResponse {
+        config_resources: resources
+    })
 }
 
 #[cfg(test)]
@@ -437,17 +509,33 @@ mod tests {
         assert_eq!(both["cleanup.policy"], "delete,compact");
         let none = after(&[edit("cleanup.policy", SUBTRACT, Some("delete"))]).unwrap();
         assert_eq!(none["cleanup.policy"], "");
-        assert!(after(&[edit("retention.ms", DELETE, None)]).unwrap().is_empty());
-        assert_eq!(after(&[edit("retention.ms", SET, Some("6"))]).unwrap()["retention.ms"], "6");
+        assert!(
+            after(&[edit("retention.ms", DELETE, None)])
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(
+            after(&[edit("retention.ms", SET, Some("6"))]).unwrap()["retention.ms"],
+            "6"
+        );
     }
 
     #[test]
     fn edits_that_make_no_sense_are_refused() {
         let append = edit("retention.ms", APPEND, Some("1"));
         assert_eq!(after(&[append]), Err(ErrorCode::INVALID_CONFIG));
-        let twice = [edit("retention.ms", SET, Some("1")), edit("retention.ms", DELETE, None)];
+        let twice = [
+            edit("retention.ms", SET, Some("1")),
+            edit("retention.ms", DELETE, None),
+        ];
         assert_eq!(after(&twice), Err(ErrorCode::INVALID_REQUEST));
-        assert_eq!(after(&[edit("retention.ms", SET, None)]), Err(ErrorCode::INVALID_REQUEST));
-        assert_eq!(after(&[edit("retention.ms", 9, Some("1"))]), Err(ErrorCode::INVALID_REQUEST));
+        assert_eq!(
+            after(&[edit("retention.ms", SET, None)]),
+            Err(ErrorCode::INVALID_REQUEST)
+        );
+        assert_eq!(
+            after(&[edit("retention.ms", 9, Some("1"))]),
+            Err(ErrorCode::INVALID_REQUEST)
+        );
     }
 }

@@ -109,7 +109,11 @@ fn resolve(shared: &Shared, version: i16, request: FetchRequest) -> Fetch {
             };
             wanted_partition(partition, target)
         });
-        WantedTopic { id: topic.topic_id, partitions: partitions.collect(), name: topic.topic }
+        WantedTopic {
+            id: topic.topic_id,
+            partitions: partitions.collect(),
+            name: topic.topic,
+        }
     });
     let max_bytes = unsigned(request.max_bytes).min(shared.config.topics.fetch_max_bytes);
     let wait = Duration::from_millis(unsigned(request.max_wait_ms) as u64);
@@ -159,12 +163,10 @@ async fn run(shared: Arc<Shared>, cx: RequestCx, fetch: Fetch) -> Outcome {
     }
     let reply = match look {
         Look::ReadyCached | Look::Wait => fetch.read(),
-        Look::ReadyOnDisk => {
-            match tokio::task::spawn_blocking(move || fetch.read()).await {
-                Ok(reply) => reply,
-                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-            }
-        }
+        Look::ReadyOnDisk => match tokio::task::spawn_blocking(move || fetch.read()).await {
+            Ok(reply) => reply,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        },
     };
     Outcome::Reply(reply.encode(cx.correlation_id, cx.version))
 }
@@ -175,7 +177,10 @@ impl Fetch {
     }
 
     fn handles(&self) -> Vec<Arc<PartitionHandle>> {
-        self.partitions().filter_map(|wanted| wanted.target.as_ref().ok()).cloned().collect()
+        self.partitions()
+            .filter_map(|wanted| wanted.target.as_ref().ok())
+            .cloned()
+            .collect()
     }
 
     /// Whether to answer now, judged from offsets alone.
@@ -193,7 +198,9 @@ impl Fetch {
                 must_answer = true;
             } else if wanted.offset < high_watermark {
                 match partition.tail_bytes_between(wanted.offset, high_watermark) {
-                    Some(bytes) => available = available.saturating_add(bytes.min(wanted.max_bytes.max(1))),
+                    Some(bytes) => {
+                        available = available.saturating_add(bytes.min(wanted.max_bytes.max(1)))
+                    }
                     None => {
                         is_cached = false;
                         must_answer = true;
@@ -217,8 +224,11 @@ impl Fetch {
         let mut is_first = true;
         let mut reply = FetchReply::default();
         for topic in &self.topics {
-            let mut fetched =
-                FetchedTopic { name: topic.name.clone(), id: topic.id, partitions: Vec::new() };
+            let mut fetched = FetchedTopic {
+                name: topic.name.clone(),
+                id: topic.id,
+                partitions: Vec::new(),
+            };
             for wanted in &topic.partitions {
                 let limits = Limits {
                     max_bytes: wanted.max_bytes.min(left),
@@ -272,12 +282,20 @@ impl WantedPartition {
             max_bytes: limits.max_bytes,
             at_least_one: limits.at_least_one,
         };
-        let records = match partition.reader().map(|reader| reader.read(self.offset, limits_of_log)) {
+        let records = match partition
+            .reader()
+            .map(|reader| reader.read(self.offset, limits_of_log))
+        {
             None => Vec::new(),
             Some(Ok(read)) => read.pieces,
             Some(Err(error)) => {
                 if !matches!(error, LogError::OffsetOutOfRange { .. }) {
-                    tracing::error!(topic = &*partition.topic, partition = self.index, error = &error as &dyn std::error::Error, "log cannot be read");
+                    tracing::error!(
+                        topic = &*partition.topic,
+                        partition = self.index,
+                        error = &error as &dyn std::error::Error,
+                        "log cannot be read"
+                    );
                 }
                 return FetchedPartition::refused(self.index, error.code());
             }

@@ -66,14 +66,25 @@ struct Pieces {
 impl FetchReply {
     /// An answer without partitions.
     pub(crate) fn refused(code: ErrorCode) -> Self {
-        Self { code, topics: Vec::new() }
+        Self {
+            code,
+            topics: Vec::new(),
+        }
     }
 
     /// The response frame, length prefix included.
     pub(crate) fn encode(self, correlation_id: i32, version: i16) -> Vec<Bytes> {
         let is_flexible = version >= 12;
-        let lengths = if is_flexible { LengthEncoding::Compact } else { LengthEncoding::Plain };
-        let mut out = Pieces { fields: BytesMut::with_capacity(256), cuts: Vec::new(), records_bytes: 0 };
+        let lengths = if is_flexible {
+            LengthEncoding::Compact
+        } else {
+            LengthEncoding::Plain
+        };
+        let mut out = Pieces {
+            fields: BytesMut::with_capacity(256),
+            cuts: Vec::new(),
+            records_bytes: 0,
+        };
         out.fields.put_i32(0);
         out.fields.put_i32(correlation_id);
         out.end_of_struct(is_flexible);
@@ -129,7 +140,10 @@ impl Pieces {
         }
         put_bytes_length(out, bytes, lengths);
         if bytes <= COPY_BYTES {
-            partition.records.iter().for_each(|piece| out.put_slice(piece));
+            partition
+                .records
+                .iter()
+                .for_each(|piece| out.put_slice(piece));
         } else {
             self.cuts.push((out.len(), partition.records));
             self.records_bytes += bytes;
@@ -196,7 +210,11 @@ mod tests {
     fn every_version_decodes_with_the_codec() {
         for version in 4..=17 {
             let small: Vec<Bytes> = (0..9).map(|at| Bytes::from(vec![at; 300])).collect();
-            let large = vec![Bytes::from(vec![7; 100]), Bytes::from(vec![8; 5000]), Bytes::from(vec![9; 1])];
+            let large = vec![
+                Bytes::from(vec![7; 100]),
+                Bytes::from(vec![8; 5000]),
+                Bytes::from(vec![9; 1]),
+            ];
             let all_large: Vec<u8> = large.iter().flatten().copied().collect();
             let reply = FetchReply {
                 code: ErrorCode::NONE,
@@ -215,7 +233,8 @@ mod tests {
             let length = i32::from_be_bytes(frame[..4].try_into().unwrap());
             assert_eq!(length as usize, frame.len() - 4, "version {version}");
             let payload = Bytes::from(frame).slice(4..);
-            let (correlation, response) = decode_response::<FetchResponse>(payload, version).unwrap();
+            let (correlation, response) =
+                decode_response::<FetchResponse>(payload, version).unwrap();
             assert_eq!(correlation, 77);
             let topic = &response.responses[0];
             assert_eq!(topic.topic.as_str() == "t", version < 13);
@@ -225,7 +244,10 @@ mod tests {
             assert_eq!(partitions[2].records.as_deref(), Some(&all_large[..]));
             assert_eq!(partitions[0].aborted_transactions, None);
             assert_eq!(partitions[1].aborted_transactions, Some(Vec::new()));
-            assert_eq!((partitions[3].error_code, partitions[3].high_watermark), (1, -1));
+            assert_eq!(
+                (partitions[3].error_code, partitions[3].high_watermark),
+                (1, -1)
+            );
         }
     }
 }

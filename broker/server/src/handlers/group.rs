@@ -45,7 +45,9 @@ pub(crate) async fn find_coordinator(
     if cx.version >= 4 {
         let keys = request.coordinator_keys.into_iter();
         let found = keys.map(|key| coordinator_of(&shared, &cx, request.key_type, key));
-        return wire!(FindCoordinatorResponse { coordinators: found.collect() });
+        return wire!(FindCoordinatorResponse {
+            coordinators: found.collect()
+        });
     }
     let found = coordinator_of(&shared, &cx, request.key_type, request.key);
     wire!(FindCoordinatorResponse {
@@ -65,9 +67,10 @@ fn coordinator_of(shared: &Shared, cx: &RequestCx, key_type: i8, key: StrBytes) 
         }
         KEY_TYPE_GROUP => None,
         // Any other code would make clients ask again until they time out.
-        KEY_TYPE_TRANSACTION => {
-            Some((ErrorCode::INVALID_REQUEST, "this broker does not offer transactions yet"))
-        }
+        KEY_TYPE_TRANSACTION => Some((
+            ErrorCode::INVALID_REQUEST,
+            "this broker does not offer transactions yet",
+        )),
         _ => Some((ErrorCode::INVALID_REQUEST, "unknown coordinator type")),
     };
     match refusal {
@@ -97,10 +100,16 @@ pub(crate) async fn join_group(
     request: JoinGroupRequest,
 ) -> JoinGroupResponse {
     let version = cx.version;
-    let member_id_rule =
-        if version >= 4 { MemberIdRule::ComeBackWithId } else { MemberIdRule::JoinAtOnce };
-    let skip_assignment =
-        if version >= 9 { SkipAssignment::Understood } else { SkipAssignment::Unknown };
+    let member_id_rule = if version >= 4 {
+        MemberIdRule::ComeBackWithId
+    } else {
+        MemberIdRule::JoinAtOnce
+    };
+    let skip_assignment = if version >= 9 {
+        SkipAssignment::Understood
+    } else {
+        SkipAssignment::Unknown
+    };
     let protocols = request.protocols.into_iter().map(|protocol| Protocol {
         name: protocol.name.into_string(),
         metadata: protocol.metadata,
@@ -122,7 +131,10 @@ pub(crate) async fn join_group(
         member_id_rule,
         skip_assignment,
     };
-    let reply = shared.groups.join(request.group_id.into_string(), join).await;
+    let reply = shared
+        .groups
+        .join(request.group_id.into_string(), join)
+        .await;
     join_response(reply, version)
 }
 
@@ -130,7 +142,10 @@ fn join_response(reply: JoinReply, version: i16) -> JoinGroupResponse {
     let members = reply.members.into_iter().map(|member| {
         wire!(JoinGroupResponseMember {
             member_id: StrBytes::from(member.member_id),
-            group_instance_id: member.instance_id.map(StrBytes::from).filter(|_| version >= 5),
+            group_instance_id: member
+                .instance_id
+                .map(StrBytes::from)
+                .filter(|_| version >= 5),
             metadata: member.metadata,
         })
     });
@@ -138,7 +153,10 @@ fn join_response(reply: JoinReply, version: i16) -> JoinGroupResponse {
     wire!(JoinGroupResponse {
         error_code: reply.error.0,
         generation_id: reply.generation,
-        protocol_type: reply.protocol_type.map(StrBytes::from).filter(|_| version >= 7),
+        protocol_type: reply
+            .protocol_type
+            .map(StrBytes::from)
+            .filter(|_| version >= 7),
         // Null only became legal in v7.
         protocol_name: protocol_name.or_else(|| (version < 7).then(StrBytes::default)),
         leader: StrBytes::from(reply.leader),
@@ -158,12 +176,19 @@ pub(crate) async fn sync_group(
         .into_iter()
         .map(|given| (given.member_id.into_string(), given.assignment));
     let sync = SyncRequest {
-        claim: claim(request.member_id, request.group_instance_id, request.generation_id),
+        claim: claim(
+            request.member_id,
+            request.group_instance_id,
+            request.generation_id,
+        ),
         protocol_type: request.protocol_type.map(StrBytes::into_string),
         protocol_name: request.protocol_name.map(StrBytes::into_string),
         assignments: assignments.collect(),
     };
-    let reply = shared.groups.sync(request.group_id.into_string(), sync).await;
+    let reply = shared
+        .groups
+        .sync(request.group_id.into_string(), sync)
+        .await;
     let since_v5 = |name: Option<String>| name.map(StrBytes::from).filter(|_| cx.version >= 5);
     wire!(SyncGroupResponse {
         error_code: reply.error.0,
@@ -178,8 +203,15 @@ pub(crate) async fn heartbeat(
     _cx: RequestCx,
     request: HeartbeatRequest,
 ) -> HeartbeatResponse {
-    let claim = claim(request.member_id, request.group_instance_id, request.generation_id);
-    let code = shared.groups.heartbeat(request.group_id.into_string(), claim).await;
+    let claim = claim(
+        request.member_id,
+        request.group_instance_id,
+        request.generation_id,
+    );
+    let code = shared
+        .groups
+        .heartbeat(request.group_id.into_string(), claim)
+        .await;
     wire!(HeartbeatResponse { error_code: code.0 })
 }
 
@@ -203,7 +235,10 @@ pub(crate) async fn leave_group(
     let group = request.group_id.into_string();
     if cx.version < 3 {
         let member_id = request.member_id.into_string();
-        let members = vec![LeavingMember { member_id, instance_id: None }];
+        let members = vec![LeavingMember {
+            member_id,
+            instance_id: None,
+        }];
         let code = match shared.groups.leave(group, members).await {
             Ok(codes) => codes.first().copied().unwrap_or(ErrorCode::NONE),
             Err(code) => code,
@@ -212,19 +247,28 @@ pub(crate) async fn leave_group(
     }
     let members = request.members.iter().map(|member| LeavingMember {
         member_id: member.member_id.as_str().to_owned(),
-        instance_id: member.group_instance_id.as_ref().map(|id| id.as_str().to_owned()),
+        instance_id: member
+            .group_instance_id
+            .as_ref()
+            .map(|id| id.as_str().to_owned()),
     });
     match shared.groups.leave(group, members.collect()).await {
         Err(code) => wire!(LeaveGroupResponse { error_code: code.0 }),
         Ok(codes) => {
-            let answered = request.members.into_iter().zip(codes).map(|(member, code)| {
-                wire!(MemberResponse {
-                    member_id: member.member_id,
-                    group_instance_id: member.group_instance_id,
-                    error_code: code.0,
-                })
-            });
-            wire!(LeaveGroupResponse { members: answered.collect() })
+            let answered = request
+                .members
+                .into_iter()
+                .zip(codes)
+                .map(|(member, code)| {
+                    wire!(MemberResponse {
+                        member_id: member.member_id,
+                        group_instance_id: member.group_instance_id,
+                        error_code: code.0,
+                    })
+                });
+            wire!(LeaveGroupResponse {
+                members: answered.collect()
+            })
         }
     }
 }
@@ -234,7 +278,11 @@ pub(crate) async fn describe_groups(
     cx: RequestCx,
     request: DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
-    let ids = request.groups.iter().map(|id| id.as_str().to_owned()).collect();
+    let ids = request
+        .groups
+        .iter()
+        .map(|id| id.as_str().to_owned())
+        .collect();
     let described = shared.groups.describe(ids).await;
     let operations = match request.include_authorized_operations {
         true => GROUP_OPERATIONS,
@@ -243,10 +291,17 @@ pub(crate) async fn describe_groups(
     let groups = match described {
         Ok(found) => {
             let pairs = request.groups.into_iter().zip(found);
-            pairs.map(|(id, found)| described_group(id, found, cx.version, operations)).collect()
+            pairs
+                .map(|(id, found)| described_group(id, found, cx.version, operations))
+                .collect()
         }
         Err(code) => {
-            let each = |id| wire!(DescribedGroup { group_id: id, error_code: code.0 });
+            let each = |id| {
+                wire!(DescribedGroup {
+                    group_id: id,
+                    error_code: code.0
+                })
+            };
             request.groups.into_iter().map(each).collect()
         }
     };
@@ -261,12 +316,18 @@ fn described_group(
 ) -> DescribedGroup {
     if group_id.is_empty() {
         let code = ErrorCode::INVALID_GROUP_ID;
-        return wire!(DescribedGroup { group_id: group_id, error_code: code.0 });
+        return wire!(DescribedGroup {
+            group_id: group_id,
+            error_code: code.0
+        });
     }
     let Some(group) = found else {
         let dead = StrBytes::from("Dead");
         if version < 6 {
-            return wire!(DescribedGroup { group_id: group_id, group_state: dead });
+            return wire!(DescribedGroup {
+                group_id: group_id,
+                group_state: dead
+            });
         }
         let message = StrBytes::from(format!("Group {group_id} not found."));
         return wire!(DescribedGroup {
@@ -276,7 +337,10 @@ fn described_group(
             group_state: dead,
         });
     };
-    let members = group.members.into_iter().map(|member| described_member(member, version));
+    let members = group
+        .members
+        .into_iter()
+        .map(|member| described_member(member, version));
     wire!(DescribedGroup {
         group_id: group_id,
         group_state: StrBytes::from(group.state),
@@ -290,7 +354,10 @@ fn described_group(
 fn described_member(member: MemberDescription, version: i16) -> DescribedGroupMember {
     wire!(DescribedGroupMember {
         member_id: StrBytes::from(member.member_id),
-        group_instance_id: member.instance_id.map(StrBytes::from).filter(|_| version >= 4),
+        group_instance_id: member
+            .instance_id
+            .map(StrBytes::from)
+            .filter(|_| version >= 4),
         client_id: StrBytes::from(member.client_id),
         client_host: StrBytes::from(member.client_host),
         member_metadata: member.metadata,
@@ -308,15 +375,22 @@ pub(crate) async fn list_groups(
         Err(code) => return wire!(ListGroupsResponse { error_code: code.0 }),
     };
     let allows = |filter: &[StrBytes], value: &str| {
-        filter.is_empty() || filter.iter().any(|wanted| wanted.as_str().eq_ignore_ascii_case(value))
+        filter.is_empty()
+            || filter
+                .iter()
+                .any(|wanted| wanted.as_str().eq_ignore_ascii_case(value))
     };
     groups.retain(|group| {
         allows(&request.states_filter, group.state)
             && allows(&request.types_filter, CLASSIC_GROUP_TYPE)
     });
     groups.sort_by(|one, other| one.group_id.cmp(&other.group_id));
-    let listed = groups.into_iter().map(|group| listed_group(group, cx.version));
-    wire!(ListGroupsResponse { groups: listed.collect() })
+    let listed = groups
+        .into_iter()
+        .map(|group| listed_group(group, cx.version));
+    wire!(ListGroupsResponse {
+        groups: listed.collect()
+    })
 }
 
 fn listed_group(group: ListedGroup, version: i16) -> list_groups_response::ListedGroup {
@@ -339,8 +413,14 @@ pub(crate) async fn delete_groups(
 ) -> DeleteGroupsResponse {
     let mut results = Vec::with_capacity(request.groups_names.len());
     for group_id in request.groups_names {
-        let code = shared.groups.delete_group(group_id.as_str().to_owned()).await;
-        results.push(wire!(DeletableGroupResult { group_id: group_id, error_code: code.0 }));
+        let code = shared
+            .groups
+            .delete_group(group_id.as_str().to_owned())
+            .await;
+        results.push(wire!(DeletableGroupResult {
+            group_id: group_id,
+            error_code: code.0
+        }));
     }
     wire!(DeleteGroupsResponse { results: results })
 }
@@ -387,7 +467,10 @@ mod tests {
             ..JoinReply::refused(ErrorCode::NONE, "m")
         };
         for version in 0..=9 {
-            for reply in [reply(), JoinReply::refused(ErrorCode::UNKNOWN_MEMBER_ID, "")] {
+            for reply in [
+                reply(),
+                JoinReply::refused(ErrorCode::UNKNOWN_MEMBER_ID, ""),
+            ] {
                 let response = join_response(reply, version);
                 let encoded = weir_protocol::decode::encode_response(1, &response, version);
                 assert!(encoded.is_ok(), "v{version}: {encoded:?}");

@@ -63,7 +63,9 @@ fn list(shared: &Shared, version: i16, request: &ListOffsetsRequest) -> ListOffs
     let topics = request.topics.iter().map(|topic| {
         let found = shared.partitions.topic(&topic.name);
         let partitions = topic.partitions.iter().map(|wanted| {
-            let partition = found.as_ref().and_then(|topic| topic.partition(wanted.partition_index));
+            let partition = found
+                .as_ref()
+                .and_then(|topic| topic.partition(wanted.partition_index));
             let looked_up = match partition {
                 None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
                 Some(partition) => look_up(partition, wanted, sees_all),
@@ -75,11 +77,17 @@ fn list(shared: &Shared, version: i16, request: &ListOffsetsRequest) -> ListOffs
             partitions: partitions.collect(),
         })
     });
-    wire!(ListOffsetsResponse { topics: topics.collect() })
+    wire!(ListOffsetsResponse {
+        topics: topics.collect()
+    })
 }
 
 /// An offset found, or Kafka's "there is none".
-const NONE: TimestampedOffset = TimestampedOffset { offset: -1, timestamp: -1, leader_epoch: -1 };
+const NONE: TimestampedOffset = TimestampedOffset {
+    offset: -1,
+    timestamp: -1,
+    leader_epoch: -1,
+};
 
 fn look_up(
     partition: &PartitionHandle,
@@ -92,8 +100,16 @@ fn look_up(
     if let Some(code) = partition.check_leader_epoch(wanted.current_leader_epoch) {
         return Err(code);
     }
-    let end = if sees_all { partition.log_end_offset() } else { partition.high_watermark() };
-    let at = |offset: i64, leader_epoch: i32| TimestampedOffset { offset, timestamp: -1, leader_epoch };
+    let end = if sees_all {
+        partition.log_end_offset()
+    } else {
+        partition.high_watermark()
+    };
+    let at = |offset: i64, leader_epoch: i32| TimestampedOffset {
+        offset,
+        timestamp: -1,
+        leader_epoch,
+    };
     match wanted.timestamp {
         LATEST => Ok(at(end, partition.leader_epoch())),
         EARLIEST | EARLIEST_LOCAL => {
@@ -111,11 +127,18 @@ fn searched(
     partition: &PartitionHandle,
     search: impl FnOnce(&weir_log::reader::LogReader) -> Result<Option<TimestampedOffset>, LogError>,
 ) -> Result<TimestampedOffset, ErrorCode> {
-    let Some(reader) = partition.reader() else { return Ok(NONE) };
+    let Some(reader) = partition.reader() else {
+        return Ok(NONE);
+    };
     match search(&reader) {
         Ok(found) => Ok(found.unwrap_or(NONE)),
         Err(error) => {
-            tracing::error!(topic = &*partition.topic, partition = partition.index, error = &error as &dyn std::error::Error, "log cannot be searched");
+            tracing::error!(
+                topic = &*partition.topic,
+                partition = partition.index,
+                error = &error as &dyn std::error::Error,
+                "log cannot be searched"
+            );
             Err(error.code())
         }
     }
@@ -154,7 +177,10 @@ pub(crate) async fn offset_for_leader_epoch(
                 let index = wanted.partition;
                 let partition = found.as_ref().and_then(|topic| topic.partition(index));
                 let refused = |code: ErrorCode| {
-                    wire!(EpochEndOffset { partition: index, error_code: code.0 })
+                    wire!(EpochEndOffset {
+                        partition: index,
+                        error_code: code.0
+                    })
                 };
                 let Some(partition) = partition else {
                     return refused(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
@@ -166,14 +192,20 @@ pub(crate) async fn offset_for_leader_epoch(
                     return refused(code);
                 }
                 let (epoch, end_offset) = partition.end_of_epoch(wanted.leader_epoch);
-                wire!(EpochEndOffset { partition: index, leader_epoch: epoch, end_offset: end_offset })
+                wire!(EpochEndOffset {
+                    partition: index,
+                    leader_epoch: epoch,
+                    end_offset: end_offset
+                })
             });
             wire!(OffsetForLeaderTopicResult {
                 topic: topic.topic.clone(),
                 partitions: partitions.collect(),
             })
         });
-        wire!(OffsetForLeaderEpochResponse { topics: topics.collect() })
+        wire!(OffsetForLeaderEpochResponse {
+            topics: topics.collect()
+        })
     })
     .await
 }

@@ -23,13 +23,19 @@ pub(crate) async fn describe_log_dirs(
     let topics: Vec<DescribeLogDirsTopic> = match &request.topics {
         None => {
             let topics = shared.partitions.topics().sorted();
-            topics.iter().map(|topic| described(topic, topic.partitions.iter())).collect()
+            topics
+                .iter()
+                .map(|topic| described(topic, topic.partitions.iter()))
+                .collect()
         }
         Some(wanted) => wanted
             .iter()
             .filter_map(|wanted| {
                 let topic = shared.partitions.topic(&wanted.topic)?;
-                let partitions = wanted.partitions.iter().filter_map(|at| topic.partition(*at));
+                let partitions = wanted
+                    .partitions
+                    .iter()
+                    .filter_map(|at| topic.partition(*at));
                 Some(described(&topic, partitions))
             })
             .collect(),

@@ -46,7 +46,10 @@ pub(crate) async fn metadata(
     };
     let topics = if wants_all {
         let topics = shared.partitions.topics().sorted();
-        topics.iter().map(|topic| known(&shared, topic, cx.version, operations)).collect()
+        topics
+            .iter()
+            .map(|topic| known(&shared, topic, cx.version, operations))
+            .collect()
     } else {
         let may_create = cx.version < 4 || request.allow_auto_topic_creation;
         let mut answers = Vec::new();
@@ -80,7 +83,11 @@ pub(crate) async fn metadata(
 }
 
 fn operations_of(version: i16, is_asked: bool) -> i32 {
-    if version >= 8 && is_asked { TOPIC_OPERATIONS } else { NO_OPERATIONS }
+    if version >= 8 && is_asked {
+        TOPIC_OPERATIONS
+    } else {
+        NO_OPERATIONS
+    }
 }
 
 fn broker(cluster: &Cluster, cx: &RequestCx) -> MetadataResponseBroker {
@@ -105,12 +112,20 @@ async fn by_name(shared: &Shared, name: &str, may_create: bool) -> Result<Arc<To
         partitions: shared.config.topics.num_partitions,
         overrides: Overrides::new(),
     };
-    let made = shared.cluster.change(move |cluster| cluster.ensure(topic)).await;
+    let made = shared
+        .cluster
+        .change(move |cluster| cluster.ensure(topic))
+        .await;
     made.map_err(|error: TopicError| error.code)
 }
 
 fn by_id(shared: &Shared, id: Uuid) -> Result<Arc<Topic>, ErrorCode> {
-    shared.partitions.topics().get_by_id(id).cloned().ok_or(ErrorCode::UNKNOWN_TOPIC_ID)
+    shared
+        .partitions
+        .topics()
+        .get_by_id(id)
+        .cloned()
+        .ok_or(ErrorCode::UNKNOWN_TOPIC_ID)
 }
 
 fn known(shared: &Shared, topic: &Topic, version: i16, operations: i32) -> MetadataResponseTopic {
@@ -169,7 +184,11 @@ pub(crate) async fn describe_topic_partitions(
     request: DescribeTopicPartitionsRequest,
 ) -> DescribeTopicPartitionsResponse {
     let topics = shared.partitions.topics();
-    let mut names: Vec<String> = request.topics.iter().map(|topic| topic.name.to_string()).collect();
+    let mut names: Vec<String> = request
+        .topics
+        .iter()
+        .map(|topic| topic.name.to_string())
+        .collect();
     if names.is_empty() {
         names = topics.iter().map(|topic| topic.name.to_string()).collect();
     }
@@ -187,23 +206,34 @@ pub(crate) async fn describe_topic_partitions(
             response.topics.push(undescribed(name));
             continue;
         };
-        let skip = if name == first_name { first_partition } else { 0 };
-        let left = topic.partitions.iter().filter(|partition| partition.index >= skip);
+        let skip = if name == first_name {
+            first_partition
+        } else {
+            0
+        };
+        let left = topic
+            .partitions
+            .iter()
+            .filter(|partition| partition.index >= skip);
         if room == 0 && left.clone().next().is_some() {
             response.next_cursor = Some(cursor_at(name, skip));
             break;
         }
-        let partitions: Vec<_> =
-            left.take(room as usize).map(|partition| described(&shared, partition.index, partition.leader_epoch())).collect();
+        let partitions: Vec<_> = left
+            .take(room as usize)
+            .map(|partition| described(&shared, partition.index, partition.leader_epoch()))
+            .collect();
         room -= partitions.len() as i32;
         let next = skip + partitions.len() as i32;
-        response.topics.push(wire!(DescribeTopicPartitionsResponseTopic {
-            name: Some(StrBytes::from(name.as_str())),
-            topic_id: topic.id,
-            is_internal: topic.is_internal(),
-            partitions: partitions,
-            topic_authorized_operations: TOPIC_OPERATIONS,
-        }));
+        response
+            .topics
+            .push(wire!(DescribeTopicPartitionsResponseTopic {
+                name: Some(StrBytes::from(name.as_str())),
+                topic_id: topic.id,
+                is_internal: topic.is_internal(),
+                partitions: partitions,
+                topic_authorized_operations: TOPIC_OPERATIONS,
+            }));
         if (next as usize) < topic.partitions.len() {
             response.next_cursor = Some(cursor_at(name, next));
             break;
@@ -213,7 +243,10 @@ pub(crate) async fn describe_topic_partitions(
 }
 
 fn cursor_at(topic: &str, partition: i32) -> Cursor {
-    wire!(Cursor { topic_name: StrBytes::from(topic), partition_index: partition })
+    wire!(Cursor {
+        topic_name: StrBytes::from(topic),
+        partition_index: partition
+    })
 }
 
 fn undescribed(name: &str) -> DescribeTopicPartitionsResponseTopic {

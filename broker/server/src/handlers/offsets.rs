@@ -51,7 +51,10 @@ pub(crate) async fn offset_commit(
             retention_ms: Some(request.retention_time_ms).filter(|kept_ms| *kept_ms >= 0),
             offsets: offsets.into_iter().map(|(_, offset)| offset).collect(),
         };
-        let answered = shared.groups.commit(request.group_id.into_string(), commit).await;
+        let answered = shared
+            .groups
+            .commit(request.group_id.into_string(), commit)
+            .await;
         for (at, code) in known.into_iter().zip(answered) {
             if let Some(slot) = codes.get_mut(at) {
                 *slot = code;
@@ -66,9 +69,14 @@ pub(crate) async fn offset_commit(
                 error_code: codes.next().unwrap_or(ErrorCode::UNKNOWN_SERVER_ERROR).0,
             })
         });
-        wire!(OffsetCommitResponseTopic { partitions: partitions.collect(), name: topic.name })
+        wire!(OffsetCommitResponseTopic {
+            partitions: partitions.collect(),
+            name: topic.name
+        })
     });
-    wire!(OffsetCommitResponse { topics: topics.collect() })
+    wire!(OffsetCommitResponse {
+        topics: topics.collect()
+    })
 }
 
 /// A code for each partition of the request, and those to commit with their place in it.
@@ -87,7 +95,10 @@ fn check_commit(
                 codes.push(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
                 continue;
             }
-            let metadata = partition.committed_metadata.as_ref().map_or("", StrBytes::as_str);
+            let metadata = partition
+                .committed_metadata
+                .as_ref()
+                .map_or("", StrBytes::as_str);
             let offset = OffsetToCommit {
                 topic: topic.name.as_str().to_owned(),
                 partition: index,
@@ -118,7 +129,11 @@ pub(crate) async fn offset_fetch(
         None => OffsetQuery::All,
         Some(topics) => OffsetQuery::Topics(topics.into_iter().map(queried).collect()),
     };
-    match shared.groups.offsets(request.group_id.into_string(), query).await {
+    match shared
+        .groups
+        .offsets(request.group_id.into_string(), query)
+        .await
+    {
         Err(code) => wire!(OffsetFetchResponse { error_code: code.0 }),
         Ok(fetched) => {
             let topics = fetched.into_iter().map(|(topic, partitions)| {
@@ -128,7 +143,9 @@ pub(crate) async fn offset_fetch(
                     partitions: partitions.collect(),
                 })
             });
-            wire!(OffsetFetchResponse { topics: topics.collect() })
+            wire!(OffsetFetchResponse {
+                topics: topics.collect()
+            })
         }
     }
 }
@@ -142,10 +159,16 @@ async fn fetch_group(shared: &Shared, group: OffsetFetchRequestGroup) -> OffsetF
             OffsetQuery::Topics(each.collect())
         }
     };
-    let fetched = shared.groups.offsets(group.group_id.as_str().to_owned(), query).await;
+    let fetched = shared
+        .groups
+        .offsets(group.group_id.as_str().to_owned(), query)
+        .await;
     match fetched {
         Err(code) => {
-            wire!(OffsetFetchResponseGroup { group_id: group.group_id, error_code: code.0 })
+            wire!(OffsetFetchResponseGroup {
+                group_id: group.group_id,
+                error_code: code.0
+            })
         }
         Ok(fetched) => wire!(OffsetFetchResponseGroup {
             group_id: group.group_id,
@@ -190,7 +213,11 @@ fn single(at: i32, found: Option<CommittedOffset>) -> OffsetFetchResponsePartiti
 fn fields_of(found: Option<CommittedOffset>) -> (i64, i32, StrBytes) {
     match found {
         None => (NO_OFFSET, -1, StrBytes::default()),
-        Some(offset) => (offset.offset, offset.leader_epoch, StrBytes::from(offset.metadata)),
+        Some(offset) => (
+            offset.offset,
+            offset.leader_epoch,
+            StrBytes::from(offset.metadata),
+        ),
     }
 }
 
@@ -205,7 +232,11 @@ pub(crate) async fn offset_delete(
         let name = topic.name.as_str();
         for partition in &topic.partitions {
             let index = partition.partition_index;
-            if known_topics.get(name).and_then(|known| known.partition(index)).is_some() {
+            if known_topics
+                .get(name)
+                .and_then(|known| known.partition(index))
+                .is_some()
+            {
                 wanted.push((name.to_owned(), index));
             }
         }
@@ -216,8 +247,12 @@ pub(crate) async fn offset_delete(
         return wire!(OffsetDeleteResponse { error_code: code.0 });
     }
     let code_of = |topic: &str, index: i32| {
-        let at = wanted.iter().position(|(name, at)| name == topic && *at == index);
-        at.and_then(|at| codes.get(at)).copied().unwrap_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+        let at = wanted
+            .iter()
+            .position(|(name, at)| name == topic && *at == index);
+        at.and_then(|at| codes.get(at))
+            .copied()
+            .unwrap_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
     };
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
@@ -226,7 +261,12 @@ pub(crate) async fn offset_delete(
                 error_code: code_of(topic.name.as_str(), partition.partition_index).0,
             })
         });
-        wire!(OffsetDeleteResponseTopic { partitions: partitions.collect(), name: topic.name })
+        wire!(OffsetDeleteResponseTopic {
+            partitions: partitions.collect(),
+            name: topic.name
+        })
     });
-    wire!(OffsetDeleteResponse { topics: topics.collect() })
+    wire!(OffsetDeleteResponse {
+        topics: topics.collect()
+    })
 }

@@ -30,6 +30,7 @@ use crate::context::{RequestCx, Shared};
 use crate::dispatch::{CloseReason, Outcome, ReplyFuture, encode};
 use crate::partition::{Ack, AppendError, AppendFuture, AppendResult, PartitionHandle};
 use crate::partitions::Topic;
+use crate::recompress::recompressed;
 use crate::topic_config::TopicConfig;
 use crate::wire::wire;
 
@@ -49,7 +50,17 @@ struct Part {
 
 enum State {
     /// Checked; its bytes are still part of the frame.
-    Accepted { partition: Arc<PartitionHandle>, facts: BatchFacts, range: Range<usize> },
+    Accepted {
+        partition: Arc<PartitionHandle>,
+        facts: BatchFacts,
+        range: Range<usize>,
+    },
+    /// Checked and put into another codec.
+    Rewritten {
+        partition: Arc<PartitionHandle>,
+        facts: BatchFacts,
+        bytes: BytesMut,
+    },
     Queued(AppendFuture),
     Refused(Rejection),
 }
@@ -75,21 +86,41 @@ pub(crate) fn start(
         for partition in &data.partition_data {
             let found = match ack {
                 Some(_) => topic.clone(),
-                None => Err(rejection(ErrorCode::INVALID_REQUIRED_ACKS, "acks must be 0, 1 or -1")),
+                None => Err(rejection(
+                    ErrorCode::INVALID_REQUIRED_ACKS,
+                    "acks must be 0, 1 or -1",
+                )),
             };
             let checked = found.and_then(|topic| {
-                let check = Check { shared, topic: &topic, version: cx.version };
-                check.partition(&body, partition.index, partition.records.as_ref(), &mut scratch)
+                let check = Check {
+                    shared,
+                    topic: &topic,
+                    version: cx.version,
+                };
+                check.partition(
+                    &body,
+                    partition.index,
+                    partition.records.as_ref(),
+                    &mut scratch,
+                )
             });
             let state = checked.unwrap_or_else(State::Refused);
-            parts.push(Part { topic: at, index: partition.index, state });
+            parts.push(Part {
+                topic: at,
+                index: partition.index,
+                state,
+            });
         }
         topics.push((StrBytes::from(data.name.as_str()), data.topic_id));
     }
     // The frame's last users go, so that it can be taken apart in place.
     drop(request);
     queue(shared, &mut parts, body, ack.unwrap_or(Ack::Written));
-    let reply = Reply { cx, topics, deadline: deadline(timeout_ms) };
+    let reply = Reply {
+        cx,
+        topics,
+        deadline: deadline(timeout_ms),
+    };
     Ok(Box::pin(reply.finish(parts, acks)))
 }
 
@@ -104,16 +135,26 @@ fn find_topic(
         let found = topics.get_by_id(id).cloned();
         found.ok_or_else(|| rejection(ErrorCode::UNKNOWN_TOPIC_ID, "unknown topic id"))?
     } else {
-        shared.partitions.topic(name).ok_or_else(unknown_partition)?
+        shared
+            .partitions
+            .topic(name)
+            .ok_or_else(unknown_partition)?
     };
     if topic.is_internal() {
-        return Err(rejection(ErrorCode::INVALID_TOPIC_EXCEPTION, "the topic is internal"));
+        return Err(rejection(
+            ErrorCode::INVALID_TOPIC_EXCEPTION,
+            "the topic is internal",
+        ));
     }
     Ok(topic)
 }
 
 fn rejection(code: ErrorCode, message: &str) -> Rejection {
-    Rejection { code, message: message.to_owned(), record_errors: Vec::new() }
+    Rejection {
+        code,
+        message: message.to_owned(),
+        record_errors: Vec::new(),
+    }
 }
 
 fn unknown_partition() -> Rejection {
@@ -147,10 +188,24 @@ impl Check<'_> {
                 "the partition is not part of a transaction",
             ));
         }
+        let partition = Arc::clone(partition);
+        if let Some(target) = self.topic.config.codec
+            && let Some((bytes, facts)) = in_place(|| recompressed(records, &facts, target))?
+        {
+            return Ok(State::Rewritten {
+                partition,
+                facts,
+                bytes,
+            });
+        }
         // `records` is a slice of `body`, so the difference is its place in it.
         let start = (records.as_ptr() as usize).wrapping_sub(body.as_ptr() as usize);
         let range = start..start.saturating_add(records.len());
-        Ok(State::Accepted { partition: Arc::clone(partition), facts, range })
+        Ok(State::Accepted {
+            partition,
+            facts,
+            range,
+        })
     }
 }
 
@@ -171,21 +226,29 @@ fn rules(config: &TopicConfig, version: i16, now_ms: i64) -> BatchRules {
     }
 }
 
-/// Validates a batch; decompressing a large one would hold up other connections, so the runtime
-/// is told to move them elsewhere meanwhile.
 fn check_batch(
     records: &[u8],
     rules: &BatchRules,
     scratch: &mut Vec<u8>,
 ) -> Result<BatchFacts, Rejection> {
     let is_heavy = records.len() >= OFFLOAD_BYTES
-        && BatchHeader::parse(records).is_ok_and(|header| header.attributes.0 & 0x07 != 0)
-        && Handle::try_current()
-            .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+        && BatchHeader::parse(records).is_ok_and(|header| header.attributes.0 & 0x07 != 0);
     if is_heavy {
-        tokio::task::block_in_place(|| validate_batch(records, rules, scratch))
+        in_place(|| validate_batch(records, rules, scratch))
     } else {
         validate_batch(records, rules, scratch)
+    }
+}
+
+/// Works on a compressed batch here, so that requests keep their order; it would hold up other
+/// connections of this thread, so the runtime is told to move them elsewhere meanwhile.
+fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    let can_move = Handle::try_current()
+        .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if can_move {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
     }
 }
 
@@ -195,7 +258,26 @@ fn queue(shared: &Shared, parts: &mut [Part], body: Bytes, ack: Ack) {
     let mut rest = body.try_into_mut();
     let mut taken = 0;
     for part in parts {
-        let State::Accepted { partition, facts, range } = &part.state else { continue };
+        if let State::Rewritten {
+            partition,
+            facts,
+            bytes,
+        } = &mut part.state
+        {
+            let append = shared
+                .partitions
+                .append(partition, std::mem::take(bytes), *facts, ack);
+            part.state = State::Queued(append);
+            continue;
+        }
+        let State::Accepted {
+            partition,
+            facts,
+            range,
+        } = &part.state
+        else {
+            continue;
+        };
         let batch = match &mut rest {
             Ok(frame) if range.start >= taken => {
                 let _ = frame.split_to(range.start - taken);
@@ -257,7 +339,7 @@ impl Reply {
                 )),
             },
             State::Refused(rejection) => Err(rejection),
-            State::Accepted { .. } => Err(unknown_partition()),
+            State::Accepted { .. } | State::Rewritten { .. } => Err(unknown_partition()),
         };
         match result {
             Ok(Ok(appended)) => wire!(PartitionProduceResponse {
@@ -268,7 +350,14 @@ impl Reply {
             }),
             Ok(Err(AppendError { code, message })) => {
                 let message = message.unwrap_or_default();
-                refused(index, Rejection { code, message, record_errors: Vec::new() })
+                refused(
+                    index,
+                    Rejection {
+                        code,
+                        message,
+                        record_errors: Vec::new(),
+                    },
+                )
             }
             Err(rejection) => refused(index, rejection),
         }

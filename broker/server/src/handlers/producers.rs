@@ -19,7 +19,11 @@ pub(crate) async fn init_producer_id(
     request: InitProducerIdRequest,
 ) -> InitProducerIdResponse {
     let refused = |code: ErrorCode| {
-        wire!(InitProducerIdResponse { error_code: code.0, producer_id: -1, producer_epoch: -1 })
+        wire!(InitProducerIdResponse {
+            error_code: code.0,
+            producer_id: -1,
+            producer_epoch: -1
+        })
     };
     match &request.transactional_id {
         Some(id) if id.is_empty() => return refused(ErrorCode::INVALID_REQUEST),
@@ -27,7 +31,10 @@ pub(crate) async fn init_producer_id(
         None => {}
     }
     match shared.producer_ids.next().await {
-        Ok(id) => wire!(InitProducerIdResponse { producer_id: id, producer_epoch: 0 }),
+        Ok(id) => wire!(InitProducerIdResponse {
+            producer_id: id,
+            producer_epoch: 0
+        }),
         Err(error) => refused(error.code),
     }
 }

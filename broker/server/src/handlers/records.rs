@@ -44,7 +44,9 @@ pub(crate) async fn delete_records(
                         partitions: partitions.collect(),
                     })
                 });
-                wire!(DeleteRecordsResponse { topics: topics.collect() })
+                wire!(DeleteRecordsResponse {
+                    topics: topics.collect()
+                })
             }
         })
         .await
@@ -56,7 +58,9 @@ fn delete(topic: Option<&Topic>, index: i32, offset: i64) -> Result<i64, ErrorCo
     if topic.is_internal() {
         return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
     }
-    let partition = topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+    let partition = topic
+        .partition(index)
+        .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     if !topic.config.deletes {
         return Err(ErrorCode::POLICY_VIOLATION);
     }

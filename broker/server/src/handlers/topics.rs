@@ -11,7 +11,9 @@ use std::sync::Arc;
 use weir_protocol::error_code::ErrorCode;
 use weir_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use weir_protocol::messages::create_topics_request::CreatableTopic;
-use weir_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
+use weir_protocol::messages::create_topics_response::{
+    CreatableTopicConfigs, CreatableTopicResult,
+};
 use weir_protocol::messages::delete_topics_response::DeletableTopicResult;
 use weir_protocol::messages::{
     CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
@@ -52,7 +54,10 @@ pub(crate) async fn create_topics(
         }
     }
     let (places, topics): (Vec<usize>, Vec<NewTopic>) = wanted.into_iter().unzip();
-    let made = shared.cluster.change(move |cluster| cluster.create(topics, mode)).await;
+    let made = shared
+        .cluster
+        .change(move |cluster| cluster.create(topics, mode))
+        .await;
     for (at, outcome) in places.into_iter().zip(made) {
         let answer = match outcome {
             Ok(topic) => created(&shared, &topic, cx.version, mode),
@@ -60,11 +65,17 @@ pub(crate) async fn create_topics(
         };
         answers.insert(at, answer);
     }
-    wire!(CreateTopicsResponse { topics: answers.into_values().collect() })
+    wire!(CreateTopicsResponse {
+        topics: answers.into_values().collect()
+    })
 }
 
 fn mode_of(validate_only: bool) -> Mode {
-    if validate_only { Mode::ValidateOnly } else { Mode::Apply }
+    if validate_only {
+        Mode::ValidateOnly
+    } else {
+        Mode::Apply
+    }
 }
 
 fn duplicates<'a>(names: impl Iterator<Item = &'a str>) -> HashSet<&'a str> {
@@ -93,16 +104,20 @@ fn new_topic(shared: &Shared, topic: &CreatableTopic) -> Result<NewTopic, TopicE
             overrides.insert(config.name.to_string(), value.to_string());
         }
     }
-    Ok(NewTopic { name, partitions, overrides })
+    Ok(NewTopic {
+        name,
+        partitions,
+        overrides,
+    })
 }
 
 fn check_replication_factor(shared: &Shared, factor: i16) -> Result<(), TopicError> {
     let refuse = |text: String| Err(TopicError::new(ErrorCode::INVALID_REPLICATION_FACTOR, text));
     match factor {
         -1 | 1 => Ok(()),
-        factor if factor <= 0 => {
-            refuse("Replication factor must be larger than 0, or -1 to use the default value.".to_owned())
-        }
+        factor if factor <= 0 => refuse(
+            "Replication factor must be larger than 0, or -1 to use the default value.".to_owned(),
+        ),
         _ if shared.config.topics.clamps_replication_factor => Ok(()),
         factor => refuse(format!(
             "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be reached because only 1 broker(s) are registered."
@@ -119,21 +134,34 @@ fn assigned_partitions(shared: &Shared, topic: &CreatableTopic) -> Result<i32, T
         ));
     }
     let refuse = |text: &str| Err(TopicError::new(ErrorCode::INVALID_REPLICA_ASSIGNMENT, text));
-    let mut indexes: Vec<i32> =
-        topic.assignments.iter().map(|assignment| assignment.partition_index).collect();
+    let mut indexes: Vec<i32> = topic
+        .assignments
+        .iter()
+        .map(|assignment| assignment.partition_index)
+        .collect();
     indexes.sort_unstable();
-    if indexes.iter().zip(0..).any(|(index, expected)| *index != expected) {
+    if indexes
+        .iter()
+        .zip(0..)
+        .any(|(index, expected)| *index != expected)
+    {
         return refuse("partitions should be a consecutive 0-based integer sequence");
     }
     let own = [shared.cluster.node_id];
-    if topic.assignments.iter().any(|assignment| assignment.broker_ids != own) {
+    if topic
+        .assignments
+        .iter()
+        .any(|assignment| assignment.broker_ids != own)
+    {
         return refuse("The manual partition assignment includes a broker that is not registered.");
     }
     Ok(indexes.len() as i32)
 }
 
 fn created(shared: &Shared, topic: &Topic, version: i16, mode: Mode) -> CreatableTopicResult {
-    let mut answer = wire!(CreatableTopicResult { name: StrBytes::from(&*topic.name) });
+    let mut answer = wire!(CreatableTopicResult {
+        name: StrBytes::from(&*topic.name)
+    });
     if version >= 5 {
         answer.num_partitions = topic.partitions.len() as i32;
         answer.replication_factor = 1;
@@ -166,8 +194,14 @@ pub(crate) async fn delete_topics(
     cx: RequestCx,
     request: DeleteTopicsRequest,
 ) -> DeleteTopicsResponse {
-    let by_name = request.topic_names.into_iter().map(|name| (Some(name), Uuid::ZERO));
-    let by_state = request.topics.into_iter().map(|topic| (topic.name, topic.topic_id));
+    let by_name = request
+        .topic_names
+        .into_iter()
+        .map(|name| (Some(name), Uuid::ZERO));
+    let by_state = request
+        .topics
+        .into_iter()
+        .map(|topic| (topic.name, topic.topic_id));
     let wanted: Vec<(Option<StrBytes>, Uuid)> = by_name.chain(by_state).collect();
     let mut responses = Vec::with_capacity(wanted.len());
     let mut deleted = Vec::new();
@@ -212,7 +246,9 @@ pub(crate) async fn delete_topics(
     if !deleted.is_empty() {
         shared.groups.topics_deleted(&deleted).await;
     }
-    wire!(DeleteTopicsResponse { responses: responses })
+    wire!(DeleteTopicsResponse {
+        responses: responses
+    })
 }
 
 async fn delete(shared: &Shared, name: String) -> Result<Arc<Topic>, TopicError> {
@@ -220,7 +256,10 @@ async fn delete(shared: &Shared, name: String) -> Result<Arc<Topic>, TopicError>
         let text = format!("Topic '{name}' is internal and cannot be deleted.");
         return Err(TopicError::new(ErrorCode::INVALID_TOPIC_EXCEPTION, text));
     }
-    shared.cluster.change(move |cluster| cluster.delete(&name)).await
+    shared
+        .cluster
+        .change(move |cluster| cluster.delete(&name))
+        .await
 }
 
 pub(crate) async fn create_partitions(
@@ -238,9 +277,14 @@ pub(crate) async fn create_partitions(
             if !answered.insert(name) {
                 continue;
             }
-            Err(TopicError::new(ErrorCode::INVALID_REQUEST, "Duplicate topic name."))
+            Err(TopicError::new(
+                ErrorCode::INVALID_REQUEST,
+                "Duplicate topic name.",
+            ))
         } else if let Some(assignments) = &topic.assignments
-            && assignments.iter().any(|one| one.broker_ids != [shared.cluster.node_id])
+            && assignments
+                .iter()
+                .any(|one| one.broker_ids != [shared.cluster.node_id])
         {
             Err(TopicError::new(
                 ErrorCode::INVALID_REPLICA_ASSIGNMENT,
@@ -248,9 +292,14 @@ pub(crate) async fn create_partitions(
             ))
         } else {
             let count = topic.count;
-            shared.cluster.change(move |cluster| cluster.grow(&name, count, mode)).await
+            shared
+                .cluster
+                .change(move |cluster| cluster.grow(&name, count, mode))
+                .await
         };
-        let mut result = wire!(CreatePartitionsTopicResult { name: topic.name.clone() });
+        let mut result = wire!(CreatePartitionsTopicResult {
+            name: topic.name.clone()
+        });
         if let Err(error) = outcome {
             result.error_code = error.code.0;
             result.error_message = Some(StrBytes::from(error.message));

@@ -1,9 +1,10 @@
 //! Produce, fetch and what stands between them, over the wire.
 
-
 use std::time::{Duration, Instant};
 
-use crate::support::{TestBroker, batch, built, create_topic, directory, fetch, idempotent, message, produce};
+use crate::support::{
+    TestBroker, batch, built, create_topic, directory, fetch, idempotent, message, produce,
+};
 use weir_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use weir_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use weir_protocol::messages::delete_topics_request::DeleteTopicState;
@@ -21,7 +22,9 @@ use weir_protocol::records::builder::BatchSettings;
 use weir_protocol::records::compression::Codec;
 
 fn producer_id() -> InitProducerIdRequest {
-    message!(InitProducerIdRequest { transactional_id: None })
+    message!(InitProducerIdRequest {
+        transactional_id: None
+    })
 }
 
 fn all_topics() -> MetadataRequest {
@@ -33,9 +36,10 @@ fn values(records: &[u8]) -> Vec<(i64, Vec<u8>)> {
     for view in BatchIter::new(records) {
         let view = view.unwrap();
         view.check_crc().unwrap();
-        for record in
-            weir_protocol::records::record::RecordWalker::new(view.records(), view.header.records_count)
-        {
+        for record in weir_protocol::records::record::RecordWalker::new(
+            view.records(),
+            view.header.records_count,
+        ) {
             let record = record.unwrap();
             let offset = view.header.base_offset + i64::from(record.offset_delta);
             values.push((offset, record.value.unwrap().to_vec()));
@@ -53,11 +57,24 @@ async fn what_is_produced_is_fetched_byte_for_byte() {
     for (acks, expected) in [(-1, 0), (1, 2), (-1, 4)] {
         let answer = client.produce("t", batch(&[b"one", b"two"]), acks).await;
         assert_eq!((answer.error_code, answer.base_offset), (0, expected));
-        assert_eq!((answer.log_append_time_ms, answer.log_start_offset), (-1, 0));
+        assert_eq!(
+            (answer.log_append_time_ms, answer.log_start_offset),
+            (-1, 0)
+        );
     }
     let fetched = client.fetch("t", 0, 5000).await;
-    assert_eq!((fetched.error_code, fetched.high_watermark, fetched.last_stable_offset), (0, 6, 6));
-    let offsets: Vec<i64> = values(&fetched.records.unwrap()).iter().map(|(at, _)| *at).collect();
+    assert_eq!(
+        (
+            fetched.error_code,
+            fetched.high_watermark,
+            fetched.last_stable_offset
+        ),
+        (0, 6, 6)
+    );
+    let offsets: Vec<i64> = values(&fetched.records.unwrap())
+        .iter()
+        .map(|(at, _)| *at)
+        .collect();
     assert_eq!(offsets, [0, 1, 2, 3, 4, 5]);
     // Inside a batch: the whole batch that holds the offset.
     let inside = client.fetch("t", 3, 5000).await;
@@ -79,7 +96,12 @@ async fn large_frames_of_many_partitions_are_taken_apart_in_place() {
         request.topic_data[0].partition_data.push(part);
     }
     let response = client.call(&request, 11).await;
-    assert!(response.responses[0].partition_responses.iter().all(|part| part.error_code == 0));
+    assert!(
+        response.responses[0]
+            .partition_responses
+            .iter()
+            .all(|part| part.error_code == 0)
+    );
     for at in 0..3 {
         let mut request = fetch("t", 0, 5000);
         request.topics[0].partitions[0].partition = at;
@@ -99,14 +121,29 @@ async fn a_parked_fetch_wakes_when_a_record_is_durable() {
     let begun = Instant::now();
     let correlation = consumer.send(&fetch("t", 0, 15_000), 12).await;
     let mut producer = broker.client().await;
-    assert_eq!(producer.produce("t", batch(&[b"wake"]), -1).await.error_code, 0);
+    assert_eq!(
+        producer
+            .produce("t", batch(&[b"wake"]), -1)
+            .await
+            .error_code,
+        0
+    );
     let response: FetchResponse = consumer.receive(correlation, 12).await;
     let records = response.responses[0].partitions[0].records.clone().unwrap();
     assert_eq!(values(&records), [(0, b"wake".to_vec())]);
-    assert!(begun.elapsed() < Duration::from_secs(10), "the fetch waited out its time");
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "the fetch waited out its time"
+    );
     // acks=1 is synced at once when a consumer waits for it.
     let correlation = consumer.send(&fetch("t", 1, 15_000), 12).await;
-    assert_eq!(producer.produce("t", batch(&[b"again"]), 1).await.error_code, 0);
+    assert_eq!(
+        producer
+            .produce("t", batch(&[b"again"]), 1)
+            .await
+            .error_code,
+        0
+    );
     let response: FetchResponse = consumer.receive(correlation, 12).await;
     assert_eq!(response.responses[0].partitions[0].high_watermark, 2);
     broker.stop().await;
@@ -121,7 +158,11 @@ async fn a_fetch_at_the_end_waits_its_time_and_answers_empty() {
     let begun = Instant::now();
     let fetched = client.fetch("t", 0, 300).await;
     assert!(begun.elapsed() >= Duration::from_millis(290));
-    assert_eq!(fetched.records.as_deref(), Some(&[][..]), "empty, never null");
+    assert_eq!(
+        fetched.records.as_deref(),
+        Some(&[][..]),
+        "empty, never null"
+    );
     for (offset, code) in [(1, 1), (-5, 1)] {
         let refused = client.fetch("t", offset, 15_000).await;
         assert_eq!((refused.error_code, refused.high_watermark), (code, -1));
@@ -164,11 +205,15 @@ async fn duplicates_answer_their_first_offset_and_gaps_are_refused() {
     let id = id.producer_id;
     let mut sequence = 0;
     for expected in [0, 2, 4] {
-        let answer = client.produce("t", idempotent(id, 0, sequence, &[b"a", b"b"]), -1).await;
+        let answer = client
+            .produce("t", idempotent(id, 0, sequence, &[b"a", b"b"]), -1)
+            .await;
         assert_eq!((answer.error_code, answer.base_offset), (0, expected));
         sequence += 2;
     }
-    let repeated = client.produce("t", idempotent(id, 0, 2, &[b"a", b"b"]), -1).await;
+    let repeated = client
+        .produce("t", idempotent(id, 0, 2, &[b"a", b"b"]), -1)
+        .await;
     assert_eq!((repeated.error_code, repeated.base_offset), (0, 2));
     let gap = client.produce("t", idempotent(id, 0, 9, &[b"a"]), -1).await;
     assert_eq!(gap.error_code, 45);
@@ -184,7 +229,10 @@ async fn duplicates_answer_their_first_offset_and_gaps_are_refused() {
     }
     for (correlation, offset) in correlations.into_iter().zip(7..) {
         let response: ProduceResponse = client.receive(correlation, 9).await;
-        assert_eq!(response.responses[0].partition_responses[0].base_offset, offset);
+        assert_eq!(
+            response.responses[0].partition_responses[0].base_offset,
+            offset
+        );
     }
     broker.stop().await;
 }
@@ -194,8 +242,12 @@ async fn everything_is_there_after_a_restart() {
     let directory = directory();
     let broker = TestBroker::start(directory.path()).await;
     let mut client = broker.client().await;
-    client.create_topic("t", 2, &[("cleanup.policy", "compact")]).await;
-    client.produce("t", idempotent(7, 0, 0, &[b"a", b"b"]), -1).await;
+    client
+        .create_topic("t", 2, &[("cleanup.policy", "compact")])
+        .await;
+    client
+        .produce("t", idempotent(7, 0, 0, &[b"a", b"b"]), -1)
+        .await;
     let before = client.call(&all_topics(), 12).await;
     let first_id = client.call(&producer_id(), 4).await.producer_id;
     assert!(broker.stop().await < Duration::from_secs(2));
@@ -204,16 +256,34 @@ async fn everything_is_there_after_a_restart() {
     let after = client.call(&all_topics(), 12).await;
     assert_eq!(after.cluster_id, before.cluster_id);
     let topic = |response: &MetadataResponse| {
-        response.topics.iter().find(|topic| topic.name.as_deref() == Some("t")).unwrap().clone()
+        response
+            .topics
+            .iter()
+            .find(|topic| topic.name.as_deref() == Some("t"))
+            .unwrap()
+            .clone()
     };
     assert_eq!(topic(&after).topic_id, topic(&before).topic_id);
     assert_eq!(topic(&after).partitions.len(), 2);
-    let epochs = (topic(&before).partitions[0].leader_epoch, topic(&after).partitions[0].leader_epoch);
-    assert_eq!(epochs.1, epochs.0 + 1, "clients must be able to see the restart");
+    let epochs = (
+        topic(&before).partitions[0].leader_epoch,
+        topic(&after).partitions[0].leader_epoch,
+    );
+    assert_eq!(
+        epochs.1,
+        epochs.0 + 1,
+        "clients must be able to see the restart"
+    );
     let fetched = client.fetch("t", 0, 5000).await;
     assert_eq!(values(&fetched.records.unwrap()).len(), 2);
-    let repeated = client.produce("t", idempotent(7, 0, 0, &[b"a", b"b"]), -1).await;
-    assert_eq!((repeated.error_code, repeated.base_offset), (0, 0), "sequences survive");
+    let repeated = client
+        .produce("t", idempotent(7, 0, 0, &[b"a", b"b"]), -1)
+        .await;
+    assert_eq!(
+        (repeated.error_code, repeated.base_offset),
+        (0, 0),
+        "sequences survive"
+    );
     let next_id = client.call(&producer_id(), 4).await.producer_id;
     assert!(next_id > first_id, "ids are never given twice");
     let end = client
@@ -233,7 +303,10 @@ async fn everything_is_there_after_a_restart() {
         )
         .await;
     let end = &end.topics[0].partitions[0];
-    assert_eq!((end.error_code, end.leader_epoch, end.end_offset), (0, epochs.0, 2));
+    assert_eq!(
+        (end.error_code, end.leader_epoch, end.end_offset),
+        (0, epochs.0, 2)
+    );
     broker.stop().await;
 }
 
@@ -275,7 +348,11 @@ async fn offsets_by_time_look_inside_the_batch() {
         });
         let response = client.call(&request, 9).await;
         let found = &response.topics[0].partitions[0];
-        assert_eq!((found.error_code, found.offset, found.timestamp), (0, offset, timestamp), "{time}");
+        assert_eq!(
+            (found.error_code, found.offset, found.timestamp),
+            (0, offset, timestamp),
+            "{time}"
+        );
     }
     broker.stop().await;
 }
@@ -293,19 +370,36 @@ async fn topics_are_made_grown_emptied_and_deleted() {
         (create_topic("none", 0, &[]), 37),
         (create_topic("odd", 1, &[("no.such.key", "1")]), 40),
         (create_topic("odd", 1, &[("retention.ms", "soon")]), 40),
-        (message!(CreateTopicsRequest { validate_only: true, topics: create_topic("checked", 1, &[]).topics }), 0),
+        (
+            message!(CreateTopicsRequest {
+                validate_only: true,
+                topics: create_topic("checked", 1, &[]).topics
+            }),
+            0,
+        ),
     ] {
         let response = client.call(&request, 7).await;
-        assert_eq!(response.topics[0].error_code, code, "{:?}", response.topics[0]);
+        assert_eq!(
+            response.topics[0].error_code, code,
+            "{:?}",
+            response.topics[0]
+        );
     }
     client.produce("t", batch(&[b"a", b"b", b"c"]), -1).await;
     let grow = |count| {
         message!(CreatePartitionsRequest {
-            topics: vec![message!(CreatePartitionsTopic { name: StrBytes::from("t"), count: count })],
+            topics: vec![message!(CreatePartitionsTopic {
+                name: StrBytes::from("t"),
+                count: count
+            })],
         })
     };
     for (count, code) in [(1, 37), (3, 0), (2, 37)] {
-        assert_eq!(client.call(&grow(count), 3).await.results[0].error_code, code, "{count}");
+        assert_eq!(
+            client.call(&grow(count), 3).await.results[0].error_code,
+            code,
+            "{count}"
+        );
     }
     let empty = |offset| {
         message!(DeleteRecordsRequest {
@@ -322,7 +416,9 @@ async fn topics_are_made_grown_emptied_and_deleted() {
     }
     assert_eq!(client.fetch("t", 0, 5000).await.error_code, 1);
     let delete = message!(DeleteTopicsRequest {
-        topics: vec![message!(DeleteTopicState { name: Some(StrBytes::from("t")) })],
+        topics: vec![message!(DeleteTopicState {
+            name: Some(StrBytes::from("t"))
+        })],
     });
     assert_eq!(client.call(&delete, 6).await.responses[0].error_code, 0);
     assert_eq!(client.call(&delete, 6).await.responses[0].error_code, 3);
@@ -337,7 +433,9 @@ async fn altered_configs_hold_for_the_next_append_and_are_described() {
     let directory = directory();
     let broker = TestBroker::start(directory.path()).await;
     let mut client = broker.client().await;
-    client.create_topic("t", 1, &[("cleanup.policy", "compact")]).await;
+    client
+        .create_topic("t", 1, &[("cleanup.policy", "compact")])
+        .await;
     let alter = |key: &str, value: &str| {
         message!(IncrementalAlterConfigsRequest {
             resources: vec![message!(AlterConfigsResource {
@@ -351,12 +449,27 @@ async fn altered_configs_hold_for_the_next_append_and_are_described() {
             })],
         })
     };
-    assert_eq!(client.call(&alter("max.message.bytes", "100"), 1).await.responses[0].error_code, 0);
-    assert_eq!(client.call(&alter("no.such.key", "1"), 1).await.responses[0].error_code, 40);
+    assert_eq!(
+        client
+            .call(&alter("max.message.bytes", "100"), 1)
+            .await
+            .responses[0]
+            .error_code,
+        0
+    );
+    assert_eq!(
+        client.call(&alter("no.such.key", "1"), 1).await.responses[0].error_code,
+        40
+    );
     let large = client.produce("t", batch(&[&[1; 200]]), -1).await;
     assert_eq!(large.error_code, 10);
     let mut keyless = weir_protocol::records::builder::BatchBuilder::new(BatchSettings::default());
-    keyless.append(weir_metrics::clock::Clock::System.now_ms(), None, Some(b"v"), &[]);
+    keyless.append(
+        weir_metrics::clock::Clock::System.now_ms(),
+        None,
+        Some(b"v"),
+        &[],
+    );
     let keyless = bytes::BytesMut::from(keyless.build().unwrap().as_slice());
     assert_eq!(client.produce("t", keyless, -1).await.error_code, 87);
     let describe = message!(DescribeConfigsRequest {
@@ -370,13 +483,25 @@ async fn altered_configs_hold_for_the_next_append_and_are_described() {
     let response = client.call(&describe, 4).await;
     let row = |name: &str| {
         let rows = &response.results[0].configs;
-        rows.iter().find(|row| row.name.as_str() == name).unwrap().clone()
+        rows.iter()
+            .find(|row| row.name.as_str() == name)
+            .unwrap()
+            .clone()
     };
-    assert!(response.results[0].configs.len() > 25, "every known key is listed");
+    assert!(
+        response.results[0].configs.len() > 25,
+        "every known key is listed"
+    );
     let policy = row("cleanup.policy");
-    assert_eq!((policy.value.as_deref(), policy.config_source), (Some("compact"), 1));
+    assert_eq!(
+        (policy.value.as_deref(), policy.config_source),
+        (Some("compact"), 1)
+    );
     let retention = row("retention.ms");
-    assert_eq!((retention.value.as_deref(), retention.config_source), (Some("604800000"), 5));
+    assert_eq!(
+        (retention.value.as_deref(), retention.config_source),
+        (Some("604800000"), 5)
+    );
     assert_eq!(retention.synonyms[0].name.as_str(), "log.retention.ms");
     broker.stop().await;
 }
@@ -387,11 +512,27 @@ async fn every_codec_is_stored_as_sent() {
     let broker = TestBroker::start(directory.path()).await;
     let mut client = broker.client().await;
     client.create_topic("t", 1, &[]).await;
-    for codec in [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
-        let sent = built(BatchSettings { codec, ..BatchSettings::default() }, &[b"v", b"w"]);
+    for codec in [
+        Codec::None,
+        Codec::Gzip,
+        Codec::Snappy,
+        Codec::Lz4,
+        Codec::Zstd,
+    ] {
+        let sent = built(
+            BatchSettings {
+                codec,
+                ..BatchSettings::default()
+            },
+            &[b"v", b"w"],
+        );
         let answer = client.produce("t", sent.clone(), -1).await;
         assert_eq!(answer.error_code, 0, "{codec:?}");
-        let fetched = client.fetch("t", answer.base_offset, 5000).await.records.unwrap();
+        let fetched = client
+            .fetch("t", answer.base_offset, 5000)
+            .await
+            .records
+            .unwrap();
         assert_eq!(fetched[21..], sent[21..], "{codec:?}");
     }
     broker.stop().await;
@@ -408,9 +549,15 @@ async fn a_port_in_use_and_a_directory_in_use_are_named() {
     let other = crate::support::directory();
     let taken = BrokerConfig::bundled(other.path(), "127.0.0.1", broker.address.port());
     let error = Broker::bind(taken).unwrap_err().to_string();
-    assert!(error.contains(&broker.address.to_string()) && error.contains("listeners"), "{error}");
+    assert!(
+        error.contains(&broker.address.to_string()) && error.contains("listeners"),
+        "{error}"
+    );
     let locked = BrokerConfig::bundled(directory.path(), "127.0.0.1", 0);
     let error = Broker::bind(locked).unwrap_err().to_string();
-    assert!(error.contains(&directory.path().display().to_string()), "{error}");
+    assert!(
+        error.contains(&directory.path().display().to_string()),
+        "{error}"
+    );
     broker.stop().await;
 }

@@ -54,7 +54,11 @@ impl TestBroker {
         let address = bound.addresses()[0];
         let stop = CancellationToken::new();
         let task = tokio::spawn(bound.run(stop.clone()));
-        Self { address, stop, task }
+        Self {
+            address,
+            stop,
+            task,
+        }
     }
 
     pub(crate) async fn client(&self) -> Client {
@@ -82,8 +86,14 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = timeout(SOON, TcpStream::connect(address)).await.unwrap().unwrap();
-        Self { stream, next_correlation: 1 }
+        let stream = timeout(SOON, TcpStream::connect(address))
+            .await
+            .unwrap()
+            .unwrap();
+        Self {
+            stream,
+            next_correlation: 1,
+        }
     }
 
     /// Sends a request and gives its correlation id.
@@ -98,17 +108,26 @@ impl Client {
     /// The next frame without its prefix; none when the broker closed the connection.
     pub(crate) async fn frame(&mut self) -> Option<Bytes> {
         let mut prefix = [0; 4];
-        match timeout(SOON, self.stream.read_exact(&mut prefix)).await.expect("no answer in time") {
+        match timeout(SOON, self.stream.read_exact(&mut prefix))
+            .await
+            .expect("no answer in time")
+        {
             Ok(_) => {}
             Err(_) => return None,
         }
         let mut payload = vec![0; i32::from_be_bytes(prefix) as usize];
-        timeout(SOON, self.stream.read_exact(&mut payload)).await.unwrap().unwrap();
+        timeout(SOON, self.stream.read_exact(&mut payload))
+            .await
+            .unwrap()
+            .unwrap();
         Some(Bytes::from(payload))
     }
 
     pub(crate) async fn receive<R: KafkaResponse>(&mut self, correlation: i32, version: i16) -> R {
-        let frame = self.frame().await.expect("the broker closed the connection");
+        let frame = self
+            .frame()
+            .await
+            .expect("the broker closed the connection");
         let (answered, response) = decode_response::<R>(frame, version).unwrap();
         assert_eq!(answered, correlation, "replies out of order");
         response
@@ -123,23 +142,46 @@ impl Client {
         self.receive(correlation, version).await
     }
 
-    pub(crate) async fn create_topic(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
+    pub(crate) async fn create_topic(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        configs: &[(&str, &str)],
+    ) {
         let response = self.call(&create_topic(name, partitions, configs), 7).await;
-        assert_eq!(response.topics[0].error_code, 0, "{:?}", response.topics[0].error_message);
+        assert_eq!(
+            response.topics[0].error_code, 0,
+            "{:?}",
+            response.topics[0].error_message
+        );
     }
 
-    pub(crate) async fn produce(&mut self, topic: &str, batch: BytesMut, acks: i16) -> PartitionProduceResponse {
+    pub(crate) async fn produce(
+        &mut self,
+        topic: &str,
+        batch: BytesMut,
+        acks: i16,
+    ) -> PartitionProduceResponse {
         let response: ProduceResponse = self.call(&produce(topic, 0, batch, acks), 9).await;
         response.responses[0].partition_responses[0].clone()
     }
 
-    pub(crate) async fn fetch(&mut self, topic: &str, offset: i64, max_wait_ms: i32) -> PartitionData {
+    pub(crate) async fn fetch(
+        &mut self,
+        topic: &str,
+        offset: i64,
+        max_wait_ms: i32,
+    ) -> PartitionData {
         let response: FetchResponse = self.call(&fetch(topic, offset, max_wait_ms), 12).await;
         response.responses[0].partitions[0].clone()
     }
 }
 
-pub(crate) fn create_topic(name: &str, partitions: i32, configs: &[(&str, &str)]) -> CreateTopicsRequest {
+pub(crate) fn create_topic(
+    name: &str,
+    partitions: i32,
+    configs: &[(&str, &str)],
+) -> CreateTopicsRequest {
     let configs = configs.iter().map(|(key, value)| {
         message!(CreatableTopicConfig {
             name: StrBytes::from(*key),
@@ -196,7 +238,12 @@ pub(crate) fn batch(values: &[&[u8]]) -> BytesMut {
 }
 
 /// A batch of an idempotent producer.
-pub(crate) fn idempotent(producer_id: i64, epoch: i16, sequence: i32, values: &[&[u8]]) -> BytesMut {
+pub(crate) fn idempotent(
+    producer_id: i64,
+    epoch: i16,
+    sequence: i32,
+    values: &[&[u8]],
+) -> BytesMut {
     let settings = BatchSettings {
         producer_id,
         producer_epoch: epoch,

@@ -1,10 +1,9 @@
 //! Every advertised (key, version) pair answers, and what ApiVersions says is true.
 
-
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use crate::support::{Client, TestBroker, batch, create_topic, directory, fetch, message, produce};
+use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
 use weir_protocol::api::{self, Api, ApiKey};
 use weir_protocol::decode::decode_response;
@@ -74,7 +73,10 @@ async fn every_advertised_pair_answers_decodably() {
         request
     })
     .await;
-    probe(client, seen, |version| create_topic(&format!("made-{version}"), 1, &[])).await;
+    probe(client, seen, |version| {
+        create_topic(&format!("made-{version}"), 1, &[])
+    })
+    .await;
     probe(client, seen, |_| DeleteTopicsRequest::default()).await;
     probe(client, seen, |_| DeleteRecordsRequest::default()).await;
     probe(client, seen, |_| InitProducerIdRequest::default()).await;
@@ -86,7 +88,10 @@ async fn every_advertised_pair_answers_decodably() {
     probe(client, seen, |_| DeleteGroupsRequest::default()).await;
     probe(client, seen, |_| ElectLeadersRequest::default()).await;
     probe(client, seen, |_| IncrementalAlterConfigsRequest::default()).await;
-    probe(client, seen, |_| ListPartitionReassignmentsRequest::default()).await;
+    probe(client, seen, |_| {
+        ListPartitionReassignmentsRequest::default()
+    })
+    .await;
     probe(client, seen, |_| OffsetDeleteRequest::default()).await;
     probe(client, seen, |_| DescribeClusterRequest::default()).await;
     probe(client, seen, |_| ListConfigResourcesRequest::default()).await;
@@ -98,7 +103,9 @@ async fn every_advertised_pair_answers_decodably() {
 
 async fn topic_id(client: &mut Client, name: &str) -> Uuid {
     let request = message!(MetadataRequest {
-        topics: Some(vec![message!(MetadataRequestTopic { name: Some(StrBytes::from(name)) })]),
+        topics: Some(vec![message!(MetadataRequestTopic {
+            name: Some(StrBytes::from(name))
+        })]),
     });
     let response = client.call(&request, 12).await;
     assert_eq!(response.topics[0].error_code, 0);
@@ -123,13 +130,24 @@ async fn api_versions_of_an_unknown_version_is_answered_and_the_connection_stays
     let mut client = broker.client().await;
     // Header v2 of version 99: key, version, correlation, client id "x", tags, and a body of air.
     let request = [0, 18, 0, 99, 0, 0, 0, 5, 0, 1, b'x', 0, 1, 1];
-    client.stream.write_all(&(request.len() as i32).to_be_bytes()).await.unwrap();
+    client
+        .stream
+        .write_all(&(request.len() as i32).to_be_bytes())
+        .await
+        .unwrap();
     client.stream.write_all(&request).await.unwrap();
     let frame: Bytes = client.frame().await.unwrap();
     let (correlation, response) = decode_response::<ApiVersionsResponse>(frame, 0).unwrap();
     assert_eq!((correlation, response.error_code), (5, 35));
-    let produce = response.api_keys.iter().find(|api| api.api_key == 0).unwrap();
-    assert_eq!(produce.min_version, 0, "older librdkafka turns compression off above 0");
+    let produce = response
+        .api_keys
+        .iter()
+        .find(|api| api.api_key == 0)
+        .unwrap();
+    assert_eq!(
+        produce.min_version, 0,
+        "older librdkafka turns compression off above 0"
+    );
     let again = client.call(&ApiVersionsRequest::default(), 2).await;
     assert_eq!(again.error_code, 0);
     let keys: Vec<i16> = again.api_keys.iter().map(|api| api.api_key).collect();
@@ -142,8 +160,14 @@ async fn produce_below_3_is_advertised_but_closes() {
     let directory = directory();
     let broker = TestBroker::start(directory.path()).await;
     let mut client = broker.client().await;
-    let request = [0, 0, 0, 2, 0, 0, 0, 5, 0xff, 0xff, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
-    client.stream.write_all(&(request.len() as i32).to_be_bytes()).await.unwrap();
+    let request = [
+        0, 0, 0, 2, 0, 0, 0, 5, 0xff, 0xff, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
+    client
+        .stream
+        .write_all(&(request.len() as i32).to_be_bytes())
+        .await
+        .unwrap();
     client.stream.write_all(&request).await.unwrap();
     assert_eq!(client.frame().await, None);
     broker.stop().await;
@@ -155,7 +179,9 @@ async fn metadata_makes_a_topic_and_answers_where_the_client_came_in() {
     let broker = TestBroker::start(directory.path()).await;
     let mut client = broker.client().await;
     let mut request = message!(MetadataRequest {
-        topics: Some(vec![message!(MetadataRequestTopic { name: Some(StrBytes::from("asked")) })]),
+        topics: Some(vec![message!(MetadataRequestTopic {
+            name: Some(StrBytes::from("asked"))
+        })]),
         allow_auto_topic_creation: false,
     });
     let response = client.call(&request, 9).await;
@@ -163,8 +189,17 @@ async fn metadata_makes_a_topic_and_answers_where_the_client_came_in() {
     assert!(response.topics[0].partitions.is_empty());
     request.allow_auto_topic_creation = true;
     let response = client.call(&request, 9).await;
-    assert_eq!((response.topics[0].error_code, response.topics[0].partitions.len()), (0, 1));
-    assert_eq!(response.topics[0].partitions[0].leader_id, response.controller_id);
+    assert_eq!(
+        (
+            response.topics[0].error_code,
+            response.topics[0].partitions.len()
+        ),
+        (0, 1)
+    );
+    assert_eq!(
+        response.topics[0].partitions[0].leader_id,
+        response.controller_id
+    );
     let answered = (response.brokers[0].host.as_str(), response.brokers[0].port);
     assert_eq!(answered, ("127.0.0.1", i32::from(broker.address.port())));
     assert_eq!(response.cluster_id.unwrap().len(), 22);
