@@ -2,6 +2,7 @@
 //!
 //! Nothing imports this but the test binaries in `tests/`.
 
+pub mod guests;
 pub mod kafka;
 pub mod process;
 pub mod rest;
