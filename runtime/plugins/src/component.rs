@@ -3,12 +3,14 @@
 //! The host binds no fixed world. It links every interface it offers, then reads which interfaces the component exports
 //! and keeps an index for each; `instance.rs` turns indexes into functions of one instance.
 
-use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+use wasmtime::component::{Component, ComponentExportIndex, HasSelf, InstancePre, Linker};
 
 use crate::bindings::exports::weir::connect as exports;
 use crate::bindings::weir::connect as imports;
 use crate::engine::WasmEngine;
 use crate::host::state::HostState;
+
+const SINK_TASK: &str = "weir:connect/sink-task@0.1.0";
 
 /// Interfaces that a component exports.
 pub(crate) struct ExportIndices {
@@ -17,6 +19,8 @@ pub(crate) struct ExportIndices {
     pub(crate) source_task: Option<exports::source_task::GuestIndices>,
     pub(crate) sink_connector: Option<exports::sink_connector::GuestIndices>,
     pub(crate) sink_task: Option<exports::sink_task::GuestIndices>,
+    /// `put` by itself, for calls with a borrowed frame.
+    pub(crate) sink_put: Option<ComponentExportIndex>,
 }
 
 /// A component whose imports are all known.
@@ -48,6 +52,9 @@ impl LoadedComponent {
             source_task: exports::source_task::GuestIndices::new(&pre).ok(),
             sink_connector: exports::sink_connector::GuestIndices::new(&pre).ok(),
             sink_task: exports::sink_task::GuestIndices::new(&pre).ok(),
+            sink_put: component
+                .get_export_index(None, SINK_TASK)
+                .and_then(|task| component.get_export_index(Some(&task), "put")),
         };
         Ok(Self { pre, exports })
     }

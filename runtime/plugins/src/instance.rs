@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use wasmtime::Store;
-use wasmtime::component::Instance as WasmInstance;
+use wasmtime::component::{Func, Instance as WasmInstance};
 
 use crate::bindings::exports::weir::connect as exports;
 use crate::bindings::weir::connect::types::PluginError as WitError;
@@ -54,6 +54,7 @@ pub(crate) struct Exports {
     pub(crate) source_task: Option<exports::source_task::Guest>,
     pub(crate) sink_connector: Option<exports::sink_connector::Guest>,
     pub(crate) sink_task: Option<exports::sink_task::Guest>,
+    pub(crate) sink_put: Option<Func>,
 }
 
 /// What a guarded call ended with: the guest's answer or the engine's error.
@@ -215,6 +216,9 @@ impl Exports {
                 Some(indices) => Some(indices.load(&mut *store, instance)?),
                 None => None,
             },
+            sink_put: indices
+                .sink_put
+                .and_then(|put| instance.get_func(&mut *store, put)),
             sink_task: match &indices.sink_task {
                 Some(indices) => Some(indices.load(&mut *store, instance)?),
                 None => None,

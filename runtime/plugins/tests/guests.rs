@@ -7,9 +7,10 @@ mod support;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use support::{Guest, World, hostile, one_record_frame};
+use support::{Guest, OK, World, hostile, one_record_frame};
 use weir_api::error::ErrorKind;
 use weir_config::map::ConfigMap;
 use weir_plugins::context::InstanceContext;
@@ -240,18 +241,52 @@ async fn a_frame_that_lies_is_a_fatal_error_of_its_task() {
     assert_eq!(topics, ["t"]);
 }
 
+/// Counts what reaches the log.
+#[derive(Clone, Default)]
+struct CountingLog {
+    lines: Arc<AtomicU64>,
+}
+
+impl tracing::Subscriber for CountingLog {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target() == "weir::plugin"
+    }
+
+    fn new_span(&self, _span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &tracing::span::Id, _values: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _span: &tracing::span::Id, _follows: &tracing::span::Id) {}
+
+    fn event(&self, _event: &tracing::Event<'_>) {
+        self.lines.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn enter(&self, _span: &tracing::span::Id) {}
+
+    fn exit(&self, _span: &tracing::span::Id) {}
+}
+
 #[tokio::test]
-async fn a_flood_of_log_lines_ends_in_time_and_harms_nobody() {
+async fn a_flood_of_log_lines_is_cut_and_harms_nobody() {
+    let log = CountingLog::default();
+    let _here = tracing::subscriber::set_default(log.clone());
     let guest = hostile("log").expect("known");
     let fixture = fixture(&[guest], &[]).await;
     let mut task = fixture
         .source_task("LogSource", &[], StopSignal::new())
         .await;
-    assert_eq!(
-        task.poll(PollBudget::default())
-            .await
-            .map_err(|e| e.message),
-        Ok(None)
+    let began = std::time::Instant::now();
+    let polled = task.poll(PollBudget::default()).await;
+    assert_eq!(polled.map_err(|e| e.message), Ok(None));
+    // 100,000 lines were written; a thousand a second pass, and one a second that says how many were dropped.
+    let most = (began.elapsed().as_secs() + 1) * 1_001;
+    let lines = log.lines.load(Ordering::Relaxed);
+    assert!(
+        (1_000..=most).contains(&lines),
+        "{lines} lines, at most {most}"
     );
 }
 
@@ -360,6 +395,36 @@ async fn a_task_of_the_wrong_kind_is_refused_and_not_trapped() {
         "the component does not export weir:connect/source-task"
     );
     assert!(!task.is_poisoned());
+}
+
+#[tokio::test]
+async fn a_plugin_that_checks_settings_itself_is_asked_and_its_trap_is_the_answer() {
+    let asked = |class, validate| Guest {
+        overrides_validate: true,
+        validate,
+        ..Guest::source(class)
+    };
+    let quiet = Guest {
+        validate: "unreachable",
+        ..Guest::source("test.NeverAsked")
+    };
+    let guests = [
+        asked("test.Content", OK),
+        asked("test.Broken", "unreachable"),
+        quiet,
+    ];
+    let fixture = fixture(&guests, &[]).await;
+    let validate = async |class: &str| {
+        let config = ConfigMap::new();
+        let plugin = fixture.plugin(class);
+        let outcome = fixture.plugins.validate(&plugin, &config).await;
+        outcome
+            .map(|infos| infos.len())
+            .map_err(|error| error.fault)
+    };
+    assert_eq!(validate("test.Content").await, Ok(0));
+    assert_eq!(validate("test.Broken").await, Err(Fault::Trapped));
+    assert_eq!(validate("test.NeverAsked").await, Ok(0));
 }
 
 #[test]

@@ -8,10 +8,11 @@ use std::time::Duration;
 use weir_api::data::schemas::SchemaTable;
 use weir_config::map::ConfigMap;
 
+use crate::bindings::weir::connect::types::PluginError;
 use crate::context::InstanceContext;
 use crate::error::GuestError;
 use crate::guest::create::Purpose;
-use crate::guest::source::{Started, call};
+use crate::guest::source::{Started, call, missing};
 use crate::host::metrics::GuestMetrics;
 use crate::instance::Instance;
 use crate::marshal;
@@ -167,18 +168,28 @@ impl SinkTaskInstance {
     }
 
     /// Gives a frame to the task; after a retriable error the same bytes are given again.
-    #[allow(
-        clippy::ptr_arg,
-        reason = "the generated call takes the alias `frame` as a vector; a slice would have to be copied"
-    )]
-    pub async fn put(&mut self, batch: &Vec<u8>) -> Result<(), GuestError> {
-        call!(
-            self.instance,
-            sink_task,
-            "sink-task",
-            finish_fallible,
-            |guest, store| guest.call_put(store, batch)
-        )
+    pub async fn put(&mut self, batch: &[u8]) -> Result<(), GuestError> {
+        let (live, mut guard) = self.instance.begin()?;
+        let store = &mut live.store;
+        // The generated call wants a `&Vec<u8>`, for which a borrowed frame would have to be copied.
+        let typed = live
+            .exports
+            .sink_put
+            .map(|put| put.typed::<(&[u8],), (Result<(), PluginError>,)>(&*store));
+        let outcome = match typed {
+            Some(Ok(put)) => guard
+                .run(put.call_async(store, (batch,)))
+                .await
+                .map(|(answer,)| answer),
+            Some(Err(error)) => Err(error),
+            None => {
+                let cpu = guard.cpu;
+                self.instance.finish(Ok(()), cpu)?;
+                return Err(missing("sink-task"));
+            }
+        };
+        let cpu = guard.cpu;
+        self.instance.finish_fallible(outcome, cpu)
     }
 
     /// Makes everything that was put durable.

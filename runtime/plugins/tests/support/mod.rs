@@ -32,6 +32,8 @@ pub(crate) struct Guest {
     pub(crate) body: String,
     /// Body of `start` of the task.
     pub(crate) start: &'static str,
+    /// Body of `validate`.
+    pub(crate) validate: &'static str,
     /// Bytes placed at [`DATA_AT`].
     pub(crate) data: Vec<u8>,
 }
@@ -59,6 +61,7 @@ impl Guest {
             functions: "",
             body: OK.to_owned(),
             start: OK,
+            validate: OK,
             data: Vec::new(),
         }
     }
@@ -193,10 +196,11 @@ impl Guest {
              (data (i32.const {alias_text_at}) \"{}\") (data (i32.const 900) \"config:file\")
              (func (export \"weir:connect/plugin@0.1.0#describe\") (result i32) {stores} i32.const 32)
              (func (export \"weir:connect/plugin@0.1.0#get-config-def\") (param i32 i32 i32) (result i32) i32.const 1040)
-             (func (export \"weir:connect/plugin@0.1.0#validate\") (param i32 i32 i32 i32 i32) (result i32) {OK})",
+             (func (export \"weir:connect/plugin@0.1.0#validate\") (param i32 i32 i32 i32 i32) (result i32) {})",
             self.class,
             self.version,
             self.aliases.concat(),
+            self.validate,
         )
         .expect("writes");
     }
@@ -215,6 +219,7 @@ impl Guest {
              (func (export \"{connector}#alter-offsets\") (param i32 i32 i32 i32 i32 i32) (result i32) {OK})
              (func (export \"{task}#start\") (param i32 i32 i32 i32) (result i32) {start})
              (func $poll (export \"{task}#poll\") (param i32 i32 i32) (result i32)
+               (local $count i32)
                (global.set $heap (i32.const {heap})) {body})
              (func (export \"{task}#records-acked\") (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) {OK})
              (func (export \"{task}#commit\") (result i32) {OK})
@@ -287,8 +292,7 @@ pub(crate) fn hostile(name: &str) -> Option<Guest> {
             imports: "(import \"weir:connect/runtime@0.1.0\" \"log\" (func $log (param i32 i32 i32 i32 i32)))",
             data: b"flood".to_vec(),
             ..Guest::source("test.LogSourceConnector").with_body(
-                "(local $count i32)
-                 (loop $again
+                "(loop $again
                    (call $log (i32.const 2) (i32.const 4096) (i32.const 5) (i32.const 0) (i32.const 0))
                    (local.set $count (i32.add (local.get $count) (i32.const 1)))
                    (br_if $again (i32.lt_u (local.get $count) (i32.const 100000))))
