@@ -104,10 +104,13 @@ impl Admin {
     /// The topics among `names` that exist.
     pub async fn describe_topics(&self, names: &[&str]) -> Result<Vec<TopicInfo>, ClientError> {
         let mut cluster = self.cluster.lock().await;
-        retry(&mut cluster, async |cluster: &mut Cluster| {
-            cluster.topics(Some(names)).await
-        })
-        .await
+        let mut backoff = cluster.backoff();
+        loop {
+            match cluster.topics(Some(names)).await {
+                Err(error) if error.is_retriable() && backoff.wait().await => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Creates one topic.
@@ -115,10 +118,13 @@ impl Admin {
     /// *Errors*: `Broker` with the broker's own text (bad replication factor, policy, authorisation).
     pub async fn create_topic(&self, topic: &NewTopic) -> Result<Created, ClientError> {
         let mut cluster = self.cluster.lock().await;
-        retry(&mut cluster, async |cluster: &mut Cluster| {
-            create_topic(cluster, topic).await
-        })
-        .await
+        let mut backoff = cluster.backoff();
+        loop {
+            match create_topic(&mut cluster, topic).await {
+                Err(error) if error.is_retriable() && backoff.wait().await => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Deletes one topic; one that does not exist is an error.
@@ -133,10 +139,13 @@ impl Admin {
         name: &str,
     ) -> Result<BTreeMap<String, Option<String>>, ClientError> {
         let mut cluster = self.cluster.lock().await;
-        retry(&mut cluster, async |cluster: &mut Cluster| {
-            topic_configs(cluster, name, None).await
-        })
-        .await
+        let mut backoff = cluster.backoff();
+        loop {
+            match topic_configs(&mut cluster, name, None).await {
+                Err(error) if error.is_retriable() && backoff.wait().await => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Offsets of partitions, in the order asked; `None` where no record fits.

@@ -260,16 +260,20 @@ impl Backoff {
     }
 }
 
+impl Cluster {
+    /// Waits between tries of one call. For calls whose borrows a closure given to [`retry`] could not
+    /// carry without losing `Send`.
+    pub(crate) fn backoff(&self) -> Backoff {
+        Backoff::new(self.settings.retry_backoff, &self.settings, self.settings.api_timeout)
+    }
+}
+
 /// Runs `attempt` until it succeeds, fails for good, or the API timeout is over.
 pub(crate) async fn retry<T>(
     cluster: &mut Cluster,
     mut attempt: impl AsyncFnMut(&mut Cluster) -> Result<T, ClientError>,
 ) -> Result<T, ClientError> {
-    let mut backoff = Backoff::new(
-        cluster.settings.retry_backoff,
-        &cluster.settings,
-        cluster.settings.api_timeout,
-    );
+    let mut backoff = cluster.backoff();
     loop {
         match attempt(cluster).await {
             Err(error) if error.is_retriable() && backoff.wait().await => {}

@@ -223,7 +223,7 @@ impl Connector {
         }
     }
 
-    async fn create(&self) -> Result<Guest, TaskFailure> {
+    async fn create(&mut self) -> Result<Guest, TaskFailure> {
         let parts = &self.parts;
         let offsets: Arc<dyn OffsetLookup> = match parts.plugin.kind {
             PluginKind::Source => StoredOffsets::shared(&parts.name, &parts.offsets),

@@ -12,7 +12,7 @@ use weir_client::consumer::Consumer;
 use weir_client::wire::WireSettings;
 use weir_config::map::ConfigMap;
 use weir_config::properties::Properties;
-use weir_plugins::context::{InstanceContext, NoOffsets};
+use weir_plugins::context::{BoxFuture, InstanceContext, NoOffsets};
 use weir_plugins::descriptor::PluginKind;
 use weir_plugins::guest::sink::SinkTaskInstance;
 use weir_plugins::guest::source::SourceTaskInstance;
@@ -73,10 +73,10 @@ impl Task {
     ///
     /// # Errors
     /// What ended the task otherwise.
-    pub async fn run(self) -> Result<(), TaskFailure> {
+    pub fn run(self) -> BoxFuture<'static, Result<(), TaskFailure>> {
         match self {
-            Self::Source(task) => task.run().await,
-            Self::Sink(task) => task.run().await,
+            Self::Source(task) => Box::pin(task.run()),
+            Self::Sink(task) => Box::pin(task.run()),
         }
     }
 }

@@ -215,6 +215,13 @@ impl FrameWriter {
         &self.buffer
     }
 
+    /// Ends the frame and swaps it into `frame`, whose allocation is used for the next one.
+    pub fn finish_into(&mut self, frame: &mut Vec<u8>) {
+        self.seal();
+        std::mem::swap(&mut self.buffer, frame);
+        self.clear();
+    }
+
     /// Completes the frame and gives it away; the writer starts the next one of its kind with fresh buffers.
     pub fn finish(&mut self) -> Vec<u8> {
         self.seal();

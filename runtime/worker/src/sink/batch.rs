@@ -22,7 +22,10 @@ const FRAME_BYTES: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct SinkBatch {
     rest: Option<Rest>,
-    frame: FrameWriter,
+    writer: FrameWriter,
+    /// The frame that is put, and how many records it holds.
+    frame: Vec<u8>,
+    records: u32,
     number: u64,
     scratch: Scratch,
     /// One entry a partition that messages were seen of; removed when it is revoked.
@@ -56,9 +59,24 @@ pub enum Filled {
     Failed { error: ConvertError, record: String },
 }
 
+enum Progress {
+    Full,
+    All,
+}
+
 impl Default for SinkBatch {
     fn default() -> Self {
-        Self { rest: None, frame: FrameWriter::sink(0), number: 0, scratch: Scratch::default(), positions: Vec::new() }
+        let mut batch = Self {
+            rest: None,
+            writer: FrameWriter::sink(0),
+            frame: Vec::new(),
+            records: 0,
+            number: 0,
+            scratch: Scratch::default(),
+            positions: Vec::new(),
+        };
+        batch.begin_frame();
+        batch
     }
 }
 
@@ -87,19 +105,42 @@ impl SinkBatch {
         self.rest.is_some()
     }
 
-    /// Starts the next frame.
+    /// Starts the next frame; until it is filled, the frame to put is an empty one.
     pub fn begin_frame(&mut self) {
-        self.frame.clear();
         self.number += 1;
-        self.frame.set_batch(self.number);
         for position in &mut self.positions {
             position.next = None;
         }
+        self.seal();
+    }
+
+    fn seal(&mut self) {
+        self.records = self.writer.record_count();
+        self.writer.set_batch(self.number);
+        self.writer.finish_into(&mut self.frame);
     }
 
     /// Converts messages until the frame is full or none is left.
     pub fn fill(&mut self, converters: &mut Converters, schemas: &mut SchemaTable) -> Filled {
-        let Some(rest) = &mut self.rest else { return Filled::Ready };
+        let Some(mut rest) = self.rest.take() else { return Filled::Ready };
+        match self.fill_from(&mut rest, converters, schemas) {
+            Ok(Progress::All) => {
+                self.seal();
+                Filled::Ready
+            }
+            Ok(Progress::Full) => {
+                self.rest = Some(rest);
+                self.seal();
+                Filled::Ready
+            }
+            Err(failed) => {
+                self.rest = Some(rest);
+                failed
+            }
+        }
+    }
+
+    fn fill_from(&mut self, rest: &mut Rest, converters: &mut Converters, schemas: &mut SchemaTable) -> Result<Progress, Filled> {
         let (views, mut ordered, mut plain);
         let walk: &mut dyn Iterator<Item = MessageView<'_>> = match &rest.order {
             None => {
@@ -113,27 +154,24 @@ impl SinkBatch {
             }
         };
         let mut last = 0;
-        let mut is_full = false;
+        let mut done = 0;
         for message in walk {
-            if self.frame.len() >= FRAME_BYTES {
-                is_full = true;
-                break;
+            if self.writer.len() >= FRAME_BYTES {
+                rest.at += done;
+                return Ok(Progress::Full);
             }
             if !self.positions.get(last).is_some_and(|position| position.is_of(&message)) {
                 last = slot(&self.positions, &message).unwrap_or(usize::MAX);
             }
-            rest.at += 1;
+            done += 1;
             let Some(position) = self.positions.get_mut(last).filter(|position| !position.is_moved) else { continue };
-            if let Err(error) = converters.to_connect(schemas, &message, &mut self.scratch, &mut self.frame) {
-                rest.at -= 1;
-                return Filled::Failed { error, record: in_words(&message) };
+            if let Err(error) = converters.to_connect(schemas, &message, &mut self.scratch, &mut self.writer) {
+                rest.at += done - 1;
+                return Err(Filled::Failed { error, record: in_words(&message) });
             }
             position.next = Some(message.offset() + 1);
         }
-        if !is_full {
-            self.rest = None;
-        }
-        Filled::Ready
+        Ok(Progress::All)
     }
 
     /// Leaves out the message at which filling stopped; its offset counts as consumed.
@@ -151,14 +189,14 @@ impl SinkBatch {
         }
     }
 
-    /// Returns the frame's bytes, the same at every call until it is filled further.
-    pub fn frame(&mut self) -> &[u8] {
-        self.frame.seal()
+    /// Returns the bytes of the frame to put.
+    pub fn frame(&self) -> &Vec<u8> {
+        &self.frame
     }
 
-    /// Number of records in the frame.
+    /// Number of records in the frame to put.
     pub fn records(&self) -> u32 {
-        self.frame.record_count()
+        self.records
     }
 
     /// Walks the positions that the frame leads to.
@@ -179,18 +217,11 @@ impl SinkBatch {
     /// The frame cannot be written anew.
     pub fn revoke(&mut self, partitions: &BTreeSet<TopicPartition>) -> Result<(), FrameError> {
         self.positions.retain(|position| !partitions.contains(&position.partition));
-        if self.frame.is_empty() {
-            return Ok(());
+        if self.records > 0 {
+            copy_without(&self.frame, partitions, &mut self.writer)?;
+            self.seal();
         }
-        let bytes = self.frame.finish();
-        self.frame.set_batch(self.number);
-        copy_without(&bytes, partitions, &mut self.frame)
-    }
-
-    /// Drops messages and frame alike.
-    pub fn clear(&mut self) {
-        self.rest = None;
-        self.begin_frame();
+        Ok(())
     }
 
     fn slot_or_new(&mut self, message: &MessageView<'_>, began: &mut Vec<(TopicPartition, i64)>) -> usize {

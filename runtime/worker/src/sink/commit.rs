@@ -56,16 +56,11 @@ pub struct Commits {
     timing: CommitTiming,
     consumed: Offsets,
     committed: Offsets,
-    in_flight: Option<InFlight>,
+    /// When the commit on its way counts as late.
+    late_ms: Option<i64>,
     sequence: u64,
     due_ms: i64,
     is_requested: bool,
-}
-
-#[derive(Debug)]
-struct InFlight {
-    sequence: u64,
-    late_ms: i64,
 }
 
 impl Commits {
@@ -75,7 +70,7 @@ impl Commits {
             timing,
             consumed: Offsets::new(),
             committed: Offsets::new(),
-            in_flight: None,
+            late_ms: None,
             sequence: 0,
             due_ms: now_ms.saturating_add(timing.interval_ms),
             is_requested: false,
@@ -112,7 +107,7 @@ impl Commits {
 
     /// Is true when a commit should begin.
     pub fn is_due(&self, now_ms: i64) -> bool {
-        self.in_flight.is_none() && (self.is_requested || now_ms >= self.due_ms)
+        self.late_ms.is_none() && (self.is_requested || now_ms >= self.due_ms)
     }
 
     /// Time until the next commit is due, 0 when it is.
@@ -122,9 +117,9 @@ impl Commits {
 
     /// Is true once when the commit on its way is late; it then counts as failed.
     pub fn expire(&mut self, now_ms: i64) -> bool {
-        let is_late = self.in_flight.as_ref().is_some_and(|commit| now_ms >= commit.late_ms);
+        let is_late = self.late_ms.is_some_and(|late| now_ms >= late);
         if is_late {
-            self.in_flight = None;
+            self.late_ms = None;
         }
         is_late
     }
@@ -149,8 +144,7 @@ impl Commits {
             return None;
         }
         self.sequence += 1;
-        let late_ms = now_ms.saturating_add(self.timing.timeout_ms);
-        self.in_flight = Some(InFlight { sequence: self.sequence, late_ms });
+        self.late_ms = Some(now_ms.saturating_add(self.timing.timeout_ms));
         Some(Offered { sequence: self.sequence, offsets })
     }
 
@@ -163,7 +157,7 @@ impl Commits {
         assignment: &BTreeSet<TopicPartition>,
     ) -> (Decision, Vec<Ignored>) {
         if answer.is_empty() {
-            self.in_flight = None;
+            self.late_ms = None;
             return (Decision::OptedOut, Vec::new());
         }
         let known = |partition: &TopicPartition| offered.offsets.contains_key(partition);
@@ -183,7 +177,7 @@ impl Commits {
             ignored.push(Ignored { partition, offset, reason });
         }
         if committable == last {
-            self.in_flight = None;
+            self.late_ms = None;
             return (Decision::NoChange, ignored);
         }
         (Decision::Commit(committable), ignored)
@@ -191,7 +185,7 @@ impl Commits {
 
     /// Ends the begun commit because `pre-commit` failed, and returns the positions to go back to.
     pub fn pre_commit_failed(&mut self, offered: &Offered) -> Offsets {
-        self.in_flight = None;
+        self.late_ms = None;
         let back: Offsets = self
             .committed
             .iter()
@@ -207,7 +201,7 @@ impl Commits {
         if sequence != self.sequence {
             return false;
         }
-        self.in_flight = None;
+        self.late_ms = None;
         for (partition, offset) in stored.into_iter().flatten() {
             // A partition that was revoked meanwhile stays forgotten.
             if self.consumed.contains_key(&partition) {

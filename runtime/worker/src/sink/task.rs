@@ -14,7 +14,6 @@ use weir_api::error::{ConnectError, ErrorKind};
 use weir_client::consumer::{Consumer, ConsumerEvent, MessageBatch, Polled};
 use weir_client::topic_partition::TopicPartition;
 use weir_config::map::ConfigMap;
-use weir_plugins::error::GuestError;
 use weir_plugins::guest::sink::SinkTaskInstance;
 use weir_plugins::sink_requests::{self as guest, FlowChange, SinkContextHandle};
 use weir_stores::status::records::State;
@@ -22,7 +21,6 @@ use weir_stores::status::records::State;
 use crate::error::TaskFailure;
 use crate::lifecycle::{Control, Reports, TaskId};
 use crate::pipeline::convert::Converters;
-use crate::pipeline::stage::Stage;
 use crate::pipeline::tolerance::{ErrorRules, Failing, Verdict};
 use crate::sink::batch::{Filled, SinkBatch};
 use crate::sink::commit::{Commits, Decision, Offered, Offsets};
@@ -384,7 +382,7 @@ impl SinkTask {
         Ok(())
     }
 
-    fn tell_assignment(&self, work: &Work) {
+    fn tell_assignment(&mut self, work: &Work) {
         self.context.set_assignment(work.partitions.assigned().iter().map(to_guest));
     }
 
@@ -427,7 +425,7 @@ impl SinkTask {
         Ok(())
     }
 
-    fn change_flow(&self, changes: Vec<FlowChange>, work: &mut Work) {
+    fn change_flow(&mut self, changes: Vec<FlowChange>, work: &mut Work) {
         for change in changes {
             match change {
                 FlowChange::Pause(partitions) => work.partitions.pause(partitions.into_iter().map(from_guest)),
@@ -436,7 +434,7 @@ impl SinkTask {
         }
     }
 
-    async fn apply_flow(&self, work: &mut Work) -> Result<(), TaskFailure> {
+    async fn apply_flow(&mut self, work: &mut Work) -> Result<(), TaskFailure> {
         let flow = work.partitions.flow();
         if !flow.pause.is_empty() {
             self.consumer.pause(&flow.pause).await?;
@@ -456,7 +454,7 @@ impl SinkTask {
         Ok(())
     }
 
-    async fn rewind(&self, offsets: &Offsets, work: &mut Work) -> Result<(), TaskFailure> {
+    async fn rewind(&mut self, offsets: &Offsets, work: &mut Work) -> Result<(), TaskFailure> {
         let assigned = work.partitions.assigned();
         let offsets: Vec<_> =
             offsets.iter().filter(|(p, _)| assigned.contains(*p)).map(|(p, offset)| (p.clone(), *offset)).collect();
@@ -466,7 +464,7 @@ impl SinkTask {
         self.seek(&offsets).await
     }
 
-    async fn seek(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), TaskFailure> {
+    async fn seek(&mut self, offsets: &[(TopicPartition, i64)]) -> Result<(), TaskFailure> {
         if offsets.is_empty() {
             return Ok(());
         }
