@@ -96,6 +96,16 @@ impl Class {
         }
     }
 
+    fn described(self) -> ConverterClass {
+        ConverterClass {
+            class: self.name(),
+            aliases: self.aliases(),
+            kinds: self.kinds(),
+            version: env!("CARGO_PKG_VERSION"),
+            config_def: self.config_def(),
+        }
+    }
+
     fn create(self, config: &ConfigMap) -> Result<Box<dyn Converter>, ConnectError> {
         Ok(match self {
             Self::ByteArray => Box::new(ByteArrayConverter),
@@ -111,11 +121,7 @@ impl Class {
 /// # Errors
 /// `Config`: the class is unknown or does not serve the slot, or an option is wrong.
 pub fn create(class: &str, config: &ConfigMap, slot: ConverterSlot) -> Result<Box<dyn Converter>, ConnectError> {
-    let wanted = match slot {
-        ConverterSlot::Key | ConverterSlot::Value => ConverterKind::Converter,
-        ConverterSlot::Header => ConverterKind::HeaderConverter,
-    };
-    let known = find(class).filter(|known| known.kinds().contains(&wanted));
+    let known = find(class).filter(|known| known.kinds().contains(&kind_for(slot)));
     let Some(known) = known else {
         return Err(ConnectError::config(format!("Class {class} could not be found.")));
     };
@@ -130,18 +136,21 @@ pub fn class_name(name: &str) -> Option<&'static str> {
     find(name).map(Class::name)
 }
 
+/// Describes the class of a name or alias, if it serves the slot.
+pub fn describe(name: &str, slot: ConverterSlot) -> Option<ConverterClass> {
+    find(name).filter(|class| class.kinds().contains(&kind_for(slot))).map(Class::described)
+}
+
 /// Lists the classes of this crate, sorted by name.
 pub fn list() -> Vec<ConverterClass> {
-    CLASSES
-        .iter()
-        .map(|class| ConverterClass {
-            class: class.name(),
-            aliases: class.aliases(),
-            kinds: class.kinds(),
-            version: env!("CARGO_PKG_VERSION"),
-            config_def: class.config_def(),
-        })
-        .collect()
+    CLASSES.into_iter().map(Class::described).collect()
+}
+
+fn kind_for(slot: ConverterSlot) -> ConverterKind {
+    match slot {
+        ConverterSlot::Key | ConverterSlot::Value => ConverterKind::Converter,
+        ConverterSlot::Header => ConverterKind::HeaderConverter,
+    }
 }
 
 fn find(name: &str) -> Option<Class> {

@@ -11,6 +11,9 @@ use crate::data::value::Value;
 
 /// Deepest nesting of a schema or schemaless value.
 pub const MAX_DEPTH: usize = 64;
+/// Most schemas one schema may hold, those met twice counted twice: parts may be shared, so few pointers can stand for
+/// endless work.
+pub const MAX_NODES: usize = 65_536;
 /// Most fields of one struct.
 pub const MAX_FIELDS: usize = 4096;
 
@@ -126,6 +129,23 @@ impl Schema {
     /// Tells whether the schema is a bare type, optional or not: one of the built-in ids.
     pub fn is_plain(&self) -> bool {
         self.base.is_primitive() && self.default.is_none() && self.name.is_none() && self.version.is_none() && self.doc.is_none() && self.parameters.is_empty()
+    }
+
+    /// Tells whether the schema holds at most so many schemas, itself included; looks at no more than that.
+    pub fn has_at_most(&self, nodes: usize) -> bool {
+        self.count_below(nodes, MAX_DEPTH + 1).is_some()
+    }
+
+    /// Gives what is left of a budget of nodes.
+    fn count_below(&self, budget: usize, depth_left: usize) -> Option<usize> {
+        let mut left = budget.checked_sub(1)?;
+        if depth_left == 0 {
+            return Some(left);
+        }
+        for child in self.fields.iter().map(|field| &field.schema).chain(&self.key).chain(&self.value) {
+            left = child.count_below(left, depth_left - 1)?;
+        }
+        Some(left)
     }
 
     /// Gives the deepest nesting, 1 for a primitive; stops counting above [`MAX_DEPTH`].

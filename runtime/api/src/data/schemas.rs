@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use crate::data::schema::{Schema, SchemaType};
+use crate::data::schema::{MAX_NODES, Schema, SchemaType};
 use crate::data::validate::validate_schema;
 use crate::error::ConnectError;
 
@@ -131,6 +131,9 @@ impl SchemaTable {
         {
             return Ok(id);
         }
+        if !schema.has_at_most(MAX_NODES) {
+            return Err(ConnectError::fatal(format!("schema has more than {MAX_NODES} nodes")));
+        }
         if let Some(id) = self.ids.get(&schema) {
             return Ok(*id);
         }
@@ -176,5 +179,51 @@ impl SchemaIds for SchemaTable {
 
     fn schema_of(&self, id: SchemaId) -> Option<Arc<Schema>> {
         self.get(id).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{MAX_DECLARED, SchemaId, SchemaTable};
+    use crate::data::builder::{self, SchemaBuilder};
+    use crate::data::schema::{MAX_NODES, Schema, SchemaType};
+
+    fn named(name: &str) -> Arc<Schema> {
+        SchemaBuilder::structure().name(name).build().expect("struct")
+    }
+
+    #[test]
+    fn bare_types_have_fixed_ids() {
+        let mut table = SchemaTable::new();
+        assert_eq!(table.declare(builder::text()), Ok(SchemaId::TEXT));
+        assert_eq!(table.declare(builder::optional_bytes()), Ok(SchemaId(25)));
+        assert_eq!(table.get(SchemaId(17)).map(|schema| (schema.base, schema.optional)), Some((SchemaType::Int8, true)));
+        for gap in [0, 10, 16, 26, 63, 64] {
+            assert_eq!(table.get(SchemaId(gap)), None);
+        }
+        assert!(table.is_empty());
+    }
+
+    #[test]
+    fn equal_schemas_share_an_id() {
+        let mut table = SchemaTable::new();
+        assert_eq!(table.declare(named("a")), Ok(SchemaId(64)));
+        assert_eq!(table.declare(named("b")), Ok(SchemaId(65)));
+        assert_eq!(table.declare(named("a")), Ok(SchemaId(64)));
+        let parameters = |first: &str, second: &str| SchemaBuilder::structure().parameter(first, "1").parameter(second, "1").build().expect("struct");
+        assert_eq!(table.declare(parameters("x", "y")), table.declare(parameters("y", "x")));
+        assert_eq!(table.end(), SchemaId(67));
+    }
+
+    #[test]
+    fn a_schema_for_each_record_is_stopped() {
+        let mut table = SchemaTable::new();
+        for number in 0..MAX_DECLARED {
+            table.declare(named(&number.to_string())).expect("below the bound");
+        }
+        assert!(table.declare(named("one more")).expect_err("full").message.contains("4096"));
+        assert_eq!(table.declare(named("7")), Ok(SchemaId(71)));
     }
 }

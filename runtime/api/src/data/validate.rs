@@ -2,7 +2,7 @@
 //!
 //! Kafka: `ConnectSchema.validateValue` with its texts. Values of logical types are checked by their base type.
 
-use crate::data::schema::{MAX_DEPTH, MAX_FIELDS, Schema, SchemaType};
+use crate::data::schema::{MAX_DEPTH, MAX_FIELDS, MAX_NODES, Schema, SchemaType};
 use crate::data::value::{StructValue, Value};
 use crate::error::ConnectError;
 
@@ -22,11 +22,14 @@ pub fn validate_field(name: &str, schema: &Schema, value: &Value) -> Result<(), 
     check(schema, value, &Location::Field(name), MAX_DEPTH)
 }
 
-/// Checks that a schema keeps the bounds on depth and fields.
+/// Checks that a schema keeps the bounds on nodes, depth and fields, that its parts fit and its defaults are valid.
 ///
 /// # Errors
 /// `Fatal`, naming the bound.
 pub fn validate_schema(schema: &Schema) -> Result<(), ConnectError> {
+    if !schema.has_at_most(MAX_NODES) {
+        return Err(ConnectError::fatal(format!("schema has more than {MAX_NODES} nodes")));
+    }
     if schema.depth() > MAX_DEPTH {
         return Err(ConnectError::fatal(format!("schema is nested deeper than {MAX_DEPTH}")));
     }
@@ -49,8 +52,8 @@ fn check_shape(schema: &Schema) -> Result<(), ConnectError> {
     }
     let mut names: Vec<&str> = schema.fields.iter().map(|field| field.name.as_str()).collect();
     names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair.first() == pair.last()) {
-        return Err(ConnectError::fatal(format!("Cannot create field because of field name duplication {}", pair.concat())));
+    if let Some([name, _]) = names.array_windows::<2>().find(|[one, next]| one == next) {
+        return Err(ConnectError::fatal(format!("Cannot create field because of field name duplication {name}")));
     }
     if let Some(default) = &schema.default {
         validate_value(schema, default).map_err(|error| ConnectError::fatal("Invalid default value").caused_by(error))?;

@@ -123,7 +123,7 @@ fn read_present(part: &Part, node: NodeRef<'_>, place: &Place<'_>, out: &mut Vec
         Shape::Time => out.extend_from_slice(&read_time(node)?.to_le_bytes()),
         Shape::Timestamp => {
             if node.kind() != Kind::Integer {
-                return Err(not_integer(node, "Timestamp"));
+                return Err(wrong_base(node, "Timestamp", "integral"));
             }
             out.extend_from_slice(&read_long(node).to_le_bytes());
         }
@@ -387,13 +387,13 @@ fn read_decimal(scale: i32, node: NodeRef<'_>) -> Result<Vec<u8>, ConnectError> 
             let rescaled = decimal.rescaled(scale);
             rescaled.map(|decimal| decimal.unscaled).ok_or_else(|| ConnectError::data(format!("Decimal value {} does not fit the schema's scale {scale}", node.raw())))
         }
-        other => Err(ConnectError::data(format!("Invalid type for Decimal, expected BYTES or NUMERIC but was {}", other.as_str()))),
+        other => Err(ConnectError::data(format!("Invalid type for Decimal, underlying representation should be numeric or bytes but was {}", other.as_str()))),
     }
 }
 
 fn read_int(node: NodeRef<'_>, logical: &str) -> Result<i32, ConnectError> {
     let number = if node.kind() == Kind::Integer { node.raw().parse().ok() } else { None };
-    number.ok_or_else(|| not_integer(node, logical))
+    number.ok_or_else(|| wrong_base(node, logical, "integer"))
 }
 
 fn read_time(node: NodeRef<'_>) -> Result<i32, ConnectError> {
@@ -404,6 +404,6 @@ fn read_time(node: NodeRef<'_>) -> Result<i32, ConnectError> {
     Err(ConnectError::data("Time values must use number of milliseconds greater than 0 and less than 86400000"))
 }
 
-fn not_integer(node: NodeRef<'_>, logical: &str) -> ConnectError {
-    ConnectError::data(format!("Invalid type for {logical}, expected integer but was {}", node.kind().as_str()))
+fn wrong_base(node: NodeRef<'_>, logical: &str, expected: &str) -> ConnectError {
+    ConnectError::data(format!("Invalid type for {logical}, underlying representation should be {expected} but was {}", node.kind().as_str()))
 }

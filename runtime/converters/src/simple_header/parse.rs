@@ -227,8 +227,10 @@ impl CommonSchema {
 }
 
 fn merged(common: &Arc<Schema>, latest: &Arc<Schema>) -> Option<Arc<Schema>> {
+    // DIVERGES: of two lists or dates that differ Java takes the later schema, which the earlier element contradicts;
+    // here such elements have no common schema.
     if common.base == latest.base {
-        return Some(Arc::clone(latest));
+        return (common == latest).then(|| Arc::clone(latest));
     }
     let (common_rank, latest_rank) = (rank(common.base)?, rank(latest.base)?);
     Some(Arc::clone(if common_rank < latest_rank { latest } else { common }))
@@ -288,19 +290,21 @@ fn self_describing(item: Parsed) -> Value {
     }
 }
 
-/// Reads a number into the narrowest type that holds it.
+/// Reads a number into the narrowest type that holds it; without a point or exponent never into a float.
 fn number(token: &str) -> Option<Parsed> {
     let decimal = Decimal::parse(token)?;
-    if decimal.scale <= 0 || decimal.rescaled(0).is_some() {
-        let whole = decimal.rescaled(0).and_then(|whole| whole.to_plain_text().ok()?.parse::<i64>().ok());
-        return Some(whole.map_or_else(|| decimal_value(decimal), integer));
+    let whole = decimal.rescaled(0).and_then(|whole| whole.to_plain_text().ok()?.parse::<i64>().ok());
+    if let Some(whole) = whole {
+        return Some(integer(whole));
     }
-    let single: f32 = token.parse().ok()?;
-    if single.is_finite() {
-        return Some(Parsed::new(builder::float32(), Value::Float32(single)));
-    }
-    let double: f64 = token.parse().ok()?;
-    Some(if double.is_finite() { Parsed::new(builder::float64(), Value::Float64(double)) } else { decimal_value(decimal) })
+    let (single, double): (f32, f64) = (token.parse().ok()?, token.parse().ok()?);
+    Some(if decimal.scale != 0 && single.is_finite() {
+        Parsed::new(builder::float32(), Value::Float32(single))
+    } else if decimal.scale != 0 && double.is_finite() {
+        Parsed::new(builder::float64(), Value::Float64(double))
+    } else {
+        decimal_value(decimal)
+    })
 }
 
 fn integer(number: i64) -> Parsed {

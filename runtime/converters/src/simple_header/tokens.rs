@@ -1,7 +1,7 @@
 //! The tokens of a header text
 //!
-//! Kafka's `Values.Parser`, kept in its ways: tokens end at `: , { } [ ] "` unless escaped, a peeked token is trimmed
-//! and so a mark after it can stand later than the token began.
+//! Kafka's `Values.Parser`: tokens end at `: , { } [ ] "` unless escaped, blank ones are skipped where a certain token
+//! is looked for.
 
 /// A cursor over the tokens of one text.
 #[derive(Debug)]
@@ -54,20 +54,16 @@ impl Tokens {
         self.chars.get(start..self.at).map(|chars| chars.iter().collect())
     }
 
-    /// Takes the next token if, trimmed, it is the one expected.
+    /// Takes the next token that is not blank if, trimmed, it is the one expected.
     pub fn can_consume(&mut self, expected: &str) -> bool {
         if self.peeked.is_none() && !self.has_next() {
             return false;
         }
-        let mut token = match self.peeked.take() {
-            Some(token) => token,
-            None => self.consume(),
-        };
-        token = trimmed(&token);
-        while token.is_empty() && self.at < self.chars.len() {
-            token = trimmed(&self.consume());
+        let mut token = self.next();
+        while trimmed(&token).is_empty() && self.at < self.chars.len() {
+            token = self.consume();
         }
-        if token == expected {
+        if trimmed(&token) == expected {
             return true;
         }
         self.peeked = Some(token);
@@ -95,6 +91,6 @@ impl Tokens {
 }
 
 /// Trims as Java's `String.trim`.
-fn trimmed(token: &str) -> String {
-    token.trim_matches(|c: char| c <= ' ').to_owned()
+fn trimmed(token: &str) -> &str {
+    token.trim_matches(|c: char| c <= ' ')
 }
