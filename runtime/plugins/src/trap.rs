@@ -77,28 +77,17 @@ fn trace(error: &wasmtime::Error, stderr: &[String]) -> String {
             let module = frame.module().name().unwrap_or("?");
             let function = frame.func_name().map_or_else(
                 || format!("<wasm function {}>", frame.func_index()),
-                demangled,
+                // Without the hash, which says nothing to a reader.
+                |name| format!("{:#}", rustc_demangle::demangle(name)),
             );
             text.push_str(&format!("\tat {module}!{function}\n"));
         }
     }
     if !stderr.is_empty() {
         text.push_str("standard error of the plugin:\n");
-        for line in stderr {
+        for line in stderr.iter().filter(|line| !line.is_empty()) {
             text.push_str(&format!("\t{line}\n"));
         }
     }
     text
-}
-
-/// Rust names without their hash; others as they are.
-fn demangled(name: &str) -> String {
-    let hash = name.rsplit_once("::h").map(|(_, hash)| hash);
-    match hash {
-        Some(hash) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => name
-            .strip_suffix(&format!("::h{hash}"))
-            .unwrap_or(name)
-            .to_owned(),
-        _ => name.to_owned(),
-    }
 }

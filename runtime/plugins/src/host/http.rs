@@ -287,3 +287,6 @@ impl Stream for SyncStream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -336,3 +336,6 @@ impl HostConnection for HostState {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
