@@ -264,7 +264,11 @@ impl Cluster {
     /// Waits between tries of one call. For calls whose borrows a closure given to [`retry`] could not
     /// carry without losing `Send`.
     pub(crate) fn backoff(&self) -> Backoff {
-        Backoff::new(self.settings.retry_backoff, &self.settings, self.settings.api_timeout)
+        Backoff::new(
+            self.settings.retry_backoff,
+            &self.settings,
+            self.settings.api_timeout,
+        )
     }
 }
 

@@ -70,6 +70,13 @@ impl Producer {
     /// *Errors*: a setting librdkafka refuses.
     pub fn new(settings: &Translated) -> Result<Self, ClientError> {
         let handle = Handle::create(ClientKind::Producer, settings)?;
+        if settings.native("enable.idempotence") == Some("true")
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let handle = Arc::clone(&handle);
+            // Detached on purpose: it ends by itself within seconds, and a producer works without it.
+            drop(runtime.spawn_blocking(move || produce::warm_up(&handle)));
+        }
         Ok(Self {
             inner: Arc::new(Inner {
                 handle,

@@ -23,6 +23,7 @@ const CHUNK_RECORDS: usize = 64;
 const ACK_CHUNK: usize = 256;
 const ANY_PARTITION: i32 = -1;
 const NO_ERROR: i32 = 0;
+const TIMED_OUT: i32 = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__TIMED_OUT as i32;
 const QUEUE_FULL: i32 = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__QUEUE_FULL as i32;
 
 // The opaque of a record is carried in a pointer.
@@ -270,6 +271,41 @@ unsafe fn ack(message: *const sys::rd_kafka_message_t) -> Ack {
             offset: (*message).offset,
             timestamp: sys::rd_kafka_message_timestamp(message, std::ptr::null_mut()),
             error: KafkaError::from_code(code),
+        }
+    }
+}
+
+/// Makes an idempotent producer ready soon: blocks for a few milliseconds, or until no broker answered in time.
+///
+/// librdkafka 2.12 asks for its producer id when metadata arrives, but the first answer comes over a bootstrap connection that it
+/// drops at that moment; it then asks again after 500 ms only. A second metadata answer makes it ask at once.
+pub(crate) fn warm_up(handle: &Handle) {
+    const ATTEMPTS: usize = 5;
+    const TIMEOUT_MS: c_int = 3_000;
+    let mut answers = 0;
+    for _ in 0..ATTEMPTS {
+        let mut metadata = std::ptr::null();
+        // SAFETY: the client is live; null asks for its own topics; the answer is ours and freed here.
+        let code = unsafe {
+            let code = sys::rd_kafka_metadata(
+                handle.client(),
+                0,
+                std::ptr::null_mut(),
+                &raw mut metadata,
+                TIMEOUT_MS,
+            ) as i32;
+            if !metadata.is_null() {
+                sys::rd_kafka_metadata_destroy(metadata);
+            }
+            code
+        };
+        match code {
+            NO_ERROR => answers += 1,
+            TIMED_OUT => return,
+            _ => {}
+        }
+        if answers == 2 {
+            return;
         }
     }
 }
