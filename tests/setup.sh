@@ -42,8 +42,19 @@ fi
 
 install_apt curl curl
 install_apt python3 python3 python3-venv
+if ! python3 -c 'import ensurepip, venv' 2> /dev/null; then
+  install_apt "python3 -m venv" python3-venv
+fi
 install_apt kcat kcat
 install_apt java default-jdk-headless
 install_apt mvn maven
 install_apt node nodejs
 install_apt npm npm
+major=$(java -version 2>&1 | sed -n '1s/.*version "\([0-9]*\).*/\1/p')
+if [ "${major:-0}" -lt 17 ]; then
+  echo "Apache Kafka's tools need Java 17 or newer, found ${major:-none}; install it with: sudo apt-get install openjdk-17-jre-headless" >&2
+  exit 1
+fi
+here=$(dirname "$0")
+"$here/peers/fetch-kafka.sh"
+"$here/clients/fetch.sh"
