@@ -3,6 +3,8 @@
 //! The guests hand over a frame that is already built, so the figures hold the host's share: the call, one copy each way,
 //! the check of the frame and one walk over its records. Run it with `cargo run -p weir-plugins --example crossing`.
 
+#![allow(clippy::print_stdout, reason = "its output")]
+
 #[path = "../tests/support/mod.rs"]
 mod support;
 
@@ -55,6 +57,11 @@ async fn best<F: AsyncFnMut()>(mut round: F) -> u128 {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
+    let began = Instant::now();
+    Plugins::open(PluginSettings::default(), Vec::new())
+        .await
+        .expect("opens");
+    println!("engine, linker and no plugins: {:?}", began.elapsed());
     for (records, value_bytes) in [(1, 100), (100, 100), (500, 100), (500, 1024)] {
         measure_crossing(records, value_bytes).await;
     }

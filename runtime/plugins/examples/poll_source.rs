@@ -3,6 +3,8 @@
 //! `poll_source FILE.wasm CLASS SECONDS key=value…` starts the connector and its first task with the `config` grant, polls
 //! without a worker or broker and prints records, bytes and guest CPU. For measuring a connector by itself.
 
+#![allow(clippy::print_stdout, reason = "its output")]
+
 use std::time::{Duration, Instant};
 
 use weir_config::map::ConfigMap;

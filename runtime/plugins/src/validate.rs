@@ -28,11 +28,7 @@ impl Plugins {
         plugin: &ConnectorPlugin,
         config: &ConfigMap,
     ) -> Result<Vec<ValueInfo>, GuestError> {
-        let hooks = Hooks {
-            class_exists: &|name| self.find_any(name).is_ok(),
-            custom: &|_, _| None,
-        };
-        let mut infos = plugin.config_def.validate_with(config, &hooks);
+        let mut infos = self.host_checks(plugin, config);
         let asks_plugin = plugin.overrides_validate
             || plugin
                 .config_def
@@ -56,6 +52,15 @@ impl Plugins {
             merge(&mut infos, answer);
         }
         Ok(infos)
+    }
+
+    /// What the definition itself says. Apart, because the hooks must not live across an await.
+    fn host_checks(&self, plugin: &ConnectorPlugin, config: &ConfigMap) -> Vec<ValueInfo> {
+        let hooks = Hooks {
+            class_exists: &|name| self.find_any(name).is_ok(),
+            custom: &|_, _| None,
+        };
+        plugin.config_def.validate_with(config, &hooks)
     }
 
     async fn ask_plugin(

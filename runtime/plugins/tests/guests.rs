@@ -361,7 +361,7 @@ async fn a_sink_gets_the_bytes_of_the_frame_and_a_connector_its_calls() {
     task.put(&one_record_frame())
         .await
         .expect("takes the frame");
-    assert!(task.put(&vec![0; 95]).await.is_err());
+    assert!(task.put(&[0; 95]).await.is_err());
 
     let plugin = fixture.plugin("QuietSource");
     let mut connector = SourceConnectorInstance::create(&fixture.plugins, &plugin, context)

@@ -2,6 +2,8 @@
 //!
 //! Components come from `support`; the engine counts what it compiles, so a cache hit can be told from a compile.
 
+#![allow(clippy::indexing_slicing, reason = "a test may panic")]
+
 mod support;
 
 use std::fs;

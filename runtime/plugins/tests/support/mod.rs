@@ -4,6 +4,7 @@
 //! spelled out here once, so that a guest can do what no SDK would: lie, loop, trap, eat memory.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::indexing_slicing, reason = "on bytes that stand in this file")]
 
 use std::fmt::Write as _;
 use std::path::Path;
