@@ -84,8 +84,8 @@ impl Partition {
     /// Decides whether a cleaning is due, and over which segments.
     ///
     /// # Errors
-    /// Disk errors of reading time indexes.
-    pub fn plan_cleaning(&self, now_ms: i64) -> Result<Option<CleanJob>, LogError> {
+    /// Disk errors.
+    pub fn plan_cleaning(&mut self, now_ms: i64) -> Result<Option<CleanJob>, LogError> {
         self.check_online()?;
         if !self.config.cleanup_policy.compact || !self.is_cleanable {
             return Ok(None);
@@ -113,6 +113,11 @@ impl Partition {
             dirty_bytes > 0 && (is_overdue || ratio >= self.config.min_cleanable_dirty_ratio);
         if !is_due {
             return Ok(None);
+        }
+        if !self.unsynced.is_empty() {
+            // The snapshot of the last roll must be on disk before the batches
+            // it was made from are rewritten.
+            self.flush()?;
         }
         Ok(Some(CleanJob {
             place: self.place.clone(),

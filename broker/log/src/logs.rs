@@ -55,7 +55,7 @@ impl Logs {
     /// # Errors
     /// [`LogError::Locked`], [`LogError::ForeignDirectory`], disk errors.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path, config: &LogsConfig) -> Result<Self, LogError> {
-        disk.create_dir(dir).map_err(LogError::io("create", dir))?;
+        create_durably(&*disk, dir).map_err(LogError::io("create", dir))?;
         let lock_path = dir.join(LOCK);
         let lock = disk.lock(&lock_path).map_err(|source| {
             if source.kind() == io::ErrorKind::WouldBlock {
@@ -77,8 +77,9 @@ impl Logs {
             .is_some();
         if was_clean {
             remove_if_there(&*disk, &mark).map_err(LogError::io("remove", &mark))?;
-            disk.sync_dir(dir).map_err(LogError::io("sync", dir))?;
         }
+        // After a kill, partition directories may be in the page cache only.
+        disk.sync_dir(dir).map_err(LogError::io("sync", dir))?;
         let checkpoints =
             Checkpoints::open(Arc::clone(&disk), dir).map_err(LogError::io("read", dir))?;
         Ok(Self {
@@ -267,6 +268,20 @@ impl Logs {
             budget: Arc::clone(&self.budget),
         }
     }
+}
+
+/// Makes a directory whose own name survives a power cut.
+fn create_durably(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    let is_missing = |path: &&Path| matches!(disk.list(path), Err(error) if error.kind() == io::ErrorKind::NotFound);
+    let missing: Vec<&Path> = dir.ancestors().take_while(is_missing).collect();
+    disk.create_dir(dir)?;
+    for created in missing {
+        let parent = created
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        disk.sync_dir(parent.unwrap_or(Path::new(".")))?;
+    }
+    Ok(())
 }
 
 fn dir_name(name: &TopicPartition) -> String {

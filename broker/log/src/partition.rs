@@ -463,6 +463,14 @@ impl Partition {
             Err(cut_error) => self.set_offline(&cut_error),
             Ok(()) if !is_only_full => self.set_offline(error),
             Ok(()) => {
+                // The cut has to reach the disk too, before a stop is called clean.
+                if let Ok(log) = self
+                    .active()
+                    .and_then(|active| active.log())
+                    .map(Arc::clone)
+                {
+                    self.unsynced.add_file(&log);
+                }
                 error!(partition = dir_name(&self.place.dir), %error, "append refused, disk is full");
             }
         }
@@ -692,9 +700,6 @@ impl Partition {
         if count == self.segments.len() {
             self.roll()?;
         }
-        // A new segment must be on disk before the last old one goes, or a crash
-        // leaves none and the log begins at 0 again.
-        self.flush()?;
         if let Some(first_left) = self.segments.get(count) {
             let start = first_left.base_offset.max(self.log_start_offset());
             // Told before it happens: a crash between two removals leaves a gap,
@@ -737,6 +742,12 @@ impl Partition {
     fn remove_oldest(&mut self, count: usize) -> Result<(), LogError> {
         if count == 0 {
             return Ok(());
+        }
+        // What the last roll made must be on disk before old segments go: its
+        // segment, or a crash leaves none and the log begins at 0 again; and its
+        // snapshot, the last trace of the producers whose records go.
+        if !self.unsynced.is_empty() {
+            self.flush()?;
         }
         let removed: Vec<_> = self.segments.drain(..count).collect();
         self.reader.publish(self.segments.clone());

@@ -428,7 +428,7 @@ mod tests {
             (1, 9, 1),
         ]);
         let bytes = known.encode_snapshot();
-        assert_eq!(bytes.len(), 2 + 4 + 4 + 5 * 42);
+        assert_eq!(bytes.len(), 2 + 4 + 4 + 5 * 46);
         assert_eq!(ProducerState::decode_snapshot(&bytes), Some(known));
         for at in 0..bytes.len() {
             let mut torn = bytes.clone();

@@ -85,7 +85,7 @@ impl Loader<'_> {
         let found = self.tidy()?;
         self.read_epochs()?;
         let newest_snapshot = found.snapshots.last().copied().unwrap_or(0);
-        let (segments, log_end, is_new) = if found.segments.is_empty() {
+        let (mut segments, log_end, is_new) = if found.segments.is_empty() {
             let base = self.log_start.max(self.recovery_point).max(newest_snapshot);
             let segment =
                 Segment::create(&self.place.disk, &self.place.dir, base, self.interval_bytes)?;
@@ -100,15 +100,17 @@ impl Loader<'_> {
         self.epochs.truncate(log_end);
         let (producers, mut snapshot_at) =
             self.load_producers(&segments, &found.snapshots, log_end)?;
-        if shutdown == Shutdown::Crash && snapshot_at.is_none() && !producers.is_empty() {
+        if shutdown == Shutdown::Crash && !producers.is_empty() {
             // The batches this state came from may be compacted or dropped before
-            // the next roll saves it.
+            // the next roll saves it; and a snapshot that was just read may be in
+            // the page cache only.
             let name = file_name(log_end, SNAPSHOT);
             let Place { disk, dir } = self.place;
             replace_file(&**disk, dir, &name, &producers.encode_snapshot())
                 .map_err(LogError::io("write", &dir.join(&name)))?;
             snapshot_at = Some(log_end);
         }
+        self.remove_stale(&mut segments)?;
         if self.must_sync_dir {
             self.sync_dir()?;
         }
@@ -151,17 +153,22 @@ impl Loader<'_> {
                 self.remove(&entry.name)?;
             }
         }
-        let mut found = Found::of(&entries);
-        while let [(base, _), (next, _), ..] = found.segments.as_slice() {
-            // Its removal began, or was only told about, before the stop.
-            if *next > self.log_start {
+        Ok(Found::of(&entries))
+    }
+
+    /// Removes segments below the log start: their removal had begun, or was only
+    /// told about, before the stop. Done last, as they may hold the only trace of
+    /// a producer.
+    fn remove_stale(&mut self, segments: &mut Vec<Arc<Segment>>) -> Result<(), LogError> {
+        while let [first, next, ..] = segments.as_slice() {
+            if next.base_offset > self.log_start {
                 break;
             }
-            let base = *base;
+            let base = first.base_offset;
             self.remove_segment(base)?;
-            found.segments.remove(0);
+            segments.remove(0);
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Replaces the segments a cleaning has rewritten; it was synced and is whole.
@@ -249,8 +256,11 @@ impl Loader<'_> {
         };
         let from = indexes.offsets.last_position();
         let mut walk = Walk::new(segment, indexes);
-        if let Some(fault) = walk.run(from, &mut self.epochs)? {
-            return Err(segment.corrupt(fault.position, &fault.error));
+        if walk.run(from, &mut self.epochs)?.is_some() {
+            // Not as it was closed; whether that matters is judged as after a crash.
+            return self
+                .recover_segment(segment, true)
+                .map(|(log_end, _)| log_end);
         }
         segment.activate(walk.indexes);
         Ok(walk.next_offset)
@@ -396,29 +406,30 @@ impl Loader<'_> {
         snapshots: &[i64],
         log_end: i64,
     ) -> Result<(ProducerState, Option<i64>), LogError> {
-        let mut state = ProducerState::default();
-        let mut from = 0;
-        let mut snapshot_at = None;
-        // All but the two newest are history; the second is for a cut below the first.
-        for old in snapshots.iter().rev().skip(2) {
-            self.remove(&file_name(*old, SNAPSHOT))?;
-        }
-        for offset in snapshots.iter().rev().take(2).copied() {
+        let mut restored = None;
+        let mut older = 0;
+        for offset in snapshots.iter().rev().copied() {
             let name = file_name(offset, SNAPSHOT);
-            if offset > log_end {
-                // It knows batches that are gone; their offsets will be reused.
-                self.remove(&name)?;
+            if restored.is_some() {
+                // One more stays, for a cut below the newest; others are history.
+                older += 1;
+                if older > 1 {
+                    self.remove(&name)?;
+                }
                 continue;
             }
             let path = self.place.dir.join(&name);
             let content =
                 read_file(&*self.place.disk, &path).map_err(LogError::io("read", &path))?;
-            if let Some(restored) = ProducerState::decode_snapshot(&content.unwrap_or_default()) {
-                (state, from) = (restored, offset);
-                snapshot_at = (offset == log_end).then_some(offset);
-                break;
+            match ProducerState::decode_snapshot(&content.unwrap_or_default()) {
+                Some(whole) if offset <= log_end => restored = Some((whole, offset)),
+                // Torn, or it knows batches that are gone and whose offsets will be
+                // used again.
+                _ => self.remove(&name)?,
             }
         }
+        let (mut state, from) = restored.unwrap_or_default();
+        let snapshot_at = (from == log_end && from > 0).then_some(from);
         for (at, segment) in segments.iter().enumerate() {
             let ends_before = segments
                 .get(at + 1)
