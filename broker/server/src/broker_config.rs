@@ -4,6 +4,7 @@
 //! changes nothing comes back as warnings for the caller to log.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use weir_config::def::ConfigDef;
@@ -40,6 +41,17 @@ pub enum Warning {
         /// What happens instead.
         reason: String,
     },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted { key, reason } => write!(f, "property {key} has no effect: {reason}"),
+            Self::Unknown { key, nearest: Some(known) } => write!(f, "unknown property {key}, did you mean {known}?"),
+            Self::Unknown { key, nearest: None } => write!(f, "unknown property {key}"),
+            Self::Adjusted { key, reason } => write!(f, "property {key}: {reason}"),
+        }
+    }
 }
 
 /// When written records are synced to disk.

@@ -9,6 +9,8 @@ use clap::Args;
 use weir_config::def::ConfigDef;
 use weir_config::docs::markdown;
 
+use weir_server::broker_config::BrokerConfig;
+
 use crate::Failure;
 
 /// Write the reference pages of all settings into a folder
@@ -21,7 +23,7 @@ pub(crate) struct DocsArguments {
 /// File name, title and table of each page.
 fn pages() -> Vec<(&'static str, &'static str, ConfigDef)> {
     vec![
-        ("broker.md", "Broker settings (`server.properties`)", weir_server::config_table::config_def()),
+        ("broker.md", "Broker settings (`server.properties`)", BrokerConfig::definition().clone()),
         ("worker-standalone.md", "Standalone worker settings", weir_worker::worker_keys::standalone_def()),
         ("worker-distributed.md", "Distributed worker settings", weir_worker::worker_keys::distributed_def()),
         ("source-connector.md", "Settings of every source connector", weir_worker::connector_config::source_def()),
@@ -34,7 +36,7 @@ pub(crate) fn run(arguments: &DocsArguments) -> Result<(), Failure> {
     let folder = &arguments.folder;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for (name, title, def) in pages() {
-        let text = format!("# {title}\n\nMade by `weir docs`; do not edit.\n\n{}", markdown(&def));
+        let text = markdown(title, &def);
         let path = folder.join(name);
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }

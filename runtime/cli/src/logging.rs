@@ -4,7 +4,7 @@
 //! span a line was written in. Lines go to standard error; standard output belongs to the command.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 
 use anyhow::Context as _;
 use tracing::field::{Field, Visit};
@@ -25,7 +25,8 @@ const QUIET: &str = "hyper=warn,reqwest=warn,wasmtime=warn,cranelift=warn,rdkafk
 pub(crate) fn start(level: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(format!("{QUIET},{level}"))
         .with_context(|| format!("--log {level:?} is neither a level (error, warn, info, debug, trace) nor a filter such as weir_worker=debug"))?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).event_format(KafkaLine);
+    let colours = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours).event_format(KafkaLine);
     tracing_subscriber::registry().with(filter).with(TaskContext).with(lines).try_init().context("logging was started twice")
 }
 

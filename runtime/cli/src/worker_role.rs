@@ -71,7 +71,7 @@ impl BoundWorker {
     pub(crate) async fn start(self) -> anyhow::Result<RunningWorker> {
         let address = self.rest.address();
         let worker_id = worker_id(&self.config.rest, address);
-        let plugins = open_plugins(&self.config, &worker_id)?;
+        let plugins = open_plugins(&self.config, &worker_id).await?;
         let wire = WireSettings::from_properties(&client_properties(&self.config)).context("client settings of the worker")?;
         let stores = stores(&self.config, &wire)?;
         let admin = Admin::new(wire.with_client_id(format!("{}shared-admin", base_of(&self.config))));
@@ -107,7 +107,9 @@ impl BoundWorker {
         let stop = CancellationToken::new();
         let mut roles = JoinSet::new();
         let (herder_stop, rest_stop) = (stop.clone(), stop.clone());
-        roles.spawn(async move { herder.run(herder_stop).await.context("the herder failed") });
+        // A thread of its own, as Apache's herder has: no task of the data plane can hold up a decision.
+        let runtime = tokio::runtime::Handle::current();
+        roles.spawn_blocking(move || runtime.block_on(herder.run(herder_stop)).context("the herder failed"));
         let api = Api { herder: handle.clone(), worker_id };
         roles.spawn(async move { self.rest.serve(api, rest_stop).await.context("REST failed") });
         // The first answer shows that the config store was read.
@@ -199,7 +201,7 @@ fn host_name() -> String {
     if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
 }
 
-fn open_plugins(config: &WorkerConfig, worker_id: &str) -> anyhow::Result<Arc<Plugins>> {
+async fn open_plugins(config: &WorkerConfig, worker_id: &str) -> anyhow::Result<Arc<Plugins>> {
     let settings = PluginSettings {
         plugin_path: config.plugin_path.clone(),
         cache_dir: cache_dir(),
@@ -211,7 +213,7 @@ fn open_plugins(config: &WorkerConfig, worker_id: &str) -> anyhow::Result<Arc<Pl
         .iter()
         .map(|component| BundledComponent { name: component.name, wasm_zstd: component.wasm_zstd, manifest_json: component.manifest_json })
         .collect();
-    Plugins::open(settings, bundled).context("plugins cannot be opened")
+    Plugins::open(settings, bundled).await.context("plugins cannot be opened")
 }
 
 /// Compiled plugins outlive data directories: they are kept per user.

@@ -56,7 +56,12 @@ enum Class {
     String,
 }
 
-const CLASSES: [Class; 4] = [Class::ByteArray, Class::Json, Class::SimpleHeader, Class::String];
+const CLASSES: [Class; 4] = [
+    Class::ByteArray,
+    Class::Json,
+    Class::SimpleHeader,
+    Class::String,
+];
 
 impl Class {
     fn name(self) -> &'static str {
@@ -79,15 +84,25 @@ impl Class {
 
     fn kinds(self) -> &'static [ConverterKind] {
         match self {
-            Self::ByteArray | Self::Json | Self::String => &[ConverterKind::Converter, ConverterKind::HeaderConverter],
+            Self::ByteArray | Self::Json | Self::String => {
+                &[ConverterKind::Converter, ConverterKind::HeaderConverter]
+            }
             Self::SimpleHeader => &[ConverterKind::HeaderConverter],
         }
     }
 
     fn config_def(self) -> ConfigDef {
-        let types = [ConverterSlot::Key, ConverterSlot::Value, ConverterSlot::Header].map(ConverterSlot::as_str);
+        let types = [
+            ConverterSlot::Key,
+            ConverterSlot::Value,
+            ConverterSlot::Header,
+        ]
+        .map(ConverterSlot::as_str);
         let definition = ConfigDef::new();
-        let converter_type = ConfigKey::text("converter.type").validator(Validator::one_of(&types)).importance(Importance::Low).doc("How this converter will be used.");
+        let converter_type = ConfigKey::text("converter.type")
+            .validator(Validator::one_of(&types))
+            .importance(Importance::Low)
+            .doc("How this converter will be used.");
         match self {
             Self::SimpleHeader => definition,
             Self::ByteArray => definition.key(converter_type),
@@ -120,10 +135,16 @@ impl Class {
 ///
 /// # Errors
 /// `Config`: the class is unknown or does not serve the slot, or an option is wrong.
-pub fn create(class: &str, config: &ConfigMap, slot: ConverterSlot) -> Result<Box<dyn Converter>, ConnectError> {
+pub fn create(
+    class: &str,
+    config: &ConfigMap,
+    slot: ConverterSlot,
+) -> Result<Box<dyn Converter>, ConnectError> {
     let known = find(class).filter(|known| known.kinds().contains(&kind_for(slot)));
     let Some(known) = known else {
-        return Err(ConnectError::config(format!("Class {class} could not be found.")));
+        return Err(ConnectError::config(format!(
+            "Class {class} could not be found."
+        )));
     };
     let mut config = config.clone();
     config.insert("converter.type", slot.as_str());
@@ -138,7 +159,9 @@ pub fn class_name(name: &str) -> Option<&'static str> {
 
 /// Describes the class of a name or alias, if it serves the slot.
 pub fn describe(name: &str, slot: ConverterSlot) -> Option<ConverterClass> {
-    find(name).filter(|class| class.kinds().contains(&kind_for(slot))).map(Class::described)
+    find(name)
+        .filter(|class| class.kinds().contains(&kind_for(slot)))
+        .map(Class::described)
 }
 
 /// Lists the classes of this crate, sorted by name.
@@ -154,7 +177,9 @@ fn kind_for(slot: ConverterSlot) -> ConverterKind {
 }
 
 fn find(name: &str) -> Option<Class> {
-    CLASSES.into_iter().find(|class| class.name() == name || class.aliases().contains(&name))
+    CLASSES
+        .into_iter()
+        .find(|class| class.name() == name || class.aliases().contains(&name))
 }
 
 #[cfg(test)]
@@ -165,23 +190,36 @@ mod tests {
     use super::{create, list};
 
     fn message(class: &str, config: &[(&str, &str)], slot: ConverterSlot) -> String {
-        create(class, &config.iter().copied().collect(), slot).map_or_else(|error| error.message, |_| "ok".to_owned())
+        create(class, &config.iter().copied().collect(), slot)
+            .map_or_else(|error| error.message, |_| "ok".to_owned())
     }
 
     #[test]
     fn every_name_finds_its_class() {
         for class in list() {
             for name in class.aliases.iter().chain([&class.class]) {
-                assert!(create(name, &ConfigMap::new(), ConverterSlot::Header).is_ok(), "{name}");
+                assert!(
+                    create(name, &ConfigMap::new(), ConverterSlot::Header).is_ok(),
+                    "{name}"
+                );
             }
         }
     }
 
     #[test]
     fn unknown_classes_and_wrong_options_are_named() {
-        assert_eq!(message("Avro", &[], ConverterSlot::Value), "Class Avro could not be found.");
-        assert_eq!(message("Simple", &[], ConverterSlot::Value), "Class Simple could not be found.");
-        assert_eq!(message("Json", &[("schemas.enable", "maybe")], ConverterSlot::Key), "Invalid value maybe for configuration schemas.enable: Expected value to be either true or false");
+        assert_eq!(
+            message("Avro", &[], ConverterSlot::Value),
+            "Class Avro could not be found."
+        );
+        assert_eq!(
+            message("Simple", &[], ConverterSlot::Value),
+            "Class Simple could not be found."
+        );
+        assert_eq!(
+            message("Json", &[("schemas.enable", "maybe")], ConverterSlot::Key),
+            "Invalid value maybe for configuration schemas.enable: Expected value to be either true or false"
+        );
         assert_eq!(
             message("Json", &[("decimal.format", "HEX")], ConverterSlot::Key),
             "Invalid value HEX for configuration decimal.format: String must be one of (case insensitive): NUMERIC, BASE64"

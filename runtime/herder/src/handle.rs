@@ -218,9 +218,11 @@ pub(crate) fn patched(current: &ConfigMap, patch: &ConfigMap) -> ConfigMap {
     let mut merged = current.clone();
     for (key, value) in patch.iter() {
         match value {
-            Some(text) => merged.insert(key, Some(text.to_owned())),
-            None => merged.remove(key),
-        };
+            Some(text) => merged.insert(key, text),
+            None => {
+                merged.remove(key);
+            }
+        }
     }
     merged
 }

@@ -176,7 +176,6 @@ impl Herder {
         while let Ok(event) = self.worker_events.try_recv() {
             self.on_worker_event(event).await;
         }
-        self.status.flush().await;
     }
 
     fn start_existing(&mut self) {

@@ -9,7 +9,8 @@ use weir_config::map::ConfigMap;
 use weir_config::validate::{Hooks, ValueInfo};
 use weir_converters::native::{self, ConverterClass};
 use weir_plugins::error::PluginError;
-use weir_plugins::plugins::{ConnectorPlugin, PluginKind, Plugins};
+use weir_plugins::descriptor::PluginKind;
+use weir_plugins::plugins::{ConnectorPlugin, Plugins};
 use weir_worker::clients::override_problems;
 use weir_worker::connector_config::{
     CONNECTOR_CLASS, CONNECTOR_PLUGIN_VERSION, ConfigProblem, ConnectorKind, HEADER_CONVERTER, KEY_CONVERTER, VALUE_CONVERTER,
@@ -57,7 +58,7 @@ pub async fn connector_config(plugins: &Plugins, worker: &WorkerConverters, conf
     let mut groups: Vec<String> = enriched_def(kind, config).groups().into_iter().map(str::to_owned).collect();
     merge_groups(&mut groups, &own_def);
     for key in CONVERTER_KEYS {
-        let Some(converter) = config.get(key).and_then(|class| native::find(class, slot_of(key))) else {
+        let Some(converter) = config.get(key).and_then(|class| native::describe(class, slot_of(key))) else {
             continue;
         };
         let section = converter_values(key, &converter, config);
@@ -77,8 +78,8 @@ pub fn plugin_config(plugins: &Plugins, worker: &WorkerConverters, name: &str) -
         return Ok(own.into_iter().chain(rest).map(listed).collect());
     }
     match plugins.find_any(name) {
-        Some(def) => Ok(def.keys().iter().cloned().map(listed).collect()),
-        None => Err(HerderError::NotFound(format!("Unknown plugin {name}."))),
+        Ok(plugin) => Ok(plugin.config_def.keys().iter().cloned().map(listed).collect()),
+        Err(_) => Err(HerderError::NotFound(format!("Unknown plugin {name}."))),
     }
 }
 
@@ -180,7 +181,7 @@ fn framework_values(
 }
 
 fn converter_exists(class: &str) -> bool {
-    [KEY_CONVERTER, HEADER_CONVERTER].into_iter().any(|key| native::find(class, slot_of(key)).is_some())
+    [KEY_CONVERTER, HEADER_CONVERTER].into_iter().any(|key| native::describe(class, slot_of(key)).is_some())
 }
 
 /// What a key that the connector leaves out falls back to on this worker.
@@ -213,7 +214,7 @@ fn recommend(value: &mut ValueInfo, plugin: &ConnectorPlugin) {
 }
 
 fn converter_classes(slot: weir_api::converter::ConverterSlot) -> Vec<String> {
-    let fitting = native::list().into_iter().filter(|class| native::find(class.class, slot).is_some());
+    let fitting = native::list().into_iter().filter(|class| native::describe(class.class, slot).is_some());
     let mut classes: Vec<String> = fitting.map(|class| class.class.to_owned()).collect();
     classes.sort();
     classes

@@ -8,7 +8,8 @@ use weir_config::def::{ConfigKey, ConfigType, DefaultValue};
 use weir_config::map::ConfigMap;
 use weir_config::validate::ValueInfo;
 use weir_herder::info::{ConfigInfo, ConfigInfos, ConnectorInfo, ConnectorStateInfo, ConnectorType, ServerInfo, StateInfo};
-use weir_plugins::plugins::{PluginInfo, PluginKind};
+use weir_plugins::descriptor::PluginKind;
+use weir_plugins::plugins::PluginInfo;
 
 /// What a version reads when nobody knows it; such a field is left out.
 const UNDEFINED_VERSION: &str = "undefined";
