@@ -101,7 +101,7 @@ impl SinkTask for FileStreamSinkTask {
 }
 
 fn push_line(value: DataRef<'_>, lines: &mut Vec<u8>) -> Result<(), ConnectError> {
-    if let Some(bytes) = value.text().map(str::as_bytes).or_else(|| value.bytes()) {
+    if let Some(bytes) = value.raw() {
         lines.extend_from_slice(bytes);
     } else {
         let typed = value.to_typed()?;

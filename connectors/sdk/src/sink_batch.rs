@@ -215,6 +215,13 @@ impl<'b> DataRef<'b> {
         self.slot.bytes
     }
 
+    /// Gives what a STRING or BYTES slot holds, in place and unchecked: for sinks that pass bytes on.
+    pub fn raw(&self) -> Option<&'b [u8]> {
+        let is_raw = self.is_base(SchemaType::Bytes, SchemaId::BYTES, SchemaId::OPTIONAL_BYTES)
+            || self.is_base(SchemaType::Text, SchemaId::TEXT, SchemaId::OPTIONAL_TEXT);
+        if is_raw { self.slot.bytes } else { None }
+    }
+
     /// Gives an owned value.
     ///
     /// # Errors
