@@ -24,10 +24,7 @@ pub struct RecordParts<'a> {
 /// Prints one line: place, time, key, value, headers.
 pub fn line(record: &RecordParts<'_>) -> String {
     let time = record.timestamp_ms.map_or_else(|| "-".to_owned(), utc_text);
-    let mut out = format!(
-        "{}-{} @{}  {time}  ",
-        record.topic, record.partition, record.offset
-    );
+    let mut out = format!("{}-{} @{}  {time}  ", record.topic, record.partition, record.offset);
     if let Some(key) = record.key {
         out.push_str(&shown(key));
         out.push_str("  ");
@@ -81,9 +78,7 @@ fn json_value(bytes: Option<&[u8]>) -> Value {
         )]));
     };
     match text.trim_start().as_bytes().first() {
-        Some(b'{' | b'[') => {
-            serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
-        }
+        Some(b'{' | b'[') => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
         _ => Value::String(text.to_owned()),
     }
 }

@@ -70,23 +70,15 @@ fn settings(options: &TailOptions) -> Properties {
     .collect()
 }
 
-async fn starting_points(
-    options: &TailOptions,
-) -> Result<Vec<(TopicPartition, Option<i64>)>, ToolError> {
+async fn starting_points(options: &TailOptions) -> Result<Vec<(TopicPartition, Option<i64>)>, ToolError> {
     let admin = Admin::new(WireSettings::from_properties(&settings(options))?);
     let found = admin.describe_topics(&[&options.topic]).await?;
     let Some(topic) = found.first() else {
         let all = admin.list_topics().await?;
         let near = nearest(&options.topic, all.iter().map(|topic| topic.name.as_str()));
-        let hint = near
-            .map(|name| format!("; did you mean {name}?"))
-            .unwrap_or_default();
+        let hint = near.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
         let (topic, servers) = (options.topic.clone(), options.bootstrap_servers.clone());
-        return Err(ToolError::NoSuchTopic {
-            topic,
-            servers,
-            hint,
-        });
+        return Err(ToolError::NoSuchTopic { topic, servers, hint });
     };
     let partitions: Vec<TopicPartition> = topic
         .partitions
@@ -98,9 +90,7 @@ async fn starting_points(
     } else {
         OffsetSpec::Latest
     };
-    let offsets = admin
-        .offsets(&partitions, spec, Isolation::ReadUncommitted)
-        .await?;
+    let offsets = admin.offsets(&partitions, spec, Isolation::ReadUncommitted).await?;
     Ok(partitions
         .into_iter()
         .zip(offsets)
@@ -108,12 +98,7 @@ async fn starting_points(
         .collect())
 }
 
-fn show(
-    batch: &MessageBatch,
-    options: &TailOptions,
-    left: &mut u64,
-    out: &mut impl Write,
-) -> io::Result<()> {
+fn show(batch: &MessageBatch, options: &TailOptions, left: &mut u64, out: &mut impl Write) -> io::Result<()> {
     for message in batch.iter() {
         if *left == 0 {
             break;
