@@ -19,10 +19,10 @@ use weir_protocol::messages::find_coordinator_response::Coordinator;
 use weir_protocol::messages::join_group_response::JoinGroupResponseMember;
 use weir_protocol::messages::leave_group_response::MemberResponse;
 use weir_protocol::messages::{
-    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
-    FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest, HeartbeatResponse,
-    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest,
-    ListGroupsResponse, StrBytes, SyncGroupRequest, SyncGroupResponse, list_groups_response,
+    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse, FindCoordinatorRequest,
+    FindCoordinatorResponse, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse,
+    LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, StrBytes, SyncGroupRequest,
+    SyncGroupResponse, list_groups_response,
 };
 
 use crate::context::{RequestCx, Shared};
@@ -62,9 +62,7 @@ pub(crate) async fn find_coordinator(
 /// This broker coordinates every group.
 fn coordinator_of(shared: &Shared, cx: &RequestCx, key_type: i8, key: StrBytes) -> Coordinator {
     let refusal = match key_type {
-        KEY_TYPE_GROUP if key.is_empty() => {
-            Some((ErrorCode::INVALID_GROUP_ID, "the group id is empty"))
-        }
+        KEY_TYPE_GROUP if key.is_empty() => Some((ErrorCode::INVALID_GROUP_ID, "the group id is empty")),
         KEY_TYPE_GROUP => None,
         // Any other code would make clients ask again until they time out.
         KEY_TYPE_TRANSACTION => Some((
@@ -94,11 +92,7 @@ fn coordinator_of(shared: &Shared, cx: &RequestCx, key_type: i8, key: StrBytes) 
     }
 }
 
-pub(crate) async fn join_group(
-    shared: Arc<Shared>,
-    cx: RequestCx,
-    request: JoinGroupRequest,
-) -> JoinGroupResponse {
+pub(crate) async fn join_group(shared: Arc<Shared>, cx: RequestCx, request: JoinGroupRequest) -> JoinGroupResponse {
     let version = cx.version;
     let member_id_rule = if version >= 4 {
         MemberIdRule::ComeBackWithId
@@ -131,10 +125,7 @@ pub(crate) async fn join_group(
         member_id_rule,
         skip_assignment,
     };
-    let reply = shared
-        .groups
-        .join(request.group_id.into_string(), join)
-        .await;
+    let reply = shared.groups.join(request.group_id.into_string(), join).await;
     join_response(reply, version)
 }
 
@@ -142,10 +133,7 @@ fn join_response(reply: JoinReply, version: i16) -> JoinGroupResponse {
     let members = reply.members.into_iter().map(|member| {
         wire!(JoinGroupResponseMember {
             member_id: StrBytes::from(member.member_id),
-            group_instance_id: member
-                .instance_id
-                .map(StrBytes::from)
-                .filter(|_| version >= 5),
+            group_instance_id: member.instance_id.map(StrBytes::from).filter(|_| version >= 5),
             metadata: member.metadata,
         })
     });
@@ -153,10 +141,7 @@ fn join_response(reply: JoinReply, version: i16) -> JoinGroupResponse {
     wire!(JoinGroupResponse {
         error_code: reply.error.0,
         generation_id: reply.generation,
-        protocol_type: reply
-            .protocol_type
-            .map(StrBytes::from)
-            .filter(|_| version >= 7),
+        protocol_type: reply.protocol_type.map(StrBytes::from).filter(|_| version >= 7),
         // Null only became legal in v7.
         protocol_name: protocol_name.or_else(|| (version < 7).then(StrBytes::default)),
         leader: StrBytes::from(reply.leader),
@@ -166,29 +151,18 @@ fn join_response(reply: JoinReply, version: i16) -> JoinGroupResponse {
     })
 }
 
-pub(crate) async fn sync_group(
-    shared: Arc<Shared>,
-    cx: RequestCx,
-    request: SyncGroupRequest,
-) -> SyncGroupResponse {
+pub(crate) async fn sync_group(shared: Arc<Shared>, cx: RequestCx, request: SyncGroupRequest) -> SyncGroupResponse {
     let assignments = request
         .assignments
         .into_iter()
         .map(|given| (given.member_id.into_string(), given.assignment));
     let sync = SyncRequest {
-        claim: claim(
-            request.member_id,
-            request.group_instance_id,
-            request.generation_id,
-        ),
+        claim: claim(request.member_id, request.group_instance_id, request.generation_id),
         protocol_type: request.protocol_type.map(StrBytes::into_string),
         protocol_name: request.protocol_name.map(StrBytes::into_string),
         assignments: assignments.collect(),
     };
-    let reply = shared
-        .groups
-        .sync(request.group_id.into_string(), sync)
-        .await;
+    let reply = shared.groups.sync(request.group_id.into_string(), sync).await;
     let since_v5 = |name: Option<String>| name.map(StrBytes::from).filter(|_| cx.version >= 5);
     wire!(SyncGroupResponse {
         error_code: reply.error.0,
@@ -198,28 +172,13 @@ pub(crate) async fn sync_group(
     })
 }
 
-pub(crate) async fn heartbeat(
-    shared: Arc<Shared>,
-    _cx: RequestCx,
-    request: HeartbeatRequest,
-) -> HeartbeatResponse {
-    let claim = claim(
-        request.member_id,
-        request.group_instance_id,
-        request.generation_id,
-    );
-    let code = shared
-        .groups
-        .heartbeat(request.group_id.into_string(), claim)
-        .await;
+pub(crate) async fn heartbeat(shared: Arc<Shared>, _cx: RequestCx, request: HeartbeatRequest) -> HeartbeatResponse {
+    let claim = claim(request.member_id, request.group_instance_id, request.generation_id);
+    let code = shared.groups.heartbeat(request.group_id.into_string(), claim).await;
     wire!(HeartbeatResponse { error_code: code.0 })
 }
 
-pub(crate) fn claim(
-    member_id: StrBytes,
-    instance_id: Option<StrBytes>,
-    generation: i32,
-) -> MemberClaim {
+pub(crate) fn claim(member_id: StrBytes, instance_id: Option<StrBytes>, generation: i32) -> MemberClaim {
     MemberClaim {
         member_id: member_id.into_string(),
         instance_id: instance_id.map(StrBytes::into_string),
@@ -227,11 +186,7 @@ pub(crate) fn claim(
     }
 }
 
-pub(crate) async fn leave_group(
-    shared: Arc<Shared>,
-    cx: RequestCx,
-    request: LeaveGroupRequest,
-) -> LeaveGroupResponse {
+pub(crate) async fn leave_group(shared: Arc<Shared>, cx: RequestCx, request: LeaveGroupRequest) -> LeaveGroupResponse {
     let group = request.group_id.into_string();
     if cx.version < 3 {
         let member_id = request.member_id.into_string();
@@ -247,25 +202,18 @@ pub(crate) async fn leave_group(
     }
     let members = request.members.iter().map(|member| LeavingMember {
         member_id: member.member_id.as_str().to_owned(),
-        instance_id: member
-            .group_instance_id
-            .as_ref()
-            .map(|id| id.as_str().to_owned()),
+        instance_id: member.group_instance_id.as_ref().map(|id| id.as_str().to_owned()),
     });
     match shared.groups.leave(group, members.collect()).await {
         Err(code) => wire!(LeaveGroupResponse { error_code: code.0 }),
         Ok(codes) => {
-            let answered = request
-                .members
-                .into_iter()
-                .zip(codes)
-                .map(|(member, code)| {
-                    wire!(MemberResponse {
-                        member_id: member.member_id,
-                        group_instance_id: member.group_instance_id,
-                        error_code: code.0,
-                    })
-                });
+            let answered = request.members.into_iter().zip(codes).map(|(member, code)| {
+                wire!(MemberResponse {
+                    member_id: member.member_id,
+                    group_instance_id: member.group_instance_id,
+                    error_code: code.0,
+                })
+            });
             wire!(LeaveGroupResponse {
                 members: answered.collect()
             })
@@ -278,11 +226,7 @@ pub(crate) async fn describe_groups(
     cx: RequestCx,
     request: DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
-    let ids = request
-        .groups
-        .iter()
-        .map(|id| id.as_str().to_owned())
-        .collect();
+    let ids = request.groups.iter().map(|id| id.as_str().to_owned()).collect();
     let described = shared.groups.describe(ids).await;
     let operations = match request.include_authorized_operations {
         true => GROUP_OPERATIONS,
@@ -354,10 +298,7 @@ fn described_group(
 fn described_member(member: MemberDescription, version: i16) -> DescribedGroupMember {
     wire!(DescribedGroupMember {
         member_id: StrBytes::from(member.member_id),
-        group_instance_id: member
-            .instance_id
-            .map(StrBytes::from)
-            .filter(|_| version >= 4),
+        group_instance_id: member.instance_id.map(StrBytes::from).filter(|_| version >= 4),
         client_id: StrBytes::from(member.client_id),
         client_host: StrBytes::from(member.client_host),
         member_metadata: member.metadata,
@@ -365,29 +306,19 @@ fn described_member(member: MemberDescription, version: i16) -> DescribedGroupMe
     })
 }
 
-pub(crate) async fn list_groups(
-    shared: Arc<Shared>,
-    cx: RequestCx,
-    request: ListGroupsRequest,
-) -> ListGroupsResponse {
+pub(crate) async fn list_groups(shared: Arc<Shared>, cx: RequestCx, request: ListGroupsRequest) -> ListGroupsResponse {
     let mut groups = match shared.groups.list().await {
         Ok(groups) => groups,
         Err(code) => return wire!(ListGroupsResponse { error_code: code.0 }),
     };
     let allows = |filter: &[StrBytes], value: &str| {
-        filter.is_empty()
-            || filter
-                .iter()
-                .any(|wanted| wanted.as_str().eq_ignore_ascii_case(value))
+        filter.is_empty() || filter.iter().any(|wanted| wanted.as_str().eq_ignore_ascii_case(value))
     };
     groups.retain(|group| {
-        allows(&request.states_filter, group.state)
-            && allows(&request.types_filter, CLASSIC_GROUP_TYPE)
+        allows(&request.states_filter, group.state) && allows(&request.types_filter, CLASSIC_GROUP_TYPE)
     });
     groups.sort_by(|one, other| one.group_id.cmp(&other.group_id));
-    let listed = groups
-        .into_iter()
-        .map(|group| listed_group(group, cx.version));
+    let listed = groups.into_iter().map(|group| listed_group(group, cx.version));
     wire!(ListGroupsResponse {
         groups: listed.collect()
     })
@@ -413,10 +344,7 @@ pub(crate) async fn delete_groups(
 ) -> DeleteGroupsResponse {
     let mut results = Vec::with_capacity(request.groups_names.len());
     for group_id in request.groups_names {
-        let code = shared
-            .groups
-            .delete_group(group_id.as_str().to_owned())
-            .await;
+        let code = shared.groups.delete_group(group_id.as_str().to_owned()).await;
         results.push(wire!(DeletableGroupResult {
             group_id: group_id,
             error_code: code.0
@@ -467,10 +395,7 @@ mod tests {
             ..JoinReply::refused(ErrorCode::NONE, "m")
         };
         for version in 0..=9 {
-            for reply in [
-                reply(),
-                JoinReply::refused(ErrorCode::UNKNOWN_MEMBER_ID, ""),
-            ] {
+            for reply in [reply(), JoinReply::refused(ErrorCode::UNKNOWN_MEMBER_ID, "")] {
                 let response = join_response(reply, version);
                 let encoded = weir_protocol::decode::encode_response(1, &response, version);
                 assert!(encoded.is_ok(), "v{version}: {encoded:?}");

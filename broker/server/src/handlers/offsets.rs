@@ -11,22 +11,16 @@ use weir_coordinator::group::offsets::CommittedOffset;
 use weir_coordinator::group::request::{CommitRequest, OffsetToCommit};
 use weir_protocol::error_code::ErrorCode;
 use weir_protocol::messages::offset_commit_request::OffsetCommitRequestTopic;
-use weir_protocol::messages::offset_commit_response::{
-    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
-};
-use weir_protocol::messages::offset_delete_response::{
-    OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
-};
-use weir_protocol::messages::offset_fetch_request::{
-    OffsetFetchRequestGroup, OffsetFetchRequestTopic,
-};
+use weir_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use weir_protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
+use weir_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopic};
 use weir_protocol::messages::offset_fetch_response::{
-    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
-    OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
+    OffsetFetchResponseTopics,
 };
 use weir_protocol::messages::{
-    OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse,
-    OffsetFetchRequest, OffsetFetchResponse, StrBytes,
+    OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest,
+    OffsetFetchResponse, StrBytes,
 };
 
 use crate::context::{RequestCx, Shared};
@@ -51,10 +45,7 @@ pub(crate) async fn offset_commit(
             retention_ms: Some(request.retention_time_ms).filter(|kept_ms| *kept_ms >= 0),
             offsets: offsets.into_iter().map(|(_, offset)| offset).collect(),
         };
-        let answered = shared
-            .groups
-            .commit(request.group_id.into_string(), commit)
-            .await;
+        let answered = shared.groups.commit(request.group_id.into_string(), commit).await;
         for (at, code) in known.into_iter().zip(answered) {
             if let Some(slot) = codes.get_mut(at) {
                 *slot = code;
@@ -95,10 +86,7 @@ fn check_commit(
                 codes.push(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
                 continue;
             }
-            let metadata = partition
-                .committed_metadata
-                .as_ref()
-                .map_or("", StrBytes::as_str);
+            let metadata = partition.committed_metadata.as_ref().map_or("", StrBytes::as_str);
             let offset = OffsetToCommit {
                 topic: topic.name.as_str().to_owned(),
                 partition: index,
@@ -129,11 +117,7 @@ pub(crate) async fn offset_fetch(
         None => OffsetQuery::All,
         Some(topics) => OffsetQuery::Topics(topics.into_iter().map(queried).collect()),
     };
-    match shared
-        .groups
-        .offsets(request.group_id.into_string(), query)
-        .await
-    {
+    match shared.groups.offsets(request.group_id.into_string(), query).await {
         Err(code) => wire!(OffsetFetchResponse { error_code: code.0 }),
         Ok(fetched) => {
             let topics = fetched.into_iter().map(|(topic, partitions)| {
@@ -159,10 +143,7 @@ async fn fetch_group(shared: &Shared, group: OffsetFetchRequestGroup) -> OffsetF
             OffsetQuery::Topics(each.collect())
         }
     };
-    let fetched = shared
-        .groups
-        .offsets(group.group_id.as_str().to_owned(), query)
-        .await;
+    let fetched = shared.groups.offsets(group.group_id.as_str().to_owned(), query).await;
     match fetched {
         Err(code) => {
             wire!(OffsetFetchResponseGroup {
@@ -213,11 +194,7 @@ fn single(at: i32, found: Option<CommittedOffset>) -> OffsetFetchResponsePartiti
 fn fields_of(found: Option<CommittedOffset>) -> (i64, i32, StrBytes) {
     match found {
         None => (NO_OFFSET, -1, StrBytes::default()),
-        Some(offset) => (
-            offset.offset,
-            offset.leader_epoch,
-            StrBytes::from(offset.metadata),
-        ),
+        Some(offset) => (offset.offset, offset.leader_epoch, StrBytes::from(offset.metadata)),
     }
 }
 
@@ -247,9 +224,7 @@ pub(crate) async fn offset_delete(
         return wire!(OffsetDeleteResponse { error_code: code.0 });
     }
     let code_of = |topic: &str, index: i32| {
-        let at = wanted
-            .iter()
-            .position(|(name, at)| name == topic && *at == index);
+        let at = wanted.iter().position(|(name, at)| name == topic && *at == index);
         at.and_then(|at| codes.get(at))
             .copied()
             .unwrap_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)

@@ -3,5 +3,6 @@
 mod support;
 
 mod data;
+mod groups;
 mod hostile;
 mod wire;
