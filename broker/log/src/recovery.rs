@@ -281,7 +281,9 @@ impl Loader<'_> {
             }
             let segment = self.sealed(base, files.log_bytes);
             match next_base {
-                Some(next) if next <= self.recovery_point => {
+                // Strictly below: a flush that ends where the segment does may have
+                // come before its roll, and so before its index files.
+                Some(next) if next < self.recovery_point => {
                     if !files.has_indexes() {
                         self.rebuild_indexes(&segment)?;
                     }
