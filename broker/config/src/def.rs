@@ -134,12 +134,18 @@ pub enum Validator {
 impl Validator {
     /// Checks that a number is at least `min`.
     pub fn at_least(min: impl ToString) -> Self {
-        Self::Between { min: Some(min.to_string()), max: None }
+        Self::Between {
+            min: Some(min.to_string()),
+            max: None,
+        }
     }
 
     /// Checks that a number lies from `min` to `max`.
     pub fn between(min: impl ToString, max: impl ToString) -> Self {
-        Self::Between { min: Some(min.to_string()), max: Some(max.to_string()) }
+        Self::Between {
+            min: Some(min.to_string()),
+            max: Some(max.to_string()),
+        }
     }
 
     /// Checks that a text is one of those given.
@@ -160,16 +166,32 @@ impl Validator {
     /// Gives the printed form, as Kafka's docs show valid values.
     pub fn describe(&self) -> String {
         match self {
-            Self::Between { min: None, max: None } => "[...]".to_owned(),
-            Self::Between { min: Some(min), max: None } => format!("[{min},...]"),
-            Self::Between { min: None, max: Some(max) } => format!("[...,{max}]"),
-            Self::Between { min: Some(min), max: Some(max) } => format!("[{min},...,{max}]"),
+            Self::Between {
+                min: None,
+                max: None,
+            } => "[...]".to_owned(),
+            Self::Between {
+                min: Some(min),
+                max: None,
+            } => format!("[{min},...]"),
+            Self::Between {
+                min: None,
+                max: Some(max),
+            } => format!("[...,{max}]"),
+            Self::Between {
+                min: Some(min),
+                max: Some(max),
+            } => format!("[{min},...,{max}]"),
             Self::OneOf(texts) | Self::ListOf(texts) => format!("[{}]", texts.join(", ")),
-            Self::OneOfIgnoreCase(texts) => format!("(case insensitive) [{}]", texts.join(", ").to_uppercase()),
+            Self::OneOfIgnoreCase(texts) => {
+                format!("(case insensitive) [{}]", texts.join(", ").to_uppercase())
+            }
             Self::ListSizeMax(max) => format!("List containing maximum of {max} elements"),
             Self::NonNull => "non-null string".to_owned(),
             Self::NonEmptyText => "non-empty string".to_owned(),
-            Self::NoControlCharacters => "non-empty string without ISO control characters".to_owned(),
+            Self::NoControlCharacters => {
+                "non-empty string without ISO control characters".to_owned()
+            }
             Self::Custom(text) => text.clone(),
         }
     }
@@ -360,7 +382,11 @@ impl ConfigKey {
 
     /// Tells whether the plugin itself must be asked.
     pub fn needs_plugin(&self) -> bool {
-        self.recommended || self.validators.iter().any(|validator| matches!(validator, Validator::Custom(_)))
+        self.recommended
+            || self
+                .validators
+                .iter()
+                .any(|validator| matches!(validator, Validator::Custom(_)))
     }
 }
 
@@ -392,7 +418,9 @@ impl ConfigDef {
 
     /// Gives one row.
     pub fn get(&self, name: &str) -> Option<&ConfigKey> {
-        self.index.get(name).and_then(|position| self.keys.get(*position))
+        self.index
+            .get(name)
+            .and_then(|position| self.keys.get(*position))
     }
 
     /// Gives all names in order.

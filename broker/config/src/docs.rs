@@ -9,12 +9,16 @@ use crate::def::{ConfigDef, ConfigKey, DefaultValue};
 /// Renders a definition as a page below `title`.
 pub fn markdown(title: &str, definition: &ConfigDef) -> String {
     let mut page = format!("# {title}\n");
-    let ungrouped: Vec<&ConfigKey> = shown(definition).filter(|key| key.group.is_none()).collect();
+    let ungrouped: Vec<&ConfigKey> = shown(definition)
+        .filter(|key| key.group.is_none())
+        .collect();
     if !ungrouped.is_empty() {
         push_table(&mut page, &ungrouped);
     }
     for group in definition.groups() {
-        let mut keys: Vec<&ConfigKey> = shown(definition).filter(|key| key.group.as_deref() == Some(group)).collect();
+        let mut keys: Vec<&ConfigKey> = shown(definition)
+            .filter(|key| key.group.as_deref() == Some(group))
+            .collect();
         if keys.is_empty() {
             continue;
         }
@@ -39,7 +43,13 @@ fn push_table(page: &mut String, keys: &[&ConfigKey]) {
             key.name,
             key.config_type.as_str().to_lowercase(),
             default_cell(key),
-            cell(&key.validators.iter().map(crate::def::Validator::describe).collect::<Vec<_>>().join(", ")),
+            cell(
+                &key.validators
+                    .iter()
+                    .map(crate::def::Validator::describe)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
             key.importance.as_str().to_lowercase(),
             cell(&key.documentation),
         );
@@ -57,7 +67,10 @@ fn default_cell(key: &ConfigKey) -> String {
 
 /// Keeps a text inside its table cell.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").split_whitespace().collect::<Vec<_>>().join(" ")
+    text.replace('|', "\\|")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]
@@ -68,8 +81,19 @@ mod tests {
     #[test]
     fn page_groups_rows_and_hides_internal_ones() {
         let definition = ConfigDef::new()
-            .key(ConfigKey::text("b").group("Common", 2).default("x").doc("Second\n line | pipe."))
-            .key(ConfigKey::int("a").group("Common", 1).validator(Validator::at_least(1)).importance(Importance::High).doc("First."))
+            .key(
+                ConfigKey::text("b")
+                    .group("Common", 2)
+                    .default("x")
+                    .doc("Second\n line | pipe."),
+            )
+            .key(
+                ConfigKey::int("a")
+                    .group("Common", 1)
+                    .validator(Validator::at_least(1))
+                    .importance(Importance::High)
+                    .doc("First."),
+            )
             .key(ConfigKey::password("free").default("hunter2"))
             .key(ConfigKey::text("secret.switch").default("").internal());
         let head = "| key | type | default | valid values | importance | meaning |\n|---|---|---|---|---|---|\n";

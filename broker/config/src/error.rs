@@ -37,7 +37,11 @@ pub enum ConfigError {
 impl ConfigError {
     /// Builds [`ConfigError::Invalid`].
     pub fn invalid(name: &str, value: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Invalid { name: name.to_owned(), value: value.into(), reason: reason.into() }
+        Self::Invalid {
+            name: name.to_owned(),
+            value: value.into(),
+            reason: reason.into(),
+        }
     }
 
     /// Settings never become right by waiting.

@@ -10,9 +10,9 @@ pub mod secret;
 pub mod map;
 pub mod properties;
 
+pub mod check;
 pub mod def;
 pub mod parse;
-pub mod check;
 pub mod validate;
 
 pub mod docs;

@@ -28,7 +28,9 @@ impl ConfigMap {
     /// Gives the entry of a key: `Some(None)` is a key whose value is null.
     pub fn get_entry(&self, name: &str) -> Option<Option<&str>> {
         let position = *self.index.get(name)?;
-        self.entries.get(position).map(|(_, value)| value.as_deref())
+        self.entries
+            .get(position)
+            .map(|(_, value)| value.as_deref())
     }
 
     /// Tells whether the key is present, be its value null or not.
@@ -44,7 +46,11 @@ impl ConfigMap {
     /// Sets a value that may be null; a known key keeps its place.
     pub fn insert_entry(&mut self, name: impl Into<String>, value: Option<String>) {
         let name = name.into();
-        match self.index.get(&name).and_then(|position| self.entries.get_mut(*position)) {
+        match self
+            .index
+            .get(&name)
+            .and_then(|position| self.entries.get_mut(*position))
+        {
             Some(entry) => entry.1 = value,
             None => {
                 self.index.insert(name.clone(), self.entries.len());
@@ -65,7 +71,9 @@ impl ConfigMap {
 
     /// Walks the entries in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, Option<&str>)> {
-        self.entries.iter().map(|(name, value)| (name.as_str(), value.as_deref()))
+        self.entries
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_deref()))
     }
 
     /// Walks the names in order.
@@ -76,7 +84,12 @@ impl ConfigMap {
     /// Gives the entries below a prefix, the prefix taken off.
     #[must_use]
     pub fn with_prefix(&self, prefix: &str) -> Self {
-        self.entries.iter().filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone()))).collect()
+        self.entries
+            .iter()
+            .filter_map(|(name, value)| {
+                Some((name.strip_prefix(prefix)?.to_owned(), value.clone()))
+            })
+            .collect()
     }
 
     /// Number of entries.
@@ -92,7 +105,10 @@ impl ConfigMap {
 
 impl PartialEq for ConfigMap {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len() && self.iter().all(|(name, value)| other.get_entry(name) == Some(value))
+        self.len() == other.len()
+            && self
+                .iter()
+                .all(|(name, value)| other.get_entry(name) == Some(value))
     }
 }
 
@@ -108,13 +124,19 @@ impl FromIterator<(String, Option<String>)> for ConfigMap {
 
 impl FromIterator<(String, String)> for ConfigMap {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(entries: I) -> Self {
-        entries.into_iter().map(|(name, value)| (name, Some(value))).collect()
+        entries
+            .into_iter()
+            .map(|(name, value)| (name, Some(value)))
+            .collect()
     }
 }
 
 impl<'a> FromIterator<(&'a str, &'a str)> for ConfigMap {
     fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(entries: I) -> Self {
-        entries.into_iter().map(|(name, value)| (name.to_owned(), Some(value.to_owned()))).collect()
+        entries
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Some(value.to_owned())))
+            .collect()
     }
 }
 
@@ -154,12 +176,20 @@ mod tests {
     fn null_is_an_entry() {
         let mut map = ConfigMap::new();
         map.insert_entry("x", None);
-        assert_eq!((map.get("x"), map.get_entry("x"), map.get_entry("y")), (None, Some(None), None));
+        assert_eq!(
+            (map.get("x"), map.get_entry("x"), map.get_entry("y")),
+            (None, Some(None), None)
+        );
     }
 
     #[test]
     fn prefix_is_taken_off() {
-        let map: ConfigMap = [("producer.acks", "1"), ("name", "n")].into_iter().collect();
-        assert_eq!(map.with_prefix("producer."), [("acks", "1")].into_iter().collect());
+        let map: ConfigMap = [("producer.acks", "1"), ("name", "n")]
+            .into_iter()
+            .collect();
+        assert_eq!(
+            map.with_prefix("producer."),
+            [("acks", "1")].into_iter().collect()
+        );
     }
 }

@@ -8,24 +8,40 @@ use std::fmt::Write as _;
 
 /// Appends a double: `100.0`, `1.0E10`, `NaN`, `-Infinity`.
 pub fn push_f64(out: &mut String, value: f64) {
-    if let Some(word) = non_finite(value.is_nan(), value.is_infinite(), value.is_sign_negative()) {
+    if let Some(word) = non_finite(
+        value.is_nan(),
+        value.is_infinite(),
+        value.is_sign_negative(),
+    ) {
         out.push_str(word);
         return;
     }
     let shortest = format!("{value:e}");
     // With one digit Java takes the closest of all two-digit forms: 4.9E-324, not 5.0E-324.
-    let text = if one_digit(&shortest) { format!("{value:.1e}") } else { shortest };
+    let text = if one_digit(&shortest) {
+        format!("{value:.1e}")
+    } else {
+        shortest
+    };
     push_java(out, &text);
 }
 
 /// Appends a float by the same rules with single precision.
 pub fn push_f32(out: &mut String, value: f32) {
-    if let Some(word) = non_finite(value.is_nan(), value.is_infinite(), value.is_sign_negative()) {
+    if let Some(word) = non_finite(
+        value.is_nan(),
+        value.is_infinite(),
+        value.is_sign_negative(),
+    ) {
         out.push_str(word);
         return;
     }
     let shortest = format!("{value:e}");
-    let text = if one_digit(&shortest) { format!("{value:.1e}") } else { shortest };
+    let text = if one_digit(&shortest) {
+        format!("{value:.1e}")
+    } else {
+        shortest
+    };
     push_java(out, &text);
 }
 
@@ -73,7 +89,10 @@ fn push_java(out: &mut String, scientific: &str) {
         push_shifted_right(out, head, tail, exponent.unsigned_abs() as usize);
     } else if (-3..0).contains(&exponent) {
         out.push_str("0.");
-        out.extend(std::iter::repeat_n('0', exponent.unsigned_abs() as usize - 1));
+        out.extend(std::iter::repeat_n(
+            '0',
+            exponent.unsigned_abs() as usize - 1,
+        ));
         out.push_str(head);
         out.push_str(tail);
     } else {
@@ -132,7 +151,13 @@ mod tests {
 
     #[test]
     fn floats_print_with_single_precision() {
-        for (value, text) in [(1.5, "1.5"), (0.1, "0.1"), (3.141_592_7, "3.1415927"), (f32::MAX, "3.4028235E38"), (f32::from_bits(1), "1.4E-45")] {
+        for (value, text) in [
+            (1.5, "1.5"),
+            (0.1, "0.1"),
+            (2.718_281_7, "2.7182817"),
+            (f32::MAX, "3.4028235E38"),
+            (f32::from_bits(1), "1.4E-45"),
+        ] {
             assert_eq!(f32_text(value), text);
         }
     }

@@ -38,7 +38,14 @@ impl ConfigValue {
     pub fn to_text(&self) -> String {
         match self {
             Self::List(items) => items.join(","),
-            Self::Boolean(_) | Self::Text(_) | Self::Int(_) | Self::Short(_) | Self::Long(_) | Self::Double(_) | Self::Class(_) | Self::Password(_) => self.to_string(),
+            Self::Boolean(_)
+            | Self::Text(_)
+            | Self::Int(_)
+            | Self::Short(_)
+            | Self::Long(_)
+            | Self::Double(_)
+            | Self::Class(_)
+            | Self::Password(_) => self.to_string(),
         }
     }
 
@@ -50,7 +57,11 @@ impl ConfigValue {
             // Kafka compares ranges as doubles, whatever the type.
             Self::Long(n) => Some(*n as f64),
             Self::Double(n) => Some(*n),
-            Self::Boolean(_) | Self::Text(_) | Self::List(_) | Self::Class(_) | Self::Password(_) => None,
+            Self::Boolean(_)
+            | Self::Text(_)
+            | Self::List(_)
+            | Self::Class(_)
+            | Self::Password(_) => None,
         }
     }
 }
@@ -75,14 +86,22 @@ impl fmt::Display for ConfigValue {
 ///
 /// # Errors
 /// [`ConfigError::Invalid`] with Kafka's text.
-pub fn parse_type(name: &str, value: Option<&str>, config_type: ConfigType) -> Result<Option<ConfigValue>, ConfigError> {
+pub fn parse_type(
+    name: &str,
+    value: Option<&str>,
+    config_type: ConfigType,
+) -> Result<Option<ConfigValue>, ConfigError> {
     let Some(given) = value else {
         return Ok(None);
     };
     let text = java_trim(given);
     let parsed = match config_type {
-        ConfigType::Boolean if text.eq_ignore_ascii_case("true") => Some(ConfigValue::Boolean(true)),
-        ConfigType::Boolean if text.eq_ignore_ascii_case("false") => Some(ConfigValue::Boolean(false)),
+        ConfigType::Boolean if text.eq_ignore_ascii_case("true") => {
+            Some(ConfigValue::Boolean(true))
+        }
+        ConfigType::Boolean if text.eq_ignore_ascii_case("false") => {
+            Some(ConfigValue::Boolean(false))
+        }
         ConfigType::Boolean => None,
         ConfigType::Text => Some(ConfigValue::Text(text.to_owned())),
         ConfigType::Int => text.parse().ok().map(ConfigValue::Int),
@@ -93,7 +112,9 @@ pub fn parse_type(name: &str, value: Option<&str>, config_type: ConfigType) -> R
         ConfigType::Class => Some(ConfigValue::Class(text.to_owned())),
         ConfigType::Password => Some(ConfigValue::Password(Password::new(text))),
     };
-    parsed.map(Some).ok_or_else(|| ConfigError::invalid(name, given, refusal(config_type)))
+    parsed
+        .map(Some)
+        .ok_or_else(|| ConfigError::invalid(name, given, refusal(config_type)))
 }
 
 impl ConfigKey {
@@ -110,7 +131,10 @@ impl ConfigKey {
 
     /// Gives the default as REST shows it: null when required or null, `[hidden]` for passwords.
     pub fn default_text(&self) -> Option<String> {
-        self.default_value().ok().flatten().map(|value| value.to_text())
+        self.default_value()
+            .ok()
+            .flatten()
+            .map(|value| value.to_text())
     }
 }
 
@@ -137,7 +161,9 @@ fn parse_double(text: &str) -> Option<f64> {
         _ => {}
     }
     // Java allows a type letter; Rust would also take "inf" and "nan" in any case, and a second sign.
-    let digits = unsigned.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(unsigned);
+    let digits = unsigned
+        .strip_suffix(['d', 'D', 'f', 'F'])
+        .unwrap_or(unsigned);
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
     }
@@ -148,7 +174,12 @@ fn parse_list(text: &str) -> Vec<String> {
     if text.is_empty() {
         return Vec::new();
     }
-    text.split(',').map(|item| item.trim_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']).to_owned()).collect()
+    text.split(',')
+        .map(|item| {
+            item.trim_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r'])
+                .to_owned()
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -167,12 +198,32 @@ mod tests {
     #[test]
     fn values_and_error_texts_are_kafkas() {
         check(" TRUE ", ConfigType::Boolean, "true");
-        check("yes", ConfigType::Boolean, "Invalid value yes for configuration k: Expected value to be either true or false");
+        check(
+            "yes",
+            ConfigType::Boolean,
+            "Invalid value yes for configuration k: Expected value to be either true or false",
+        );
         check(" +5 ", ConfigType::Int, "5");
-        check("x", ConfigType::Int, "Invalid value x for configuration k: Not a number of type INT");
-        check(" 1d", ConfigType::Int, "Invalid value  1d for configuration k: Not a number of type INT");
-        check("40000", ConfigType::Short, "Invalid value 40000 for configuration k: Not a number of type SHORT");
-        check("9223372036854775807", ConfigType::Long, "9223372036854775807");
+        check(
+            "x",
+            ConfigType::Int,
+            "Invalid value x for configuration k: Not a number of type INT",
+        );
+        check(
+            " 1d",
+            ConfigType::Int,
+            "Invalid value  1d for configuration k: Not a number of type INT",
+        );
+        check(
+            "40000",
+            ConfigType::Short,
+            "Invalid value 40000 for configuration k: Not a number of type SHORT",
+        );
+        check(
+            "9223372036854775807",
+            ConfigType::Long,
+            "9223372036854775807",
+        );
         check("1,,a , b,", ConfigType::List, "[1, , a, b, ]");
         check("", ConfigType::List, "[]");
         check("hunter2", ConfigType::Password, "[hidden]");
@@ -180,17 +231,32 @@ mod tests {
 
     #[test]
     fn doubles_follow_java() {
-        for (text, expected) in [("+5", "5.0"), ("1e3", "1000.0"), ("NaN", "NaN"), (" 1d", "1.0"), (".5", "0.5"), ("5.", "5.0"), ("-Infinity", "-Infinity")] {
+        for (text, expected) in [
+            ("+5", "5.0"),
+            ("1e3", "1000.0"),
+            ("NaN", "NaN"),
+            (" 1d", "1.0"),
+            (".5", "0.5"),
+            ("5.", "5.0"),
+            ("-Infinity", "-Infinity"),
+        ] {
             check(text, ConfigType::Double, expected);
         }
         for text in ["0x5", "1_0", "", "inf", "nan", "+-1", "d", "."] {
-            check(text, ConfigType::Double, &format!("Invalid value {text} for configuration k: Not a number of type DOUBLE"));
+            check(
+                text,
+                ConfigType::Double,
+                &format!("Invalid value {text} for configuration k: Not a number of type DOUBLE"),
+            );
         }
     }
 
     #[test]
     fn null_stays_null_and_lists_join() {
         assert_eq!(parse_type("k", None, ConfigType::Int), Ok(None));
-        assert_eq!(ConfigValue::List(vec!["a".into(), "b".into()]).to_text(), "a,b");
+        assert_eq!(
+            ConfigValue::List(vec!["a".into(), "b".into()]).to_text(),
+            "a,b"
+        );
     }
 }

@@ -24,7 +24,10 @@ impl Properties {
     /// [`ConfigError::Syntax`] for a broken `\u` escape, as Java's "Malformed \\uxxxx encoding.".
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let mut properties = Self::new();
-        let mut lines = LogicalLines { rest: text, line: 0 };
+        let mut lines = LogicalLines {
+            rest: text,
+            line: 0,
+        };
         while let Some((line, logical)) = lines.next_line() {
             let (name, value) = split_entry(&logical);
             properties.insert(unescape(name, line)?, unescape(value, line)?);
@@ -37,7 +40,12 @@ impl Properties {
     /// # Errors
     /// As [`Properties::parse`].
     pub fn parse_latin1(bytes: &[u8]) -> Result<Self, ConfigError> {
-        Self::parse(&bytes.iter().map(|byte| char::from(*byte)).collect::<String>())
+        Self::parse(
+            &bytes
+                .iter()
+                .map(|byte| char::from(*byte))
+                .collect::<String>(),
+        )
     }
 
     /// Gives the value of a key.
@@ -62,7 +70,9 @@ impl Properties {
 
     /// Walks the entries in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.map.iter().filter_map(|(name, value)| Some((name, value?)))
+        self.map
+            .iter()
+            .filter_map(|(name, value)| Some((name, value?)))
     }
 
     /// Number of entries.
@@ -78,7 +88,9 @@ impl Properties {
     /// Gives the entries below a prefix, the prefix taken off.
     #[must_use]
     pub fn with_prefix(&self, prefix: &str) -> Self {
-        Self { map: self.map.with_prefix(prefix) }
+        Self {
+            map: self.map.with_prefix(prefix),
+        }
     }
 
     /// Gives the entries as a config map.
@@ -89,13 +101,17 @@ impl Properties {
 
 impl FromIterator<(String, String)> for Properties {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(entries: I) -> Self {
-        Self { map: entries.into_iter().collect() }
+        Self {
+            map: entries.into_iter().collect(),
+        }
     }
 }
 
 impl<'a> FromIterator<(&'a str, &'a str)> for Properties {
     fn from_iter<I: IntoIterator<Item = (&'a str, &'a str)>>(entries: I) -> Self {
-        Self { map: entries.into_iter().collect() }
+        Self {
+            map: entries.into_iter().collect(),
+        }
     }
 }
 
@@ -141,7 +157,10 @@ impl<'a> LogicalLines<'a> {
             return Some(std::mem::take(&mut self.rest));
         };
         let (natural, tail) = self.rest.split_at(end);
-        self.rest = tail.strip_prefix("\r\n").or_else(|| tail.strip_prefix(['\n', '\r'])).unwrap_or("");
+        self.rest = tail
+            .strip_prefix("\r\n")
+            .or_else(|| tail.strip_prefix(['\n', '\r']))
+            .unwrap_or("");
         Some(natural)
     }
 }
@@ -198,8 +217,14 @@ fn unescape(text: &str, line: usize) -> Result<String, ConfigError> {
 fn hex_unit(chars: &mut std::str::Chars<'_>, line: usize) -> Result<u16, ConfigError> {
     let mut unit = 0u16;
     for _ in 0..4 {
-        let digit = chars.next().and_then(|c| c.to_digit(16)).and_then(|digit| u16::try_from(digit).ok());
-        let digit = digit.ok_or_else(|| ConfigError::Syntax { line, reason: "Malformed \\uxxxx encoding.".to_owned() })?;
+        let digit = chars
+            .next()
+            .and_then(|c| c.to_digit(16))
+            .and_then(|digit| u16::try_from(digit).ok());
+        let digit = digit.ok_or_else(|| ConfigError::Syntax {
+            line,
+            reason: "Malformed \\uxxxx encoding.".to_owned(),
+        })?;
         unit = (unit << 4) | digit;
     }
     Ok(unit)

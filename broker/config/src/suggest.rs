@@ -19,7 +19,19 @@ where
     known
         .into_iter()
         .filter(|candidate| *candidate != key)
-        .map(|candidate| (distance(&given, &candidate.chars().flat_map(char::to_lowercase).collect::<Vec<_>>(), limit), candidate))
+        .map(|candidate| {
+            (
+                distance(
+                    &given,
+                    &candidate
+                        .chars()
+                        .flat_map(char::to_lowercase)
+                        .collect::<Vec<_>>(),
+                    limit,
+                ),
+                candidate,
+            )
+        })
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, candidate)| candidate)
@@ -35,7 +47,9 @@ fn distance(a: &[char], b: &[char], limit: usize) -> usize {
     for (i, from) in a.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, to) in b.iter().enumerate() {
-            let mut best = (last[j] + usize::from(from != to)).min(last[j + 1] + 1).min(row[j] + 1);
+            let mut best = (last[j] + usize::from(from != to))
+                .min(last[j + 1] + 1)
+                .min(row[j] + 1);
             if i > 0 && j > 0 && *from == b[j - 1] && a[i - 1] == *to {
                 best = best.min(before_last[j - 1] + 1);
             }
@@ -52,7 +66,13 @@ mod tests {
 
     #[test]
     fn slips_are_found_and_strangers_are_not() {
-        let known = ["file", "topic", "tasks.max", "connector.class", "offset.flush.interval.ms"];
+        let known = [
+            "file",
+            "topic",
+            "tasks.max",
+            "connector.class",
+            "offset.flush.interval.ms",
+        ];
         for (given, expected) in [
             ("fiel", Some("file")),
             ("topics", Some("topic")),

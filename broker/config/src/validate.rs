@@ -34,7 +34,13 @@ pub struct ValueInfo {
 impl ValueInfo {
     /// Starts with a name and nothing to say.
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), value: None, recommended: Vec::new(), errors: Vec::new(), visible: true }
+        Self {
+            name: name.to_owned(),
+            value: None,
+            recommended: Vec::new(),
+            errors: Vec::new(),
+            visible: true,
+        }
     }
 }
 
@@ -53,7 +59,10 @@ impl fmt::Debug for Hooks<'_> {
 }
 
 /// Hooks that accept everything.
-pub const ACCEPT_ALL: Hooks<'static> = Hooks { class_exists: &|_| true, custom: &|_, _| None };
+pub const ACCEPT_ALL: Hooks<'static> = Hooks {
+    class_exists: &|_| true,
+    custom: &|_, _| None,
+};
 
 impl ConfigDef {
     /// Validates a config: one entry a key in definition order, then undefined dependents.
@@ -64,13 +73,22 @@ impl ConfigDef {
     /// Validates a config with class lookup and custom checks.
     pub fn validate_with(&self, config: &ConfigMap, hooks: &Hooks<'_>) -> Vec<ValueInfo> {
         let mut infos: Vec<ValueInfo> = self.names().map(ValueInfo::new).collect();
-        let positions: HashMap<&str, usize> = self.names().enumerate().map(|(position, name)| (name, position)).collect();
+        let positions: HashMap<&str, usize> = self
+            .names()
+            .enumerate()
+            .map(|(position, name)| (name, position))
+            .collect();
         let mut visits = self.keys().len().saturating_mul(MAX_VISITS_PER_KEY);
         // Depth first from the keys that nobody depends on; Kafka reports a key once for each way that leads to it.
         let mut stack: Vec<&str> = self.roots();
         stack.reverse();
         while let Some(name) = stack.pop() {
-            let (Some(key), Some(info)) = (self.get(name), positions.get(name).and_then(|position| infos.get_mut(*position))) else {
+            let (Some(key), Some(info)) = (
+                self.get(name),
+                positions
+                    .get(name)
+                    .and_then(|position| infos.get_mut(*position)),
+            ) else {
                 continue;
             };
             if visits == 0 {
@@ -80,7 +98,11 @@ impl ConfigDef {
             validate_key(key, config, hooks, info);
             stack.extend(key.dependents.iter().rev().map(String::as_str));
         }
-        infos.extend(self.undefined_dependents().into_iter().map(undefined_dependent));
+        infos.extend(
+            self.undefined_dependents()
+                .into_iter()
+                .map(undefined_dependent),
+        );
         infos
     }
 
@@ -91,7 +113,10 @@ impl ConfigDef {
     pub fn parse(&self, config: &ConfigMap) -> Result<ParsedConfig, ConfigError> {
         let undefined = self.undefined_dependents();
         if !undefined.is_empty() {
-            return Err(ConfigError::Other(format!("Some configurations in are referred in the dependents, but not defined: {}", undefined.join(","))));
+            return Err(ConfigError::Other(format!(
+                "Some configurations in are referred in the dependents, but not defined: {}",
+                undefined.join(",")
+            )));
         }
         let mut values = HashMap::with_capacity(self.keys().len());
         for key in self.keys() {
@@ -107,12 +132,16 @@ impl ConfigDef {
         for dependent in self.keys().iter().flat_map(|key| &key.dependents) {
             has_parent.insert(dependent, true);
         }
-        self.names().filter(|name| has_parent.get(name) == Some(&false)).collect()
+        self.names()
+            .filter(|name| has_parent.get(name) == Some(&false))
+            .collect()
     }
 }
 
 fn validate_key(key: &ConfigKey, config: &ConfigMap, hooks: &Hooks<'_>, info: &mut ValueInfo) {
-    let value = match given_or_default(key, config).and_then(|value| check_class(key, value, config, hooks)) {
+    let value = match given_or_default(key, config)
+        .and_then(|value| check_class(key, value, config, hooks))
+    {
         Ok(value) => value,
         Err(error) => {
             info.errors.push(error.to_string());
@@ -126,7 +155,10 @@ fn validate_key(key: &ConfigKey, config: &ConfigMap, hooks: &Hooks<'_>, info: &m
     info.value = value.map(|value| value.to_text());
 }
 
-fn given_or_default(key: &ConfigKey, config: &ConfigMap) -> Result<Option<ConfigValue>, ConfigError> {
+fn given_or_default(
+    key: &ConfigKey,
+    config: &ConfigMap,
+) -> Result<Option<ConfigValue>, ConfigError> {
     match config.get_entry(&key.name) {
         Some(given) => parse_type(&key.name, given, key.config_type),
         None if key.is_required() => Err(ConfigError::Missing(key.name.clone())),
@@ -134,17 +166,34 @@ fn given_or_default(key: &ConfigKey, config: &ConfigMap) -> Result<Option<Config
     }
 }
 
-fn check_class(key: &ConfigKey, value: Option<ConfigValue>, config: &ConfigMap, hooks: &Hooks<'_>) -> Result<Option<ConfigValue>, ConfigError> {
+fn check_class(
+    key: &ConfigKey,
+    value: Option<ConfigValue>,
+    config: &ConfigMap,
+    hooks: &Hooks<'_>,
+) -> Result<Option<ConfigValue>, ConfigError> {
     match (&value, config.get(&key.name)) {
-        (Some(ConfigValue::Class(class)), Some(given)) if key.config_type == ConfigType::Class && !(hooks.class_exists)(class) => {
-            Err(ConfigError::invalid(&key.name, given, format!("Class {given} could not be found.")))
+        (Some(ConfigValue::Class(class)), Some(given))
+            if key.config_type == ConfigType::Class && !(hooks.class_exists)(class) =>
+        {
+            Err(ConfigError::invalid(
+                &key.name,
+                given,
+                format!("Class {given} could not be found."),
+            ))
         }
         _ => Ok(value),
     }
 }
 
 fn undefined_dependent(name: &str) -> ValueInfo {
-    ValueInfo { errors: vec![format!("{name} is referred in the dependents, but not defined.")], visible: false, ..ValueInfo::new(name) }
+    ValueInfo {
+        errors: vec![format!(
+            "{name} is referred in the dependents, but not defined."
+        )],
+        visible: false,
+        ..ValueInfo::new(name)
+    }
 }
 
 /// A config whose every defined key has a typed value or null.

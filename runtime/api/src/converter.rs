@@ -66,12 +66,23 @@ pub trait Converter: Send {
     ///
     /// # Errors
     /// `Data`: the value does not fit the converter.
-    fn from_connect(&mut self, cx: &mut ConvertCx<'_>, slot: Slot<'_>, out: &mut Vec<u8>) -> Result<Converted, ConnectError>;
+    #[expect(clippy::wrong_self_convention, reason = "Kafka's name of the method")]
+    fn from_connect(
+        &mut self,
+        cx: &mut ConvertCx<'_>,
+        slot: Slot<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Converted, ConnectError>;
 
     /// Turns Kafka bytes into a value encoding, appended to `out` when the form is [`Converted::Written`]. What was
     /// appended before an error is the caller's to cut off.
     ///
     /// # Errors
     /// `Data`: the bytes do not fit the converter.
-    fn to_connect(&mut self, cx: &mut ConvertCx<'_>, data: Option<&[u8]>, out: &mut Vec<u8>) -> Result<ToConnect, ConnectError>;
+    fn to_connect(
+        &mut self,
+        cx: &mut ConvertCx<'_>,
+        data: Option<&[u8]>,
+        out: &mut Vec<u8>,
+    ) -> Result<ToConnect, ConnectError>;
 }

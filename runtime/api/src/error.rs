@@ -52,7 +52,14 @@ pub struct ConnectError {
 impl ConnectError {
     /// Builds an error of a kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), class_name: None, causes: Vec::new(), trace: None, retry_after_ms: None }
+        Self {
+            kind,
+            message: message.into(),
+            class_name: None,
+            causes: Vec::new(),
+            trace: None,
+            retry_after_ms: None,
+        }
     }
 
     /// Builds an error after which the same call is tried again.
@@ -141,7 +148,10 @@ mod tests {
     fn trace_text_reads_like_a_java_trace() {
         let mut error = ConnectError::data("bad record").caused_by("inner");
         error.trace = Some("  0: guest!poll".to_owned());
-        assert_eq!(error.trace_text(), "org.apache.kafka.connect.errors.DataException: bad record\nCaused by: inner\n  0: guest!poll");
+        assert_eq!(
+            error.trace_text(),
+            "org.apache.kafka.connect.errors.DataException: bad record\nCaused by: inner\n  0: guest!poll"
+        );
         assert!(ConnectError::retriable("x").is_retriable());
     }
 }

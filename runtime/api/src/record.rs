@@ -26,12 +26,18 @@ impl TypedValue {
 
     /// A value with its schema.
     pub fn new(schema: Arc<Schema>, value: impl Into<Value>) -> Self {
-        Self { schema: Some(schema), value: value.into() }
+        Self {
+            schema: Some(schema),
+            value: value.into(),
+        }
     }
 
     /// A value without schema.
     pub fn schemaless(value: impl Into<Value>) -> Self {
-        Self { schema: None, value: value.into() }
+        Self {
+            schema: None,
+            value: value.into(),
+        }
     }
 
     /// A text with the required STRING schema.

@@ -19,7 +19,12 @@ pub const ENCODING: &str = "converter.encoding";
 
 /// Adds this converter's keys to a definition.
 pub fn config_def(definition: ConfigDef) -> ConfigDef {
-    definition.key(ConfigKey::text(ENCODING).default("UTF-8").importance(Importance::High).doc("The name of the Java character set to use for encoding strings as byte arrays."))
+    definition.key(
+        ConfigKey::text(ENCODING)
+            .default("UTF-8")
+            .importance(Importance::High)
+            .doc("The name of the Java character set to use for encoding strings as byte arrays."),
+    )
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +40,9 @@ impl Encoding {
             "UTF-8" | "UTF8" => Ok(Self::Utf8),
             "ISO-8859-1" | "ISO8859_1" | "LATIN1" => Ok(Self::Latin1),
             "US-ASCII" | "ASCII" => Ok(Self::Ascii),
-            _ => Err(ConnectError::config(format!("Invalid value {name} for configuration {ENCODING}: supported are UTF-8, ISO-8859-1 and US-ASCII"))),
+            _ => Err(ConnectError::config(format!(
+                "Invalid value {name} for configuration {ENCODING}: supported are UTF-8, ISO-8859-1 and US-ASCII"
+            ))),
         }
     }
 
@@ -62,7 +69,10 @@ impl StringConverter {
     /// # Errors
     /// `Config` for an encoding it does not have.
     pub fn new(config: &ConfigMap) -> Result<Self, ConnectError> {
-        Ok(Self { encoding: Encoding::parse(config.get(ENCODING).unwrap_or("UTF-8").trim())?, text: String::new() })
+        Ok(Self {
+            encoding: Encoding::parse(config.get(ENCODING).unwrap_or("UTF-8").trim())?,
+            text: String::new(),
+        })
     }
 
     fn write(&self, text: &str, out: &mut Vec<u8>) {
@@ -71,16 +81,31 @@ impl StringConverter {
             return;
         }
         let limit = self.encoding.limit();
-        out.extend(text.chars().map(|c| if u32::from(c) <= limit { u8::try_from(u32::from(c)).unwrap_or(b'?') } else { b'?' }));
+        out.extend(text.chars().map(|c| {
+            if u32::from(c) <= limit {
+                u8::try_from(u32::from(c)).unwrap_or(b'?')
+            } else {
+                b'?'
+            }
+        }));
     }
 }
 
 impl Converter for StringConverter {
-    fn from_connect(&mut self, cx: &mut ConvertCx<'_>, slot: Slot<'_>, out: &mut Vec<u8>) -> Result<Converted, ConnectError> {
+    fn from_connect(
+        &mut self,
+        cx: &mut ConvertCx<'_>,
+        slot: Slot<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Converted, ConnectError> {
         let Some(bytes) = slot.bytes else {
             return Ok(Converted::Null);
         };
-        let is_text = matches!(slot.schema, SchemaId::TEXT | SchemaId::OPTIONAL_TEXT) || cx.schemas.get(slot.schema).is_some_and(|schema| schema.base == SchemaType::Text);
+        let is_text = matches!(slot.schema, SchemaId::TEXT | SchemaId::OPTIONAL_TEXT)
+            || cx
+                .schemas
+                .get(slot.schema)
+                .is_some_and(|schema| schema.base == SchemaType::Text);
         if is_text && self.encoding == Encoding::Utf8 {
             return Ok(Converted::Borrowed);
         }
@@ -90,16 +115,28 @@ impl Converter for StringConverter {
         }
         let mut text = std::mem::take(&mut self.text);
         text.clear();
-        push_text(&mut text, cx.schemas.get(slot.schema).map(AsRef::as_ref), &value)?;
+        push_text(
+            &mut text,
+            cx.schemas.get(slot.schema).map(AsRef::as_ref),
+            &value,
+        )?;
         self.write(&text, out);
         self.text = text;
         Ok(Converted::Written)
     }
 
-    fn to_connect(&mut self, _cx: &mut ConvertCx<'_>, data: Option<&[u8]>, out: &mut Vec<u8>) -> Result<ToConnect, ConnectError> {
+    fn to_connect(
+        &mut self,
+        _cx: &mut ConvertCx<'_>,
+        data: Option<&[u8]>,
+        out: &mut Vec<u8>,
+    ) -> Result<ToConnect, ConnectError> {
         let schema = SchemaId::OPTIONAL_TEXT;
         let Some(bytes) = data else {
-            return Ok(ToConnect { schema, form: Converted::Null });
+            return Ok(ToConnect {
+                schema,
+                form: Converted::Null,
+            });
         };
         let limit = self.encoding.limit();
         let passes = match self.encoding {
@@ -107,14 +144,29 @@ impl Converter for StringConverter {
             Encoding::Latin1 | Encoding::Ascii => bytes.is_ascii(),
         };
         if passes {
-            return Ok(ToConnect { schema, form: Converted::Borrowed });
+            return Ok(ToConnect {
+                schema,
+                form: Converted::Borrowed,
+            });
         }
         let text: String = match self.encoding {
             Encoding::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
-            Encoding::Latin1 | Encoding::Ascii => bytes.iter().map(|byte| if u32::from(*byte) <= limit { char::from(*byte) } else { char::REPLACEMENT_CHARACTER }).collect(),
+            Encoding::Latin1 | Encoding::Ascii => bytes
+                .iter()
+                .map(|byte| {
+                    if u32::from(*byte) <= limit {
+                        char::from(*byte)
+                    } else {
+                        char::REPLACEMENT_CHARACTER
+                    }
+                })
+                .collect(),
         };
         out.extend_from_slice(text.as_bytes());
-        Ok(ToConnect { schema, form: Converted::Written })
+        Ok(ToConnect {
+            schema,
+            form: Converted::Written,
+        })
     }
 }
 
@@ -134,33 +186,72 @@ mod tests {
     #[test]
     fn text_passes_untouched() {
         let (mut schemas, mut out) = (SchemaTable::new(), Vec::new());
-        let mut cx = ConvertCx { topic: "t", schemas: &mut schemas };
+        let mut cx = ConvertCx {
+            topic: "t",
+            schemas: &mut schemas,
+        };
         let mut converter = StringConverter::new(&ConfigMap::new()).expect("defaults");
-        assert_eq!(converter.from_connect(&mut cx, Slot::text("ä"), &mut out), Ok(Converted::Borrowed));
-        assert_eq!(converter.from_connect(&mut cx, Slot::NULL, &mut out), Ok(Converted::Null));
-        assert_eq!(converter.to_connect(&mut cx, Some("ä".as_bytes()), &mut out).map(|read| (read.schema, read.form)), Ok((SchemaId::OPTIONAL_TEXT, Converted::Borrowed)));
-        assert_eq!(converter.to_connect(&mut cx, None, &mut out).map(|read| read.form), Ok(Converted::Null));
+        assert_eq!(
+            converter.from_connect(&mut cx, Slot::text("ä"), &mut out),
+            Ok(Converted::Borrowed)
+        );
+        assert_eq!(
+            converter.from_connect(&mut cx, Slot::NULL, &mut out),
+            Ok(Converted::Null)
+        );
+        assert_eq!(
+            converter
+                .to_connect(&mut cx, Some("ä".as_bytes()), &mut out)
+                .map(|read| (read.schema, read.form)),
+            Ok((SchemaId::OPTIONAL_TEXT, Converted::Borrowed))
+        );
+        assert_eq!(
+            converter
+                .to_connect(&mut cx, None, &mut out)
+                .map(|read| read.form),
+            Ok(Converted::Null)
+        );
         assert!(out.is_empty());
     }
 
     #[test]
     fn invalid_text_becomes_the_replacement_character() {
         let (mut schemas, mut out) = (SchemaTable::new(), Vec::new());
-        let mut cx = ConvertCx { topic: "t", schemas: &mut schemas };
-        assert_eq!(converter("UTF-8").to_connect(&mut cx, Some(b"a\xffb"), &mut out).map(|read| read.form), Ok(Converted::Written));
+        let mut cx = ConvertCx {
+            topic: "t",
+            schemas: &mut schemas,
+        };
+        assert_eq!(
+            converter("UTF-8")
+                .to_connect(&mut cx, Some(b"a\xffb"), &mut out)
+                .map(|read| read.form),
+            Ok(Converted::Written)
+        );
         assert_eq!(out, "a\u{fffd}b".as_bytes());
     }
 
     #[test]
     fn single_byte_encodings() {
         let (mut schemas, mut out) = (SchemaTable::new(), Vec::new());
-        let mut cx = ConvertCx { topic: "t", schemas: &mut schemas };
-        assert_eq!(converter("iso-8859-1").from_connect(&mut cx, Slot::text("ä€"), &mut out), Ok(Converted::Written));
+        let mut cx = ConvertCx {
+            topic: "t",
+            schemas: &mut schemas,
+        };
+        assert_eq!(
+            converter("iso-8859-1").from_connect(&mut cx, Slot::text("ä€"), &mut out),
+            Ok(Converted::Written)
+        );
         assert_eq!(out, b"\xe4?");
         out.clear();
-        assert_eq!(converter("iso-8859-1").to_connect(&mut cx, Some(b"\xe4"), &mut out).map(|read| read.form), Ok(Converted::Written));
+        assert_eq!(
+            converter("iso-8859-1")
+                .to_connect(&mut cx, Some(b"\xe4"), &mut out)
+                .map(|read| read.form),
+            Ok(Converted::Written)
+        );
         assert_eq!(out, "ä".as_bytes());
-        let unknown = StringConverter::new(&[(ENCODING, "EBCDIC")].into_iter().collect()).expect_err("unknown encoding");
+        let unknown = StringConverter::new(&[(ENCODING, "EBCDIC")].into_iter().collect())
+            .expect_err("unknown encoding");
         assert!(unknown.message.contains("EBCDIC"));
     }
 }

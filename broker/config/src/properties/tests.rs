@@ -11,7 +11,18 @@ fn check(text: &str, expected: &[(&str, &str)]) {
 
 #[test]
 fn separators() {
-    check("a=1\nb:2\nc 3\nd\t=\t4\ne = = 5\nf\n=x", &[("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "= 5"), ("f", ""), ("", "x")]);
+    check(
+        "a=1\nb:2\nc 3\nd\t=\t4\ne = = 5\nf\n=x",
+        &[
+            ("a", "1"),
+            ("b", "2"),
+            ("c", "3"),
+            ("d", "4"),
+            ("e", "= 5"),
+            ("f", ""),
+            ("", "x"),
+        ],
+    );
     check("a=1  \r\nb=2\rc=3", &[("a", "1  "), ("b", "2"), ("c", "3")]);
 }
 
@@ -23,7 +34,10 @@ fn comments_and_blank_lines() {
 
 #[test]
 fn continuation_lines() {
-    check("a=1,\\\n   2,\\\r\n\t3\nb=\\\\\nc=4", &[("a", "1,2,3"), ("b", "\\"), ("c", "4")]);
+    check(
+        "a=1,\\\n   2,\\\r\n\t3\nb=\\\\\nc=4",
+        &[("a", "1,2,3"), ("b", "\\"), ("c", "4")],
+    );
     check("a=x\\\n#y", &[("a", "x#y")]);
     check("a=x\\", &[("a", "x")]);
     check("\\", &[("", "")]);

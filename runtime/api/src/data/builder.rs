@@ -19,7 +19,9 @@ pub struct SchemaBuilder {
 impl SchemaBuilder {
     /// Starts a schema of a type.
     pub fn new(base: SchemaType) -> Self {
-        Self { schema: Schema::plain(base) }
+        Self {
+            schema: Schema::plain(base),
+        }
     }
 
     /// Starts a struct.
@@ -29,12 +31,23 @@ impl SchemaBuilder {
 
     /// Starts an array of elements.
     pub fn array(element: impl Into<Arc<Schema>>) -> Self {
-        Self { schema: Schema { value: Some(element.into()), ..Schema::plain(SchemaType::Array) } }
+        Self {
+            schema: Schema {
+                value: Some(element.into()),
+                ..Schema::plain(SchemaType::Array)
+            },
+        }
     }
 
     /// Starts a map.
     pub fn map(key: impl Into<Arc<Schema>>, value: impl Into<Arc<Schema>>) -> Self {
-        Self { schema: Schema { key: Some(key.into()), value: Some(value.into()), ..Schema::plain(SchemaType::Map) } }
+        Self {
+            schema: Schema {
+                key: Some(key.into()),
+                value: Some(value.into()),
+                ..Schema::plain(SchemaType::Map)
+            },
+        }
     }
 
     /// Allows null.
@@ -75,9 +88,17 @@ impl SchemaBuilder {
     /// Sets a parameter; the last of equal names wins.
     #[must_use]
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
-        match self.schema.parameters.iter_mut().find(|(known, _)| known == name) {
+        match self
+            .schema
+            .parameters
+            .iter_mut()
+            .find(|(known, _)| known == name)
+        {
             Some(entry) => value.clone_into(&mut entry.1),
-            None => self.schema.parameters.push((name.to_owned(), value.to_owned())),
+            None => self
+                .schema
+                .parameters
+                .push((name.to_owned(), value.to_owned())),
         }
         self
     }
@@ -85,7 +106,10 @@ impl SchemaBuilder {
     /// Adds a field to a struct.
     #[must_use]
     pub fn field(mut self, name: &str, schema: impl Into<Arc<Schema>>) -> Self {
-        self.schema.fields.push(Field { name: name.to_owned(), schema: schema.into() });
+        self.schema.fields.push(Field {
+            name: name.to_owned(),
+            schema: schema.into(),
+        });
         self
     }
 

@@ -43,7 +43,10 @@ impl Decimal {
             return None;
         }
         let scale = i64::try_from(fraction.len()).ok()? - exponent;
-        Some(Self { scale: i32::try_from(scale).ok()?, unscaled: unscaled_from_digits(negative, digits()) })
+        Some(Self {
+            scale: i32::try_from(scale).ok()?,
+            unscaled: unscaled_from_digits(negative, digits()),
+        })
     }
 
     /// Gives Java's `toString`: plain while the scale is not negative and the exponent at least -6, else `1.23E+5`.
@@ -78,7 +81,10 @@ impl Decimal {
         let (sign, digits) = self.digits()?;
         let distance = u64::from(self.scale.unsigned_abs());
         if distance > MAX_PLAIN_ZEROS {
-            return Err(ConnectError::data(format!("decimal of scale {} is too long to be written out", self.scale)));
+            return Err(ConnectError::data(format!(
+                "decimal of scale {} is too long to be written out",
+                self.scale
+            )));
         }
         let places = usize::try_from(distance).unwrap_or(usize::MAX);
         if self.scale <= 0 {
@@ -89,7 +95,10 @@ impl Decimal {
             let (whole, fraction) = digits.split_at(digits.len() - places);
             return Ok(format!("{sign}{whole}.{fraction}"));
         }
-        Ok(format!("{sign}0.{}{digits}", "0".repeat(places - digits.len())))
+        Ok(format!(
+            "{sign}0.{}{digits}",
+            "0".repeat(places - digits.len())
+        ))
     }
 
     /// Gives the same number with another scale; `None` when digits would be lost or it grows too long.
@@ -100,7 +109,10 @@ impl Decimal {
         let (sign, mut digits) = self.digits().ok()?;
         let added = i64::from(scale) - i64::from(self.scale);
         if digits == "0" {
-            return Some(Self { scale, unscaled: vec![0] });
+            return Some(Self {
+                scale,
+                unscaled: vec![0],
+            });
         }
         if added < 0 {
             let kept = digits.len().checked_sub(usize::try_from(-added).ok()?)?;
@@ -113,13 +125,19 @@ impl Decimal {
         } else {
             digits.extend(std::iter::repeat_n('0', usize::try_from(added).ok()?));
         }
-        Some(Self { scale, unscaled: unscaled_from_digits(sign == "-", digits.bytes()) })
+        Some(Self {
+            scale,
+            unscaled: unscaled_from_digits(sign == "-", digits.bytes()),
+        })
     }
 
     /// Gives the sign and the digits of the unscaled value.
     fn digits(&self) -> Result<(&'static str, String), ConnectError> {
         if self.unscaled.len() > MAX_UNSCALED_BYTES {
-            return Err(ConnectError::data(format!("decimal of {} bytes is over the limit of {MAX_UNSCALED_BYTES}", self.unscaled.len())));
+            return Err(ConnectError::data(format!(
+                "decimal of {} bytes is over the limit of {MAX_UNSCALED_BYTES}",
+                self.unscaled.len()
+            )));
         }
         let negative = self.unscaled.first().is_some_and(|byte| *byte >= 0x80);
         let digits = digits_of(magnitude(&self.unscaled, negative));
@@ -129,11 +147,16 @@ impl Decimal {
 
 fn parse_exponent(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() || digits.len() > 10 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+    if digits.is_empty() || digits.len() > 10 || !digits.bytes().all(|digit| digit.is_ascii_digit())
+    {
         return None;
     }
     let exponent: i64 = digits.parse().ok()?;
-    Some(if text.starts_with('-') { -exponent } else { exponent })
+    Some(if text.starts_with('-') {
+        -exponent
+    } else {
+        exponent
+    })
 }
 
 /// Gives the magnitude's 32-bit limbs, least first.
@@ -148,7 +171,15 @@ fn magnitude(unscaled: &[u8], negative: bool) -> Vec<u32> {
         sum
     });
     let bytes: Vec<u8> = plain.collect();
-    let mut limbs: Vec<u32> = bytes.chunks(4).map(|chunk| chunk.iter().rev().fold(0, |limb, byte| (limb << 8) | u32::from(*byte))).collect();
+    let mut limbs: Vec<u32> = bytes
+        .chunks(4)
+        .map(|chunk| {
+            chunk
+                .iter()
+                .rev()
+                .fold(0, |limb, byte| (limb << 8) | u32::from(*byte))
+        })
+        .collect();
     if negative && carry {
         limbs.push(1);
     }
@@ -172,11 +203,14 @@ fn digits_of(mut limbs: Vec<u32>) -> String {
     let Some(most) = groups.pop() else {
         return "0".to_owned();
     };
-    groups.iter().rev().fold(most.to_string(), |mut text, group| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{group:09}");
-        text
-    })
+    groups
+        .iter()
+        .rev()
+        .fold(most.to_string(), |mut text, group| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{group:09}");
+            text
+        })
 }
 
 fn unscaled_from_digits(negative: bool, digits: impl Iterator<Item = u8>) -> Vec<u8> {
@@ -193,7 +227,9 @@ fn unscaled_from_digits(negative: bool, digits: impl Iterator<Item = u8>) -> Vec
         }
     }
     // A zero byte in front keeps the sign bit free; negation and trimming follow.
-    let mut bytes: Vec<u8> = std::iter::once(0).chain(limbs.iter().rev().flat_map(|limb| limb.to_be_bytes())).collect();
+    let mut bytes: Vec<u8> = std::iter::once(0)
+        .chain(limbs.iter().rev().flat_map(|limb| limb.to_be_bytes()))
+        .collect();
     if negative {
         let mut carry = true;
         for byte in bytes.iter_mut().rev() {
@@ -207,7 +243,13 @@ fn unscaled_from_digits(negative: bool, digits: impl Iterator<Item = u8>) -> Vec
 
 /// Drops leading bytes that only repeat the sign.
 fn minimal(bytes: Vec<u8>) -> Vec<u8> {
-    let redundant = bytes.windows(2).take_while(|pair| matches!(pair, [0x00, next] if *next < 0x80) || matches!(pair, [0xff, next] if *next >= 0x80)).count();
+    let redundant = bytes
+        .windows(2)
+        .take_while(|pair| {
+            matches!(pair, [0x00, next] if *next < 0x80)
+                || matches!(pair, [0xff, next] if *next >= 0x80)
+        })
+        .count();
     bytes.get(redundant..).unwrap_or_default().to_vec()
 }
 
@@ -233,13 +275,26 @@ mod tests {
             ("0.000001", "0.000001", "0.000001", 6),
             ("0.0000001", "1E-7", "0.0000001", 7),
             ("123e-10", "1.23E-8", "0.0000000123", 10),
-            ("-99999999999999999999999.5", "-99999999999999999999999.5", "-99999999999999999999999.5", 1),
+            (
+                "-99999999999999999999999.5",
+                "-99999999999999999999999.5",
+                "-99999999999999999999999.5",
+                1,
+            ),
             ("+5.", "5", "5", 0),
             (".5", "0.5", "0.5", 1),
             ("0E+5", "0E+5", "0", -5),
         ] {
             let decimal = Decimal::parse(text).expect("parses");
-            assert_eq!((decimal.to_text().expect("short"), decimal.to_plain_text().expect("short"), decimal.scale), (shown.to_owned(), plain.to_owned(), scale), "{text}");
+            assert_eq!(
+                (
+                    decimal.to_text().expect("short"),
+                    decimal.to_plain_text().expect("short"),
+                    decimal.scale
+                ),
+                (shown.to_owned(), plain.to_owned(), scale),
+                "{text}"
+            );
         }
     }
 
@@ -255,26 +310,83 @@ mod tests {
             ("4294967296", vec![1, 0, 0, 0, 0]),
             ("-1", vec![0xff]),
         ] {
-            assert_eq!(Decimal::parse(text).expect("parses").unscaled, bytes, "{text}");
+            assert_eq!(
+                Decimal::parse(text).expect("parses").unscaled,
+                bytes,
+                "{text}"
+            );
         }
-        assert_eq!(Decimal { scale: 0, unscaled: vec![0x80, 0, 0, 0] }.to_text().expect("short"), "-2147483648");
-        assert_eq!(Decimal { scale: 0, unscaled: Vec::new() }.to_text().expect("short"), "0");
+        assert_eq!(
+            Decimal {
+                scale: 0,
+                unscaled: vec![0x80, 0, 0, 0]
+            }
+            .to_text()
+            .expect("short"),
+            "-2147483648"
+        );
+        assert_eq!(
+            Decimal {
+                scale: 0,
+                unscaled: Vec::new()
+            }
+            .to_text()
+            .expect("short"),
+            "0"
+        );
     }
 
     #[test]
     fn nonsense_and_excess_are_refused() {
-        for text in ["", "-", ".", "1e", "1.2.3", "0x10", "NaN", "1 ", "--1", "1e99999999999"] {
+        for text in [
+            "",
+            "-",
+            ".",
+            "1e",
+            "1.2.3",
+            "0x10",
+            "NaN",
+            "1 ",
+            "--1",
+            "1e99999999999",
+        ] {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
         assert_eq!(Decimal::parse(&"9".repeat(1001)), None);
-        assert!(Decimal { scale: i32::MAX, unscaled: vec![1] }.to_plain_text().is_err());
-        assert!(Decimal { scale: 0, unscaled: vec![1; 20_000] }.to_text().is_err());
+        assert!(
+            Decimal {
+                scale: i32::MAX,
+                unscaled: vec![1]
+            }
+            .to_plain_text()
+            .is_err()
+        );
+        assert!(
+            Decimal {
+                scale: 0,
+                unscaled: vec![1; 20_000]
+            }
+            .to_text()
+            .is_err()
+        );
     }
 
     #[test]
     fn scale_changes_only_without_loss() {
-        let rescaled = |text: &str, scale| Decimal::parse(text).and_then(|decimal| decimal.rescaled(scale)).map(|decimal| decimal.to_text().expect("short"));
-        for (text, scale, expected) in [("1.5", 2, Some("1.50")), ("-1.500", 1, Some("-1.5")), ("1.25", 1, None), ("0.00", 5, Some("0.00000")), ("1200", -2, Some("1.2E+3")), ("1", i32::MAX, None), ("1", -5, None)] {
+        let rescaled = |text: &str, scale| {
+            Decimal::parse(text)
+                .and_then(|decimal| decimal.rescaled(scale))
+                .map(|decimal| decimal.to_text().expect("short"))
+        };
+        for (text, scale, expected) in [
+            ("1.5", 2, Some("1.50")),
+            ("-1.500", 1, Some("-1.5")),
+            ("1.25", 1, None),
+            ("0.00", 5, Some("0.00000")),
+            ("1200", -2, Some("1.2E+3")),
+            ("1", i32::MAX, None),
+            ("1", -5, None),
+        ] {
             assert_eq!(rescaled(text, scale).as_deref(), expected, "{text} {scale}");
         }
     }
@@ -282,6 +394,12 @@ mod tests {
     #[test]
     fn long_numbers_come_back() {
         let text = "-1234567890123456789012345678901234567890.000000001000000000";
-        assert_eq!(Decimal::parse(text).expect("parses").to_text().expect("short"), text);
+        assert_eq!(
+            Decimal::parse(text)
+                .expect("parses")
+                .to_text()
+                .expect("short"),
+            text
+        );
     }
 }

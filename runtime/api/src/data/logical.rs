@@ -40,7 +40,9 @@ impl Logical {
     /// Recognises the logical type of a schema; a known name over another base type is none.
     pub fn of(schema: &Schema) -> Option<Self> {
         match (schema.name.as_deref()?, schema.base) {
-            (DECIMAL, SchemaType::Bytes) => Some(Self::Decimal { scale: schema.parameter(SCALE)?.parse().ok()? }),
+            (DECIMAL, SchemaType::Bytes) => Some(Self::Decimal {
+                scale: schema.parameter(SCALE)?.parse().ok()?,
+            }),
             (DATE, SchemaType::Int32) => Some(Self::Date),
             (TIME, SchemaType::Int32) => Some(Self::Time),
             (TIMESTAMP, SchemaType::Int64) => Some(Self::Timestamp),
@@ -51,7 +53,10 @@ impl Logical {
 
 /// Gives a required decimal schema.
 pub fn decimal(scale: i32) -> Arc<Schema> {
-    Arc::new(Schema { parameters: vec![(SCALE.to_owned(), scale.to_string())], ..named(SchemaType::Bytes, DECIMAL) })
+    Arc::new(Schema {
+        parameters: vec![(SCALE.to_owned(), scale.to_string())],
+        ..named(SchemaType::Bytes, DECIMAL)
+    })
 }
 
 /// Gives a required date schema.
@@ -70,5 +75,9 @@ pub fn timestamp() -> Arc<Schema> {
 }
 
 fn named(base: SchemaType, name: &str) -> Schema {
-    Schema { name: Some(name.to_owned()), version: Some(1), ..Schema::plain(base) }
+    Schema {
+        name: Some(name.to_owned()),
+        version: Some(1),
+        ..Schema::plain(base)
+    }
 }

@@ -108,27 +108,52 @@ pub struct Schema {
 impl Schema {
     /// Creates a required schema with nothing but a type.
     pub fn plain(base: SchemaType) -> Self {
-        Self { base, optional: false, default: None, name: None, version: None, doc: None, parameters: Vec::new(), fields: Vec::new(), key: None, value: None }
+        Self {
+            base,
+            optional: false,
+            default: None,
+            name: None,
+            version: None,
+            doc: None,
+            parameters: Vec::new(),
+            fields: Vec::new(),
+            key: None,
+            value: None,
+        }
     }
 
     /// Creates an optional schema with nothing but a type.
     pub fn plain_optional(base: SchemaType) -> Self {
-        Self { optional: true, ..Self::plain(base) }
+        Self {
+            optional: true,
+            ..Self::plain(base)
+        }
     }
 
     /// Gives a field and its position.
     pub fn field(&self, name: &str) -> Option<(usize, &Field)> {
-        self.fields.iter().enumerate().find(|(_, field)| field.name == name)
+        self.fields
+            .iter()
+            .enumerate()
+            .find(|(_, field)| field.name == name)
     }
 
     /// Gives a parameter.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.parameters
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// Tells whether the schema is a bare type, optional or not: one of the built-in ids.
     pub fn is_plain(&self) -> bool {
-        self.base.is_primitive() && self.default.is_none() && self.name.is_none() && self.version.is_none() && self.doc.is_none() && self.parameters.is_empty()
+        self.base.is_primitive()
+            && self.default.is_none()
+            && self.name.is_none()
+            && self.version.is_none()
+            && self.doc.is_none()
+            && self.parameters.is_empty()
     }
 
     /// Tells whether the schema holds at most so many schemas, itself included; looks at no more than that.
@@ -142,7 +167,13 @@ impl Schema {
         if depth_left == 0 {
             return Some(left);
         }
-        for child in self.fields.iter().map(|field| &field.schema).chain(&self.key).chain(&self.value) {
+        for child in self
+            .fields
+            .iter()
+            .map(|field| &field.schema)
+            .chain(&self.key)
+            .chain(&self.value)
+        {
             left = child.count_below(left, depth_left - 1)?;
         }
         Some(left)
@@ -159,7 +190,10 @@ impl Schema {
         }
         let fields = self.fields.iter().map(|field| &field.schema);
         let children = fields.chain(&self.key).chain(&self.value);
-        1 + children.map(|child| child.depth_below(left - 1)).max().unwrap_or(0)
+        1 + children
+            .map(|child| child.depth_below(left - 1))
+            .max()
+            .unwrap_or(0)
     }
 }
 
@@ -172,7 +206,10 @@ impl PartialEq for Schema {
             && self.doc == other.doc
             && self.default == other.default
             && self.parameters.len() == other.parameters.len()
-            && self.parameters.iter().all(|(name, value)| other.parameter(name) == Some(value))
+            && self
+                .parameters
+                .iter()
+                .all(|(name, value)| other.parameter(name) == Some(value))
             && self.fields == other.fields
             && self.key == other.key
             && self.value == other.value
@@ -181,7 +218,15 @@ impl PartialEq for Schema {
 
 impl Hash for Schema {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.base, self.optional, self.version, &self.name, &self.doc, &self.default).hash(state);
+        (
+            self.base,
+            self.optional,
+            self.version,
+            &self.name,
+            &self.doc,
+            &self.default,
+        )
+            .hash(state);
         // Addition keeps the hash free of the parameters' order, as equality is.
         let parameters = self.parameters.iter().fold(0u64, |sum, parameter| {
             let mut hasher = DefaultHasher::new();

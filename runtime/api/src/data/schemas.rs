@@ -82,7 +82,10 @@ const BASES: [SchemaType; 9] = [
 static BUILTINS: LazyLock<Vec<Option<Arc<Schema>>>> = LazyLock::new(|| {
     let mut table = vec![None; 26];
     for (base, id) in BASES.iter().zip(1usize..) {
-        for (slot, schema) in [(id, Schema::plain(*base)), (id + OPTIONAL as usize, Schema::plain_optional(*base))] {
+        for (slot, schema) in [
+            (id, Schema::plain(*base)),
+            (id + OPTIONAL as usize, Schema::plain_optional(*base)),
+        ] {
             if let Some(entry) = table.get_mut(slot) {
                 *entry = Some(Arc::new(schema));
             }
@@ -132,14 +135,18 @@ impl SchemaTable {
             return Ok(id);
         }
         if !schema.has_at_most(MAX_NODES) {
-            return Err(ConnectError::fatal(format!("schema has more than {MAX_NODES} nodes")));
+            return Err(ConnectError::fatal(format!(
+                "schema has more than {MAX_NODES} nodes"
+            )));
         }
         if let Some(id) = self.ids.get(&schema) {
             return Ok(*id);
         }
         validate_schema(&schema)?;
         if self.declared.len() >= MAX_DECLARED {
-            return Err(ConnectError::fatal(format!("more than {MAX_DECLARED} schemas declared by one instance; a schema for each record is a bug")));
+            return Err(ConnectError::fatal(format!(
+                "more than {MAX_DECLARED} schemas declared by one instance; a schema for each record is a bug"
+            )));
         }
         let id = self.end();
         self.declared.push(Arc::clone(&schema));
@@ -188,10 +195,13 @@ mod tests {
 
     use super::{MAX_DECLARED, SchemaId, SchemaTable};
     use crate::data::builder::{self, SchemaBuilder};
-    use crate::data::schema::{MAX_NODES, Schema, SchemaType};
+    use crate::data::schema::{Schema, SchemaType};
 
     fn named(name: &str) -> Arc<Schema> {
-        SchemaBuilder::structure().name(name).build().expect("struct")
+        SchemaBuilder::structure()
+            .name(name)
+            .build()
+            .expect("struct")
     }
 
     #[test]
@@ -199,7 +209,12 @@ mod tests {
         let mut table = SchemaTable::new();
         assert_eq!(table.declare(builder::text()), Ok(SchemaId::TEXT));
         assert_eq!(table.declare(builder::optional_bytes()), Ok(SchemaId(25)));
-        assert_eq!(table.get(SchemaId(17)).map(|schema| (schema.base, schema.optional)), Some((SchemaType::Int8, true)));
+        assert_eq!(
+            table
+                .get(SchemaId(17))
+                .map(|schema| (schema.base, schema.optional)),
+            Some((SchemaType::Int8, true))
+        );
         for gap in [0, 10, 16, 26, 63, 64] {
             assert_eq!(table.get(SchemaId(gap)), None);
         }
@@ -212,8 +227,17 @@ mod tests {
         assert_eq!(table.declare(named("a")), Ok(SchemaId(64)));
         assert_eq!(table.declare(named("b")), Ok(SchemaId(65)));
         assert_eq!(table.declare(named("a")), Ok(SchemaId(64)));
-        let parameters = |first: &str, second: &str| SchemaBuilder::structure().parameter(first, "1").parameter(second, "1").build().expect("struct");
-        assert_eq!(table.declare(parameters("x", "y")), table.declare(parameters("y", "x")));
+        let parameters = |first: &str, second: &str| {
+            SchemaBuilder::structure()
+                .parameter(first, "1")
+                .parameter(second, "1")
+                .build()
+                .expect("struct")
+        };
+        assert_eq!(
+            table.declare(parameters("x", "y")),
+            table.declare(parameters("y", "x"))
+        );
         assert_eq!(table.end(), SchemaId(67));
     }
 
@@ -221,9 +245,17 @@ mod tests {
     fn a_schema_for_each_record_is_stopped() {
         let mut table = SchemaTable::new();
         for number in 0..MAX_DECLARED {
-            table.declare(named(&number.to_string())).expect("below the bound");
+            table
+                .declare(named(&number.to_string()))
+                .expect("below the bound");
         }
-        assert!(table.declare(named("one more")).expect_err("full").message.contains("4096"));
+        assert!(
+            table
+                .declare(named("one more"))
+                .expect_err("full")
+                .message
+                .contains("4096")
+        );
         assert_eq!(table.declare(named("7")), Ok(SchemaId(71)));
     }
 }

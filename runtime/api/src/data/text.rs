@@ -17,7 +17,11 @@ use crate::error::ConnectError;
 ///
 /// # Errors
 /// `Data` when a decimal is too long.
-pub fn push_text(out: &mut String, schema: Option<&Schema>, value: &Value) -> Result<(), ConnectError> {
+pub fn push_text(
+    out: &mut String,
+    schema: Option<&Schema>,
+    value: &Value,
+) -> Result<(), ConnectError> {
     if let Some(logical) = schema.and_then(Logical::of)
         && let Some(text) = logical_text(logical, value)?
     {
@@ -41,7 +45,11 @@ pub fn push_text(out: &mut String, schema: Option<&Schema>, value: &Value) -> Re
             out.push_str("Struct{");
             let mut first = true;
             for (field, value) in value.schema.fields.iter().zip(&value.fields) {
-                let shown = if value.is_null() { field.schema.default.as_ref().unwrap_or(value) } else { value };
+                let shown = if value.is_null() {
+                    field.schema.default.as_ref().unwrap_or(value)
+                } else {
+                    value
+                };
                 if shown.is_null() {
                     continue;
                 }
@@ -55,12 +63,22 @@ pub fn push_text(out: &mut String, schema: Option<&Schema>, value: &Value) -> Re
             out.push('}');
         }
         Value::DateTime(ms) => out.push_str(&java_date_text(*ms)),
-        Value::Decimal { scale, unscaled } => out.push_str(&Decimal { scale: *scale, unscaled: unscaled.clone() }.to_text()?),
+        Value::Decimal { scale, unscaled } => out.push_str(
+            &Decimal {
+                scale: *scale,
+                unscaled: unscaled.clone(),
+            }
+            .to_text()?,
+        ),
     }
     Ok(())
 }
 
-fn push_list(out: &mut String, schema: Option<&Schema>, items: &[Value]) -> Result<(), ConnectError> {
+fn push_list(
+    out: &mut String,
+    schema: Option<&Schema>,
+    items: &[Value],
+) -> Result<(), ConnectError> {
     out.push('[');
     for (position, item) in items.iter().enumerate() {
         if position > 0 {
@@ -72,7 +90,11 @@ fn push_list(out: &mut String, schema: Option<&Schema>, items: &[Value]) -> Resu
     Ok(())
 }
 
-fn push_map(out: &mut String, schema: Option<&Schema>, pairs: &[(Value, Value)]) -> Result<(), ConnectError> {
+fn push_map(
+    out: &mut String,
+    schema: Option<&Schema>,
+    pairs: &[(Value, Value)],
+) -> Result<(), ConnectError> {
     out.push('{');
     for (position, (key, value)) in pairs.iter().enumerate() {
         if position > 0 {
@@ -80,7 +102,11 @@ fn push_map(out: &mut String, schema: Option<&Schema>, pairs: &[(Value, Value)])
         }
         push_text(out, schema.and_then(|schema| schema.key.as_deref()), key)?;
         out.push('=');
-        push_text(out, schema.and_then(|schema| schema.value.as_deref()), value)?;
+        push_text(
+            out,
+            schema.and_then(|schema| schema.value.as_deref()),
+            value,
+        )?;
     }
     out.push('}');
     Ok(())
@@ -88,7 +114,13 @@ fn push_map(out: &mut String, schema: Option<&Schema>, pairs: &[(Value, Value)])
 
 fn logical_text(logical: Logical, value: &Value) -> Result<Option<String>, ConnectError> {
     Ok(match (logical, value) {
-        (Logical::Decimal { scale }, Value::Bytes(unscaled)) => Some(Decimal { scale, unscaled: unscaled.clone() }.to_text()?),
+        (Logical::Decimal { scale }, Value::Bytes(unscaled)) => Some(
+            Decimal {
+                scale,
+                unscaled: unscaled.clone(),
+            }
+            .to_text()?,
+        ),
         (Logical::Date, Value::Int32(days)) => Some(java_date_text(i64::from(*days) * DAY_MS)),
         (Logical::Time, Value::Int32(ms)) => Some(java_date_text(i64::from(*ms))),
         (Logical::Timestamp, Value::Int64(ms)) => Some(java_date_text(*ms)),
@@ -100,10 +132,17 @@ fn logical_text(logical: Logical, value: &Value) -> Result<Option<String>, Conne
 pub fn push_base64(out: &mut String, bytes: &[u8]) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0u32, |group, byte| (group << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let group = chunk
+            .iter()
+            .fold(0u32, |group, byte| (group << 8) | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
         for position in 0..4 {
             let digit = (group >> (18 - 6 * position)) & 63;
-            let shown = if position <= chunk.len() { ALPHABET.get(digit as usize).copied().unwrap_or(b'=') } else { b'=' };
+            let shown = if position <= chunk.len() {
+                ALPHABET.get(digit as usize).copied().unwrap_or(b'=')
+            } else {
+                b'='
+            };
             out.push(char::from(shown));
         }
     }

@@ -148,7 +148,16 @@ impl PartialEq for Value {
             (Self::Array(a), Self::Array(b)) => a == b,
             (Self::Map(a), Self::Map(b)) => a == b,
             (Self::Struct(a), Self::Struct(b)) => a == b,
-            (Self::Decimal { scale: a, unscaled: x }, Self::Decimal { scale: b, unscaled: y }) => a == b && x == y,
+            (
+                Self::Decimal {
+                    scale: a,
+                    unscaled: x,
+                },
+                Self::Decimal {
+                    scale: b,
+                    unscaled: y,
+                },
+            ) => a == b && x == y,
             _ => false,
         }
     }
@@ -180,11 +189,19 @@ impl Hash for Value {
 
 /// Bits with every NaN made one, as `Float.equals` compares.
 fn f32_key(value: f32) -> u32 {
-    if value.is_nan() { f32::NAN.to_bits() } else { value.to_bits() }
+    if value.is_nan() {
+        f32::NAN.to_bits()
+    } else {
+        value.to_bits()
+    }
 }
 
 fn f64_key(value: f64) -> u64 {
-    if value.is_nan() { f64::NAN.to_bits() } else { value.to_bits() }
+    if value.is_nan() {
+        f64::NAN.to_bits()
+    } else {
+        value.to_bits()
+    }
 }
 
 /// A struct: one value a field, in the schema's order.
@@ -208,7 +225,10 @@ impl StructValue {
     /// # Errors
     /// `Data` when the schema has no such field.
     pub fn put(&mut self, name: &str, value: impl Into<Value>) -> Result<&mut Self, ConnectError> {
-        let slot = self.schema.field(name).and_then(|(position, _)| self.fields.get_mut(position));
+        let slot = self
+            .schema
+            .field(name)
+            .and_then(|(position, _)| self.fields.get_mut(position));
         *slot.ok_or_else(|| unknown_field(name))? = value.into();
         Ok(self)
     }
@@ -218,7 +238,10 @@ impl StructValue {
     /// # Errors
     /// `Data` when the schema has no such field.
     pub fn get(&self, name: &str) -> Result<&Value, ConnectError> {
-        self.schema.field(name).and_then(|(position, _)| self.fields.get(position)).ok_or_else(|| unknown_field(name))
+        self.schema
+            .field(name)
+            .and_then(|(position, _)| self.fields.get(position))
+            .ok_or_else(|| unknown_field(name))
     }
 
     /// Gives a field's value, or its schema's default when it is null.
@@ -227,8 +250,15 @@ impl StructValue {
     /// `Data` when the schema has no such field.
     pub fn get_or_default(&self, name: &str) -> Result<&Value, ConnectError> {
         let value = self.get(name)?;
-        let default = self.schema.field(name).and_then(|(_, field)| field.schema.default.as_ref());
-        Ok(if value.is_null() { default.unwrap_or(value) } else { value })
+        let default = self
+            .schema
+            .field(name)
+            .and_then(|(_, field)| field.schema.default.as_ref());
+        Ok(if value.is_null() {
+            default.unwrap_or(value)
+        } else {
+            value
+        })
     }
 }
 

@@ -4,6 +4,9 @@ pub mod frame_error;
 pub mod layout;
 pub mod slot;
 
+mod fixed;
+mod header;
+
 pub mod reader;
 pub mod writer;
 

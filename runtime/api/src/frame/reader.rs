@@ -5,9 +5,12 @@
 //! Format: wasm-abi §4.
 
 use crate::data::schemas::SchemaId;
+use crate::frame::fixed::{Fixed, pop, split_header_entry, split_origin};
 use crate::frame::frame_error::FrameError;
+use crate::frame::header::{Header, parse_table};
 use crate::frame::layout::{
-    DEFAULT_MAX_FRAME_BYTES, DEFAULT_MAX_RECORDS, HEADER_ENTRY_LEN, HEADER_LEN, MAGIC, NO_PARTITION, NULL, ORIGIN_LEN, RECORD_LEN, frame_flags, record_flags,
+    DEFAULT_MAX_FRAME_BYTES, DEFAULT_MAX_RECORDS, HEADER_ENTRY_LEN, NO_PARTITION, NULL, ORIGIN_LEN,
+    RECORD_LEN, frame_flags, record_flags,
 };
 use crate::frame::slot::Slot;
 
@@ -24,7 +27,11 @@ pub struct FrameLimits {
 
 impl Default for FrameLimits {
     fn default() -> Self {
-        Self { max_bytes: DEFAULT_MAX_FRAME_BYTES, max_records: DEFAULT_MAX_RECORDS, schema_end: SchemaId(u32::MAX) }
+        Self {
+            max_bytes: DEFAULT_MAX_FRAME_BYTES,
+            max_records: DEFAULT_MAX_RECORDS,
+            schema_end: SchemaId(u32::MAX),
+        }
     }
 }
 
@@ -53,15 +60,27 @@ impl<'a> Frame<'a> {
     /// The first rule of wasm-abi §4 that is broken.
     pub fn parse(bytes: &'a [u8], limits: &FrameLimits) -> Result<Self, FrameError> {
         if bytes.len() > limits.max_bytes {
-            return Err(FrameError::TooLarge { found: bytes.len(), limit: limits.max_bytes });
+            return Err(FrameError::TooLarge {
+                found: bytes.len(),
+                limit: limits.max_bytes,
+            });
         }
         let header = Header::parse(bytes)?;
         if header.record_count > limits.max_records {
-            return Err(FrameError::TooManyRecords { found: header.record_count, limit: limits.max_records });
+            return Err(FrameError::TooManyRecords {
+                found: header.record_count,
+                limit: limits.max_records,
+            });
         }
         let (records, table) = header.split(bytes)?;
         let table = parse_table(table, header.table_count)?;
-        let frame = Self { flags: header.flags, batch: header.batch, record_count: header.record_count, records, table };
+        let frame = Self {
+            flags: header.flags,
+            batch: header.batch,
+            record_count: header.record_count,
+            records,
+            table,
+        };
         frame.check_records(limits)?;
         Ok(frame)
     }
@@ -99,203 +118,132 @@ impl<'a> Frame<'a> {
 
     /// Walks the records in order.
     pub fn records(&self) -> Records<'_> {
-        Records { rest: self.records, table: &self.table, is_sink: self.is_sink(), index: 0 }
+        Records {
+            rest: self.records,
+            table: &self.table,
+            is_sink: self.is_sink(),
+            index: 0,
+        }
     }
 
     fn check_records(&self, limits: &FrameLimits) -> Result<(), FrameError> {
         let mut rest = self.records;
         for record in 0..self.record_count {
-            let (fixed, parts, tail) = split_record(rest, record)?;
-            check_record(&Fixed { bytes: fixed }, parts, record, self, limits)?;
-            rest = tail;
+            let split = split_record(rest, record)?;
+            check_record(&split.fixed, split.parts, record, self, limits)?;
+            rest = split.tail;
         }
         if rest.is_empty() {
             return Ok(());
         }
-        Err(FrameError::Header { field: "record_count", found: self.record_count.into(), expected: format!("the records up to table_offset, {} bytes are left over", rest.len()) })
-    }
-}
-
-struct Header {
-    flags: u16,
-    record_count: u32,
-    table_offset: u32,
-    table_count: u32,
-    batch: u64,
-}
-
-impl Header {
-    fn parse(bytes: &[u8]) -> Result<Self, FrameError> {
-        let Some(header) = bytes.first_chunk::<HEADER_LEN>() else {
-            return Err(refused("length", bytes.len() as u64, format!("at least {HEADER_LEN}")));
-        };
-        let [m0, m1, m2, m3, f0, f1, r0, r1, c0, c1, c2, c3, o0, o1, o2, o3, n0, n1, n2, n3, l0, l1, l2, l3, batch @ ..] = *header;
-        let (magic, flags, reserved) = ([m0, m1, m2, m3], u16::from_le_bytes([f0, f1]), u16::from_le_bytes([r0, r1]));
-        if magic != MAGIC {
-            return Err(refused("magic", u32::from_be_bytes(magic).into(), format!("{:#x}", u32::from_be_bytes(MAGIC))));
-        }
-        if flags & !frame_flags::ALL != 0 {
-            return Err(refused("flags", flags.into(), format!("within {:#x}", frame_flags::ALL)));
-        }
-        if reserved != 0 {
-            return Err(refused("reserved", reserved.into(), "0"));
-        }
-        let frame_len = u32::from_le_bytes([l0, l1, l2, l3]);
-        if frame_len as usize != bytes.len() {
-            return Err(refused("frame_len", frame_len.into(), format!("the frame's length {:#x}", bytes.len())));
-        }
-        Ok(Self {
-            flags,
-            record_count: u32::from_le_bytes([c0, c1, c2, c3]),
-            table_offset: u32::from_le_bytes([o0, o1, o2, o3]),
-            table_count: u32::from_le_bytes([n0, n1, n2, n3]),
-            batch: u64::from_le_bytes(batch),
+        Err(FrameError::Header {
+            field: "record_count",
+            found: self.record_count.into(),
+            expected: format!(
+                "the records up to table_offset, {} bytes are left over",
+                rest.len()
+            ),
         })
     }
-
-    /// Gives the bytes of the records and those of the table.
-    fn split<'a>(&self, bytes: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), FrameError> {
-        let table_offset = self.table_offset as usize;
-        let split = (table_offset >= HEADER_LEN).then(|| bytes.split_at_checked(table_offset)).flatten();
-        let Some((head, table)) = split else {
-            return Err(refused("table_offset", self.table_offset.into(), format!("from {HEADER_LEN} to {:#x}", bytes.len())));
-        };
-        if self.table_count as usize > table.len() / 4 {
-            return Err(refused("table_count", self.table_count.into(), format!("at most {:#x} in {:#x} bytes", table.len() / 4, table.len())));
-        }
-        if self.record_count as usize > (head.len() - HEADER_LEN) / RECORD_LEN {
-            let most = (head.len() - HEADER_LEN) / RECORD_LEN;
-            return Err(refused("record_count", self.record_count.into(), format!("at most {most:#x} before the table")));
-        }
-        Ok((head.get(HEADER_LEN..).unwrap_or_default(), table))
-    }
 }
 
-fn refused(field: &'static str, found: u64, expected: impl Into<String>) -> FrameError {
-    FrameError::Header { field, found, expected: expected.into() }
+/// The next record taken apart.
+struct Split<'a> {
+    fixed: Fixed<'a>,
+    parts: &'a [u8],
+    tail: &'a [u8],
 }
 
-fn parse_table(mut rest: &[u8], count: u32) -> Result<Vec<&str>, FrameError> {
-    let mut table = Vec::with_capacity(count as usize);
-    for entry in 0..count {
-        let broken = |reason: String| FrameError::Table { entry, reason };
-        let Some((len, tail)) = rest.split_first_chunk::<4>() else {
-            return Err(broken("no room for its length".to_owned()));
-        };
-        let len = u32::from_le_bytes(*len) as usize;
-        let Some((text, tail)) = tail.split_at_checked(len) else {
-            return Err(broken(format!("{len} bytes announced, {} left in the frame", tail.len())));
-        };
-        table.push(std::str::from_utf8(text).map_err(|error| broken(format!("not UTF-8: {error}")))?);
-        rest = tail;
-    }
-    if !rest.is_empty() {
-        return Err(FrameError::Table { entry: count, reason: format!("{} bytes left over after the table", rest.len()) });
-    }
-    Ok(table)
-}
-
-/// The fixed part of a record.
-#[derive(Clone, Copy)]
-struct Fixed<'a> {
-    bytes: &'a [u8; RECORD_LEN],
-}
-
-impl Fixed<'_> {
-    // Constant positions inside the array: the compiler proves each in range.
-    fn at<const AT: usize, const N: usize>(self) -> [u8; N] {
-        const { assert!(AT + N <= RECORD_LEN, "field lies inside the fixed part") };
-        let mut field = [0; N];
-        field.copy_from_slice(&self.bytes[AT..AT + N]);
-        field
-    }
-
-    fn flags(self) -> u16 {
-        u16::from_le_bytes(self.at::<4, 2>())
-    }
-
-    fn header_count(self) -> u16 {
-        u16::from_le_bytes(self.at::<6, 2>())
-    }
-
-    fn topic(self) -> u32 {
-        u32::from_le_bytes(self.at::<8, 4>())
-    }
-
-    fn partition(self) -> i32 {
-        i32::from_le_bytes(self.at::<12, 4>())
-    }
-
-    fn timestamp(self) -> i64 {
-        i64::from_le_bytes(self.at::<16, 8>())
-    }
-
-    fn kafka_offset(self) -> i64 {
-        i64::from_le_bytes(self.at::<24, 8>())
-    }
-
-    fn source_partition(self) -> u32 {
-        u32::from_le_bytes(self.at::<24, 4>())
-    }
-
-    fn source_offset_len(self) -> u32 {
-        u32::from_le_bytes(self.at::<28, 4>())
-    }
-
-    fn key_schema(self) -> SchemaId {
-        SchemaId(u32::from_le_bytes(self.at::<32, 4>()))
-    }
-
-    fn key_len(self) -> u32 {
-        u32::from_le_bytes(self.at::<36, 4>())
-    }
-
-    fn value_schema(self) -> SchemaId {
-        SchemaId(u32::from_le_bytes(self.at::<40, 4>()))
-    }
-
-    fn value_len(self) -> u32 {
-        u32::from_le_bytes(self.at::<44, 4>())
-    }
-}
-
-/// Splits the next record off: fixed part, its parts, the records after it.
-fn split_record(rest: &[u8], record: u32) -> Result<(&[u8; RECORD_LEN], &[u8], &[u8]), FrameError> {
-    let short = |field: &'static str, found: usize, expected: String| FrameError::Record { record, field, found: i64::try_from(found).unwrap_or(i64::MAX), expected };
-    let Some(fixed) = rest.first_chunk::<RECORD_LEN>() else {
-        return Err(short("room before the table", rest.len(), format!("at least {RECORD_LEN} bytes")));
+/// Splits the next record off what is left of the records.
+fn split_record(rest: &[u8], record: u32) -> Result<Split<'_>, FrameError> {
+    let short = |field: &'static str, found: usize, expected: String| FrameError::Record {
+        record,
+        field,
+        found: i64::try_from(found).unwrap_or(i64::MAX),
+        expected,
     };
-    let len = u32::from_le_bytes(Fixed { bytes: fixed }.at::<0, 4>()) as usize;
+    let Some(bytes) = rest.first_chunk::<RECORD_LEN>() else {
+        return Err(short(
+            "room before the table",
+            rest.len(),
+            format!("at least {RECORD_LEN} bytes"),
+        ));
+    };
+    let fixed = Fixed { bytes };
+    let len = u32::from_le_bytes(fixed.at::<0, 4>()) as usize;
     let end = len.saturating_add(4);
     match rest.split_at_checked(end) {
-        Some((own, tail)) if end >= RECORD_LEN => Ok((fixed, own.get(RECORD_LEN..).unwrap_or_default(), tail)),
-        _ => Err(short("len", len, format!("from {} to {}", RECORD_LEN - 4, rest.len() - 4))),
+        Some((own, tail)) if end >= RECORD_LEN => Ok(Split {
+            fixed,
+            parts: own.get(RECORD_LEN..).unwrap_or_default(),
+            tail,
+        }),
+        _ => Err(short(
+            "len",
+            len,
+            format!("from {} to {}", RECORD_LEN - 4, rest.len() - 4),
+        )),
     }
 }
 
-fn check_record(fixed: &Fixed<'_>, parts: &[u8], record: u32, frame: &Frame<'_>, limits: &FrameLimits) -> Result<(), FrameError> {
+fn check_record(
+    fixed: &Fixed<'_>,
+    parts: &[u8],
+    record: u32,
+    frame: &Frame<'_>,
+    limits: &FrameLimits,
+) -> Result<(), FrameError> {
     let flags = fixed.flags();
     let known = frame.table.len();
-    let wrong = |field: &'static str, found: i64, expected: String| Err(FrameError::Record { record, field, found, expected });
+    let wrong = |field: &'static str, found: i64, expected: String| {
+        Err(FrameError::Record {
+            record,
+            field,
+            found,
+            expected,
+        })
+    };
     if flags & !record_flags::ALL != 0 {
-        return wrong("flags", flags.into(), format!("within {}", record_flags::ALL));
+        return wrong(
+            "flags",
+            flags.into(),
+            format!("within {}", record_flags::ALL),
+        );
     }
     if fixed.topic() as usize >= known {
-        return wrong("topic", fixed.topic().into(), format!("an index below {known}"));
+        return wrong(
+            "topic",
+            fixed.topic().into(),
+            format!("an index below {known}"),
+        );
     }
     let least = if frame.is_sink() { 0 } else { NO_PARTITION };
     if fixed.partition() < least {
-        return wrong("partition", fixed.partition().into(), format!("at least {least}"));
+        return wrong(
+            "partition",
+            fixed.partition().into(),
+            format!("at least {least}"),
+        );
     }
     if flags & record_flags::HAS_TIMESTAMP == 0 && fixed.timestamp() != 0 {
-        return wrong("timestamp", fixed.timestamp(), "0 without HAS_TIMESTAMP".to_owned());
+        return wrong(
+            "timestamp",
+            fixed.timestamp(),
+            "0 without HAS_TIMESTAMP".to_owned(),
+        );
     }
-    for (field, id) in [("key schema", fixed.key_schema()), ("value schema", fixed.value_schema())] {
+    for (field, id) in [
+        ("key schema", fixed.key_schema()),
+        ("value schema", fixed.value_schema()),
+    ] {
         if !limits.knows(id) {
             return wrong(field, id.0.into(), "a known schema id".to_owned());
         }
     }
-    let mut parts = Parts { rest: parts, record };
+    let mut parts = Parts {
+        rest: parts,
+        record,
+    };
     parts.take_nullable("key", fixed.key_len())?;
     parts.take_nullable("value", fixed.value_len())?;
     for _ in 0..fixed.header_count() {
@@ -303,30 +251,56 @@ fn check_record(fixed: &Fixed<'_>, parts: &[u8], record: u32, frame: &Frame<'_>,
     }
     if !frame.is_sink() {
         if fixed.source_partition() != NULL && fixed.source_partition() as usize >= known {
-            return wrong("source partition", fixed.source_partition().into(), format!("an index below {known}"));
+            return wrong(
+                "source partition",
+                fixed.source_partition().into(),
+                format!("an index below {known}"),
+            );
         }
         parts.take_nullable("source offset", fixed.source_offset_len())?;
     }
     if flags & record_flags::HAS_ORIGIN != 0 {
         let (topic, _, _) = split_origin(parts.take("origin", ORIGIN_LEN)?);
         if topic as usize >= known {
-            return wrong("origin topic", topic.into(), format!("an index below {known}"));
+            return wrong(
+                "origin topic",
+                topic.into(),
+                format!("an index below {known}"),
+            );
         }
     }
     if !parts.rest.is_empty() {
-        return wrong("len", i64::try_from(parts.rest.len()).unwrap_or(i64::MAX), "0 bytes left over after the last part".to_owned());
+        return wrong(
+            "len",
+            i64::try_from(parts.rest.len()).unwrap_or(i64::MAX),
+            "0 bytes left over after the last part".to_owned(),
+        );
     }
     Ok(())
 }
 
-fn check_header(parts: &mut Parts<'_>, known: usize, limits: &FrameLimits) -> Result<(), FrameError> {
+fn check_header(
+    parts: &mut Parts<'_>,
+    known: usize,
+    limits: &FrameLimits,
+) -> Result<(), FrameError> {
     let record = parts.record;
     let (name, schema, len) = split_header_entry(parts.take("header", HEADER_ENTRY_LEN)?);
     if name as usize >= known {
-        return Err(FrameError::Record { record, field: "header name", found: name.into(), expected: format!("an index below {known}") });
+        return Err(FrameError::Record {
+            record,
+            field: "header name",
+            found: name.into(),
+            expected: format!("an index below {known}"),
+        });
     }
     if !limits.knows(schema) {
-        return Err(FrameError::Record { record, field: "header schema", found: schema.0.into(), expected: "a known schema id".to_owned() });
+        return Err(FrameError::Record {
+            record,
+            field: "header schema",
+            found: schema.0.into(),
+            expected: "a known schema id".to_owned(),
+        });
     }
     parts.take_nullable("header value", len).map(drop)
 }
@@ -344,36 +318,26 @@ impl<'a> Parts<'a> {
                 self.rest = tail;
                 Ok(own)
             }
-            None => Err(FrameError::Part { record: self.record, part, found: len, left: self.rest.len() }),
+            None => Err(FrameError::Part {
+                record: self.record,
+                part,
+                found: len,
+                left: self.rest.len(),
+            }),
         }
     }
 
-    fn take_nullable(&mut self, part: &'static str, len: u32) -> Result<Option<&'a [u8]>, FrameError> {
-        if len == NULL { Ok(None) } else { self.take(part, len as usize).map(Some) }
+    fn take_nullable(
+        &mut self,
+        part: &'static str,
+        len: u32,
+    ) -> Result<Option<&'a [u8]>, FrameError> {
+        if len == NULL {
+            Ok(None)
+        } else {
+            self.take(part, len as usize).map(Some)
+        }
     }
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..).and_then(<[u8]>::first_chunk::<4>).map_or(NULL, |field| u32::from_le_bytes(*field))
-}
-
-fn split_header_entry(entry: &[u8]) -> (u32, SchemaId, u32) {
-    (u32_at(entry, 0), SchemaId(u32_at(entry, 4)), u32_at(entry, 8))
-}
-
-fn split_origin(origin: &[u8]) -> (u32, i32, i64) {
-    let offset = origin.get(8..).and_then(<[u8]>::first_chunk::<8>).map_or(0, |field| i64::from_le_bytes(*field));
-    (u32_at(origin, 0), u32_at(origin, 4).cast_signed(), offset)
-}
-
-/// Takes a nullable part off checked bytes.
-fn pop<'a>(rest: &mut &'a [u8], len: u32) -> Option<&'a [u8]> {
-    if len == NULL {
-        return None;
-    }
-    let (own, tail) = rest.split_at_checked(len as usize)?;
-    *rest = tail;
-    Some(own)
 }
 
 /// Where a record stood before transformations.
@@ -429,7 +393,11 @@ impl<'a> RecordView<'a> {
 
     /// Walks the headers in order.
     pub fn headers(&self) -> Headers<'a> {
-        Headers { rest: self.headers, left: self.header_count, table: self.table }
+        Headers {
+            rest: self.headers,
+            left: self.header_count,
+            table: self.table,
+        }
     }
 
     /// Tells whether a transformation dropped the record.
@@ -457,7 +425,9 @@ impl<'a> Iterator for Records<'a> {
 
     // The frame was checked: none of the `?` below ends the walk early.
     fn next(&mut self) -> Option<RecordView<'a>> {
-        let fixed = Fixed { bytes: self.rest.first_chunk::<RECORD_LEN>()? };
+        let fixed = Fixed {
+            bytes: self.rest.first_chunk::<RECORD_LEN>()?,
+        };
         let end = (u32::from_le_bytes(fixed.at::<0, 4>()) as usize).checked_add(4)?;
         let (own, tail) = self.rest.split_at_checked(end)?;
         let mut parts = own.get(RECORD_LEN..)?;
@@ -471,7 +441,11 @@ impl<'a> Iterator for Records<'a> {
             pop(&mut parts, split_header_entry(entry).2);
         }
         let headers = headers.split_at_checked(headers.len() - parts.len())?.0;
-        let source_offset = if self.is_sink { None } else { pop(&mut parts, fixed.source_offset_len()) };
+        let source_offset = if self.is_sink {
+            None
+        } else {
+            pop(&mut parts, fixed.source_offset_len())
+        };
         let view = RecordView {
             index: self.index,
             flags,
@@ -479,12 +453,24 @@ impl<'a> Iterator for Records<'a> {
             topic_index: fixed.topic(),
             partition: Some(fixed.partition()).filter(|partition| *partition != NO_PARTITION),
             timestamp: (flags & record_flags::HAS_TIMESTAMP != 0).then(|| fixed.timestamp()),
-            kafka_offset: if self.is_sink { fixed.kafka_offset() } else { 0 },
-            source_partition: if self.is_sink { None } else { Some(fixed.source_partition()).filter(|index| *index != NULL) },
+            kafka_offset: if self.is_sink {
+                fixed.kafka_offset()
+            } else {
+                0
+            },
+            source_partition: if self.is_sink {
+                None
+            } else {
+                Some(fixed.source_partition()).filter(|index| *index != NULL)
+            },
             source_offset,
             key,
             value,
-            origin: if flags & record_flags::HAS_ORIGIN == 0 { None } else { origin(parts, self.table) },
+            origin: if flags & record_flags::HAS_ORIGIN == 0 {
+                None
+            } else {
+                origin(parts, self.table)
+            },
             headers,
             header_count: fixed.header_count(),
             table: self.table,
@@ -497,7 +483,12 @@ impl<'a> Iterator for Records<'a> {
 
 fn origin<'a>(parts: &[u8], table: &[&'a str]) -> Option<Origin<'a>> {
     let (topic_index, partition, offset) = split_origin(parts);
-    Some(Origin { topic: table.get(topic_index as usize)?, topic_index, partition, offset })
+    Some(Origin {
+        topic: table.get(topic_index as usize)?,
+        topic_index,
+        partition,
+        offset,
+    })
 }
 
 /// One header of a record.
@@ -537,7 +528,12 @@ impl<'a> Iterator for Headers<'a> {
         self.rest = tail;
         let (name_index, schema, len) = split_header_entry(entry);
         let value = pop(&mut self.rest, len);
-        Some(HeaderView { name: self.table.get(name_index as usize)?, name_index, schema, value })
+        Some(HeaderView {
+            name: self.table.get(name_index as usize)?,
+            name_index,
+            schema,
+            value,
+        })
     }
 }
 

@@ -13,7 +13,10 @@ pub struct Slot<'a> {
 
 impl<'a> Slot<'a> {
     /// Null without schema.
-    pub const NULL: Slot<'static> = Slot { schema: SchemaId::NONE, bytes: None };
+    pub const NULL: Slot<'static> = Slot {
+        schema: SchemaId::NONE,
+        bytes: None,
+    };
 
     /// A value of a schema.
     pub fn new(schema: SchemaId, bytes: Option<&'a [u8]>) -> Self {
@@ -22,12 +25,18 @@ impl<'a> Slot<'a> {
 
     /// A text of the required STRING schema.
     pub fn text(text: &'a str) -> Self {
-        Self { schema: SchemaId::TEXT, bytes: Some(text.as_bytes()) }
+        Self {
+            schema: SchemaId::TEXT,
+            bytes: Some(text.as_bytes()),
+        }
     }
 
     /// Bytes of the required BYTES schema.
     pub fn bytes(bytes: &'a [u8]) -> Self {
-        Self { schema: SchemaId::BYTES, bytes: Some(bytes) }
+        Self {
+            schema: SchemaId::BYTES,
+            bytes: Some(bytes),
+        }
     }
 }
 

@@ -51,7 +51,12 @@ pub mod tags {
 /// # Errors
 /// `Data` when the value does not fit the schema, with the texts of `data/validate.rs`; `Fatal` when a schema cannot be
 /// declared.
-pub fn encode_slot(schema: Option<&Schema>, value: &Value, ids: &mut dyn SchemaIds, out: &mut Vec<u8>) -> Result<bool, ConnectError> {
+pub fn encode_slot(
+    schema: Option<&Schema>,
+    value: &Value,
+    ids: &mut dyn SchemaIds,
+    out: &mut Vec<u8>,
+) -> Result<bool, ConnectError> {
     let Some(schema) = schema else {
         if !value.is_null() {
             encode_tagged(value, ids, out, MAX_DEPTH)?;
@@ -72,7 +77,12 @@ pub fn encode_slot(schema: Option<&Schema>, value: &Value, ids: &mut dyn SchemaI
 ///
 /// # Errors
 /// `Data` when the value does not fit the schema.
-pub fn encode_nested(schema: &Schema, value: &Value, ids: &mut dyn SchemaIds, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+pub fn encode_nested(
+    schema: &Schema,
+    value: &Value,
+    ids: &mut dyn SchemaIds,
+    out: &mut Vec<u8>,
+) -> Result<(), ConnectError> {
     crate::data::validate::validate_value(schema, value)?;
     encode_part(schema, value, ids, out, MAX_DEPTH)
 }
@@ -81,7 +91,11 @@ pub fn encode_nested(schema: &Schema, value: &Value, ids: &mut dyn SchemaIds, ou
 ///
 /// # Errors
 /// `Data` when the bytes are no value of the schema, or the id is not known.
-pub fn decode_slot(id: SchemaId, bytes: Option<&[u8]>, ids: &dyn SchemaIds) -> Result<Value, ConnectError> {
+pub fn decode_slot(
+    id: SchemaId,
+    bytes: Option<&[u8]>,
+    ids: &dyn SchemaIds,
+) -> Result<Value, ConnectError> {
     let Some(bytes) = bytes else {
         return Ok(Value::Null);
     };
@@ -91,7 +105,9 @@ pub fn decode_slot(id: SchemaId, bytes: Option<&[u8]>, ids: &dyn SchemaIds) -> R
         reader.finish()?;
         return Ok(value);
     }
-    let schema = ids.schema_of(id).ok_or_else(|| ConnectError::data(format!("schema {} is not known", id.0)))?;
+    let schema = ids
+        .schema_of(id)
+        .ok_or_else(|| ConnectError::data(format!("schema {} is not known", id.0)))?;
     Ok(decode_whole(&schema, bytes, ids)?)
 }
 
@@ -103,7 +119,11 @@ pub fn decode_root(schema: &Arc<Schema>, bytes: &[u8]) -> Result<Value, ValueErr
     decode_whole(schema, bytes, &SchemaTable::new())
 }
 
-fn decode_whole(schema: &Arc<Schema>, bytes: &[u8], ids: &dyn SchemaIds) -> Result<Value, ValueError> {
+fn decode_whole(
+    schema: &Arc<Schema>,
+    bytes: &[u8],
+    ids: &dyn SchemaIds,
+) -> Result<Value, ValueError> {
     let mut reader = ValueReader::new(bytes);
     let value = match schema.base {
         SchemaType::Text => Value::Text(reader.root_text()?.to_owned()),
@@ -118,27 +138,45 @@ fn decode_whole(schema: &Arc<Schema>, bytes: &[u8], ids: &dyn SchemaIds) -> Resu
 ///
 /// # Errors
 /// The bytes are no value of the schema.
-pub fn decode_nested(schema: &Arc<Schema>, reader: &mut ValueReader<'_>, ids: &dyn SchemaIds) -> Result<Value, ValueError> {
+pub fn decode_nested(
+    schema: &Arc<Schema>,
+    reader: &mut ValueReader<'_>,
+    ids: &dyn SchemaIds,
+) -> Result<Value, ValueError> {
     decode_part(schema, reader, ids, MAX_DEPTH)
 }
 
 fn length(len: usize) -> Result<[u8; 4], ConnectError> {
-    u32::try_from(len).map(u32::to_le_bytes).map_err(|_| ConnectError::data(format!("{len} bytes or elements are too many for one value")))
+    u32::try_from(len).map(u32::to_le_bytes).map_err(|_| {
+        ConnectError::data(format!(
+            "{len} bytes or elements are too many for one value"
+        ))
+    })
 }
 
 fn deeper(depth_left: usize) -> Result<usize, ValueError> {
-    depth_left.checked_sub(1).ok_or(ValueError::Depth(MAX_DEPTH))
+    depth_left
+        .checked_sub(1)
+        .ok_or(ValueError::Depth(MAX_DEPTH))
 }
 
 /// The value was validated against the schema before.
-fn encode_part(schema: &Schema, value: &Value, ids: &mut dyn SchemaIds, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
+fn encode_part(
+    schema: &Schema,
+    value: &Value,
+    ids: &mut dyn SchemaIds,
+    out: &mut Vec<u8>,
+    depth_left: usize,
+) -> Result<(), ConnectError> {
     match (value, schema.optional, &schema.default) {
         (Value::Null, true, _) => {
             out.push(0);
             Ok(())
         }
         // A required field has no room for null: its default stands for it, as reading it in Java gives.
-        (Value::Null, false, Some(default)) => encode_present(schema, default, ids, out, depth_left),
+        (Value::Null, false, Some(default)) => {
+            encode_present(schema, default, ids, out, depth_left)
+        }
         (_, true, _) => {
             out.push(1);
             encode_present(schema, value, ids, out, depth_left)
@@ -147,7 +185,13 @@ fn encode_part(schema: &Schema, value: &Value, ids: &mut dyn SchemaIds, out: &mu
     }
 }
 
-fn encode_present(schema: &Schema, value: &Value, ids: &mut dyn SchemaIds, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
+fn encode_present(
+    schema: &Schema,
+    value: &Value,
+    ids: &mut dyn SchemaIds,
+    out: &mut Vec<u8>,
+    depth_left: usize,
+) -> Result<(), ConnectError> {
     let below = deeper(depth_left)?;
     match value {
         Value::Int8(number) => out.extend_from_slice(&number.to_le_bytes()),
@@ -161,7 +205,9 @@ fn encode_present(schema: &Schema, value: &Value, ids: &mut dyn SchemaIds, out: 
         Value::Bytes(bytes) => push_bytes(bytes, out)?,
         Value::Array(items) => {
             out.extend_from_slice(&length(items.len())?);
-            items.iter().try_for_each(|item| encode_child(schema.value.as_deref(), item, ids, out, below))?;
+            items.iter().try_for_each(|item| {
+                encode_child(schema.value.as_deref(), item, ids, out, below)
+            })?;
         }
         Value::Map(pairs) => {
             out.extend_from_slice(&length(pairs.len())?);
@@ -176,14 +222,24 @@ fn encode_present(schema: &Schema, value: &Value, ids: &mut dyn SchemaIds, out: 
             }
         }
         Value::Null | Value::DateTime(_) | Value::Decimal { .. } => {
-            return Err(ConnectError::data(format!("{} has no encoding of type {}", value.java_class(), schema.base.as_str())));
+            return Err(ConnectError::data(format!(
+                "{} has no encoding of type {}",
+                value.java_class(),
+                schema.base.as_str()
+            )));
         }
     }
     Ok(())
 }
 
 /// Elements without a schema, as header texts give them, describe themselves.
-fn encode_child(schema: Option<&Schema>, value: &Value, ids: &mut dyn SchemaIds, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
+fn encode_child(
+    schema: Option<&Schema>,
+    value: &Value,
+    ids: &mut dyn SchemaIds,
+    out: &mut Vec<u8>,
+    depth_left: usize,
+) -> Result<(), ConnectError> {
     match schema {
         Some(schema) => encode_part(schema, value, ids, out, depth_left),
         None => encode_tagged(value, ids, out, depth_left),
@@ -196,7 +252,12 @@ fn push_bytes(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), ConnectError> {
     Ok(())
 }
 
-fn encode_tagged(value: &Value, ids: &mut dyn SchemaIds, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
+fn encode_tagged(
+    value: &Value,
+    ids: &mut dyn SchemaIds,
+    out: &mut Vec<u8>,
+    depth_left: usize,
+) -> Result<(), ConnectError> {
     let below = deeper(depth_left)?;
     out.push(tag_of(value));
     match value {
@@ -204,7 +265,9 @@ fn encode_tagged(value: &Value, ids: &mut dyn SchemaIds, out: &mut Vec<u8>, dept
         Value::Int8(number) => out.extend_from_slice(&number.to_le_bytes()),
         Value::Int16(number) => out.extend_from_slice(&number.to_le_bytes()),
         Value::Int32(number) => out.extend_from_slice(&number.to_le_bytes()),
-        Value::Int64(number) | Value::DateTime(number) => out.extend_from_slice(&number.to_le_bytes()),
+        Value::Int64(number) | Value::DateTime(number) => {
+            out.extend_from_slice(&number.to_le_bytes())
+        }
         Value::Float32(number) => out.extend_from_slice(&number.to_le_bytes()),
         Value::Float64(number) => out.extend_from_slice(&number.to_le_bytes()),
         Value::Boolean(flag) => out.push(u8::from(*flag)),
@@ -212,7 +275,9 @@ fn encode_tagged(value: &Value, ids: &mut dyn SchemaIds, out: &mut Vec<u8>, dept
         Value::Bytes(bytes) => push_bytes(bytes, out)?,
         Value::Array(items) => {
             out.extend_from_slice(&length(items.len())?);
-            items.iter().try_for_each(|item| encode_tagged(item, ids, out, below))?;
+            items
+                .iter()
+                .try_for_each(|item| encode_tagged(item, ids, out, below))?;
         }
         Value::Map(pairs) => {
             out.extend_from_slice(&length(pairs.len())?);
@@ -254,14 +319,24 @@ fn tag_of(value: &Value) -> u8 {
     }
 }
 
-fn decode_part(schema: &Arc<Schema>, reader: &mut ValueReader<'_>, ids: &dyn SchemaIds, depth_left: usize) -> Result<Value, ValueError> {
+fn decode_part(
+    schema: &Arc<Schema>,
+    reader: &mut ValueReader<'_>,
+    ids: &dyn SchemaIds,
+    depth_left: usize,
+) -> Result<Value, ValueError> {
     if schema.optional && !reader.is_present()? {
         return Ok(Value::Null);
     }
     decode_present(schema, reader, ids, depth_left)
 }
 
-fn decode_present(schema: &Arc<Schema>, reader: &mut ValueReader<'_>, ids: &dyn SchemaIds, depth_left: usize) -> Result<Value, ValueError> {
+fn decode_present(
+    schema: &Arc<Schema>,
+    reader: &mut ValueReader<'_>,
+    ids: &dyn SchemaIds,
+    depth_left: usize,
+) -> Result<Value, ValueError> {
     let below = deeper(depth_left)?;
     Ok(match schema.base {
         SchemaType::Int8 => Value::Int8(reader.int8()?),
@@ -284,7 +359,10 @@ fn decode_present(schema: &Arc<Schema>, reader: &mut ValueReader<'_>, ids: &dyn 
             let mut pairs = Vec::new();
             for _ in 0..reader.count()? {
                 let key = decode_child(schema.key.as_ref(), reader, ids, below)?;
-                pairs.push((key, decode_child(schema.value.as_ref(), reader, ids, below)?));
+                pairs.push((
+                    key,
+                    decode_child(schema.value.as_ref(), reader, ids, below)?,
+                ));
             }
             Value::Map(pairs)
         }
@@ -293,19 +371,31 @@ fn decode_present(schema: &Arc<Schema>, reader: &mut ValueReader<'_>, ids: &dyn 
             for field in &schema.fields {
                 fields.push(decode_part(&field.schema, reader, ids, below)?);
             }
-            Value::Struct(StructValue { schema: Arc::clone(schema), fields })
+            Value::Struct(StructValue {
+                schema: Arc::clone(schema),
+                fields,
+            })
         }
     })
 }
 
-fn decode_child(schema: Option<&Arc<Schema>>, reader: &mut ValueReader<'_>, ids: &dyn SchemaIds, depth_left: usize) -> Result<Value, ValueError> {
+fn decode_child(
+    schema: Option<&Arc<Schema>>,
+    reader: &mut ValueReader<'_>,
+    ids: &dyn SchemaIds,
+    depth_left: usize,
+) -> Result<Value, ValueError> {
     match schema {
         Some(schema) => decode_part(schema, reader, ids, depth_left),
         None => decode_tagged(reader, ids, depth_left),
     }
 }
 
-fn decode_tagged(reader: &mut ValueReader<'_>, ids: &dyn SchemaIds, depth_left: usize) -> Result<Value, ValueError> {
+fn decode_tagged(
+    reader: &mut ValueReader<'_>,
+    ids: &dyn SchemaIds,
+    depth_left: usize,
+) -> Result<Value, ValueError> {
     let below = deeper(depth_left)?;
     Ok(match reader.tag()? {
         tags::NULL => Value::Null,
@@ -335,11 +425,17 @@ fn decode_tagged(reader: &mut ValueReader<'_>, ids: &dyn SchemaIds, depth_left: 
         }
         tags::STRUCT => {
             let id = reader.uint32()?;
-            let schema = ids.schema_of(SchemaId(id)).filter(|schema| schema.base == SchemaType::Struct).ok_or(ValueError::Schema(id))?;
+            let schema = ids
+                .schema_of(SchemaId(id))
+                .filter(|schema| schema.base == SchemaType::Struct)
+                .ok_or(ValueError::Schema(id))?;
             decode_present(&schema, reader, ids, below)?
         }
         tags::DATE_TIME => Value::DateTime(reader.int64()?),
-        tags::DECIMAL => Value::Decimal { scale: reader.int32()?, unscaled: reader.bytes()?.to_vec() },
+        tags::DECIMAL => Value::Decimal {
+            scale: reader.int32()?,
+            unscaled: reader.bytes()?.to_vec(),
+        },
         found => return Err(ValueError::Byte { what: "tag", found }),
     })
 }

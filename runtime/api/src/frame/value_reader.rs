@@ -74,7 +74,10 @@ pub struct ValueReader<'a> {
 impl<'a> ValueReader<'a> {
     /// Starts at the first byte.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, elements_left: bytes.len().saturating_add(FREE_ELEMENTS) }
+        Self {
+            rest: bytes,
+            elements_left: bytes.len().saturating_add(FREE_ELEMENTS),
+        }
     }
 
     /// Gives the bytes not yet read.
@@ -87,7 +90,11 @@ impl<'a> ValueReader<'a> {
     /// # Errors
     /// Bytes are left over.
     pub fn finish(&self) -> Result<(), ValueError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(ValueError::LeftOver(self.rest.len())) }
+        if self.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(ValueError::LeftOver(self.rest.len()))
+        }
     }
 
     /// Reads the byte in front of an optional part: true when a value follows.
@@ -98,7 +105,10 @@ impl<'a> ValueReader<'a> {
         match self.take::<1>("presence")? {
             [0] => Ok(false),
             [1] => Ok(true),
-            [found] => Err(ValueError::Byte { what: "presence", found }),
+            [found] => Err(ValueError::Byte {
+                what: "presence",
+                found,
+            }),
         }
     }
 
@@ -174,7 +184,10 @@ impl<'a> ValueReader<'a> {
         match self.take::<1>("BOOLEAN")? {
             [0] => Ok(false),
             [1] => Ok(true),
-            [found] => Err(ValueError::Byte { what: "BOOLEAN", found }),
+            [found] => Err(ValueError::Byte {
+                what: "BOOLEAN",
+                found,
+            }),
         }
     }
 
@@ -193,7 +206,11 @@ impl<'a> ValueReader<'a> {
     pub fn bytes(&mut self) -> Result<&'a [u8], ValueError> {
         let len = self.uint32()? as usize;
         let Some((own, tail)) = self.rest.split_at_checked(len) else {
-            return Err(ValueError::Short { what: "bytes", wanted: len, left: self.rest.len() });
+            return Err(ValueError::Short {
+                what: "bytes",
+                wanted: len,
+                left: self.rest.len(),
+            });
         };
         self.rest = tail;
         Ok(own)
@@ -223,13 +240,20 @@ impl<'a> ValueReader<'a> {
                 self.elements_left = left;
                 Ok(found)
             }
-            None => Err(ValueError::Count { found, room: self.elements_left }),
+            None => Err(ValueError::Count {
+                found,
+                room: self.elements_left,
+            }),
         }
     }
 
     fn take<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], ValueError> {
         let Some((field, tail)) = self.rest.split_first_chunk::<N>() else {
-            return Err(ValueError::Short { what, wanted: N, left: self.rest.len() });
+            return Err(ValueError::Short {
+                what,
+                wanted: N,
+                left: self.rest.len(),
+            });
         };
         self.rest = tail;
         Ok(*field)

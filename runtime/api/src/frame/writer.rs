@@ -7,7 +7,9 @@
 use std::collections::HashMap;
 
 use crate::frame::frame_error::FrameError;
-use crate::frame::layout::{HEADER_LEN, MAGIC, NO_PARTITION, NULL, RECORD_LEN, frame_flags, record_flags};
+use crate::frame::layout::{
+    HEADER_LEN, MAGIC, NO_PARTITION, NULL, RECORD_LEN, frame_flags, record_flags,
+};
 use crate::frame::slot::Slot;
 
 /// Strings compared before the map is asked: topic, source partition and a few header names alternate.
@@ -110,7 +112,17 @@ impl FrameWriter {
     }
 
     fn new(flags: u16, batch: u64) -> Self {
-        Self { buffer: vec![0; HEADER_LEN], strings: Vec::new(), spans: Vec::new(), index: HashMap::new(), recent: [NULL; RECENT], oldest: 0, flags, batch, record_count: 0 }
+        Self {
+            buffer: vec![0; HEADER_LEN],
+            strings: Vec::new(),
+            spans: Vec::new(),
+            index: HashMap::new(),
+            recent: [NULL; RECENT],
+            oldest: 0,
+            flags,
+            batch,
+            record_count: 0,
+        }
     }
 
     /// Gives the table index of a string, adding it on first use.
@@ -136,12 +148,16 @@ impl FrameWriter {
     /// # Errors
     /// The frame would grow beyond what its length field can say, or the record has over 65,535 headers.
     pub fn source_record(&mut self, parts: &SourceParts<'_>) -> Result<(), FrameError> {
-        debug_assert!(self.flags & frame_flags::SINK == 0, "source records go into source frames");
+        debug_assert!(
+            self.flags & frame_flags::SINK == 0,
+            "source records go into source frames"
+        );
         let fixed = Fixed {
             topic: parts.topic,
             partition: parts.partition.unwrap_or(NO_PARTITION),
             timestamp: parts.timestamp,
-            position: u64::from(parts.source_partition.unwrap_or(NULL)) | (u64::from(nullable_len(parts.source_offset)?) << 32),
+            position: u64::from(parts.source_partition.unwrap_or(NULL))
+                | (u64::from(nullable_len(parts.source_offset)?) << 32),
             key: parts.key,
             value: parts.value,
             headers: parts.headers,
@@ -156,7 +172,10 @@ impl FrameWriter {
     /// # Errors
     /// As [`FrameWriter::source_record`].
     pub fn sink_record(&mut self, parts: &SinkParts<'_>) -> Result<(), FrameError> {
-        debug_assert!(self.flags & frame_flags::SINK != 0, "sink records go into sink frames");
+        debug_assert!(
+            self.flags & frame_flags::SINK != 0,
+            "sink records go into sink frames"
+        );
         let fixed = Fixed {
             topic: parts.topic,
             partition: parts.partition,
@@ -202,10 +221,21 @@ impl FrameWriter {
         self.buffer.extend_from_slice(&self.strings);
         let mut header = [0; HEADER_LEN];
         // Sizes fit: every append checked the sum against u32.
-        let numbers = [self.record_count, small(table_offset), small(self.spans.len()), small(self.buffer.len())];
+        let numbers = [
+            self.record_count,
+            small(table_offset),
+            small(self.spans.len()),
+            small(self.buffer.len()),
+        ];
         let (magic, rest) = header.split_at_mut(MAGIC.len());
         magic.copy_from_slice(&MAGIC);
-        let bytes = self.flags.to_le_bytes().into_iter().chain([0, 0]).chain(numbers.into_iter().flat_map(u32::to_le_bytes)).chain(self.batch.to_le_bytes());
+        let bytes = self
+            .flags
+            .to_le_bytes()
+            .into_iter()
+            .chain([0, 0])
+            .chain(numbers.into_iter().flat_map(u32::to_le_bytes))
+            .chain(self.batch.to_le_bytes());
         for (slot, byte) in rest.iter_mut().zip(bytes) {
             *slot = byte;
         }
@@ -250,7 +280,8 @@ impl FrameWriter {
 
     fn add(&mut self, text: &str) -> u32 {
         let index = small(self.spans.len());
-        self.strings.extend_from_slice(&small(text.len()).to_le_bytes());
+        self.strings
+            .extend_from_slice(&small(text.len()).to_le_bytes());
         let start = small(self.strings.len());
         self.strings.extend_from_slice(text.as_bytes());
         self.spans.push((start, small(self.strings.len())));
@@ -258,7 +289,11 @@ impl FrameWriter {
         index
     }
 
-    fn append(&mut self, parts: &Fixed<'_>, source_offset: Option<&[u8]>) -> Result<(), FrameError> {
+    fn append(
+        &mut self,
+        parts: &Fixed<'_>,
+        source_offset: Option<&[u8]>,
+    ) -> Result<(), FrameError> {
         let header_count = u16::try_from(parts.headers.len()).map_err(|_| FrameError::Record {
             record: self.record_count,
             field: "header_count",
@@ -268,22 +303,33 @@ impl FrameWriter {
         let len = RECORD_LEN + parts.len() + source_offset.map_or(0, <[u8]>::len);
         let total = self.len().saturating_add(len);
         if u32::try_from(total).is_err() {
-            return Err(FrameError::TooLarge { found: total, limit: u32::MAX as usize });
+            return Err(FrameError::TooLarge {
+                found: total,
+                limit: u32::MAX as usize,
+            });
         }
         self.buffer.reserve(len);
-        self.buffer.extend_from_slice(&parts.fixed_bytes(small(len - 4), header_count)?);
-        self.buffer.extend_from_slice(parts.key.bytes.unwrap_or_default());
-        self.buffer.extend_from_slice(parts.value.bytes.unwrap_or_default());
+        self.buffer
+            .extend_from_slice(&parts.fixed_bytes(small(len - 4), header_count)?);
+        self.buffer
+            .extend_from_slice(parts.key.bytes.unwrap_or_default());
+        self.buffer
+            .extend_from_slice(parts.value.bytes.unwrap_or_default());
         for header in parts.headers {
             self.buffer.extend_from_slice(&header.name.to_le_bytes());
-            self.buffer.extend_from_slice(&header.value.schema.0.to_le_bytes());
-            self.buffer.extend_from_slice(&nullable_len(header.value.bytes)?.to_le_bytes());
-            self.buffer.extend_from_slice(header.value.bytes.unwrap_or_default());
+            self.buffer
+                .extend_from_slice(&header.value.schema.0.to_le_bytes());
+            self.buffer
+                .extend_from_slice(&nullable_len(header.value.bytes)?.to_le_bytes());
+            self.buffer
+                .extend_from_slice(header.value.bytes.unwrap_or_default());
         }
-        self.buffer.extend_from_slice(source_offset.unwrap_or_default());
+        self.buffer
+            .extend_from_slice(source_offset.unwrap_or_default());
         if let Some(origin) = parts.origin {
             self.buffer.extend_from_slice(&origin.topic.to_le_bytes());
-            self.buffer.extend_from_slice(&origin.partition.to_le_bytes());
+            self.buffer
+                .extend_from_slice(&origin.partition.to_le_bytes());
             self.buffer.extend_from_slice(&origin.offset.to_le_bytes());
         }
         self.record_count += 1;
@@ -308,7 +354,11 @@ impl Fixed<'_> {
     /// Length of the parts, the source offset left out.
     fn len(&self) -> usize {
         let slots = self.key.bytes.map_or(0, <[u8]>::len) + self.value.bytes.map_or(0, <[u8]>::len);
-        let headers: usize = self.headers.iter().map(|header| 12 + header.value.bytes.map_or(0, <[u8]>::len)).sum();
+        let headers: usize = self
+            .headers
+            .iter()
+            .map(|header| 12 + header.value.bytes.map_or(0, <[u8]>::len))
+            .sum();
         slots + headers + if self.origin.is_some() { 16 } else { 0 }
     }
 
@@ -343,7 +393,10 @@ fn nullable_len(bytes: Option<&[u8]>) -> Result<u32, FrameError> {
     };
     match u32::try_from(bytes.len()) {
         Ok(len) if len != NULL => Ok(len),
-        _ => Err(FrameError::TooLarge { found: bytes.len(), limit: u32::MAX as usize - 1 }),
+        _ => Err(FrameError::TooLarge {
+            found: bytes.len(),
+            limit: u32::MAX as usize - 1,
+        }),
     }
 }
 

@@ -12,7 +12,8 @@ use weir_api::frame::value::tags;
 
 use crate::json::base64::push_decoded;
 use crate::json::plan::{FieldPlan, MAX_DEPTH, Part, Shape};
-use crate::json::tape::{Kind, NodeRef};
+use crate::json::scanner::Kind;
+use crate::json::tape::NodeRef;
 
 /// Where a value stands, for error texts.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +41,11 @@ impl Place<'_> {
 ///
 /// # Errors
 /// `Data` with Kafka's texts.
-pub fn read_root(part: &Part, node: Option<NodeRef<'_>>, out: &mut Vec<u8>) -> Result<bool, ConnectError> {
+pub fn read_root(
+    part: &Part,
+    node: Option<NodeRef<'_>>,
+    out: &mut Vec<u8>,
+) -> Result<bool, ConnectError> {
     let Some(node) = node.filter(|node| node.kind() != Kind::Null) else {
         return match &part.null.root_bytes {
             Some(default) => {
@@ -64,7 +69,12 @@ pub fn read_root(part: &Part, node: Option<NodeRef<'_>>, out: &mut Vec<u8>) -> R
 }
 
 /// Appends a value below the root, presence byte included.
-fn read(part: &Part, node: Option<NodeRef<'_>>, place: &Place<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+fn read(
+    part: &Part,
+    node: Option<NodeRef<'_>>,
+    place: &Place<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), ConnectError> {
     let Some(node) = node.filter(|node| node.kind() != Kind::Null) else {
         return match &part.null.bytes {
             Some(default) => {
@@ -87,7 +97,11 @@ fn read(part: &Part, node: Option<NodeRef<'_>>, place: &Place<'_>, out: &mut Vec
     }
     // A reader of another type found nothing it knows: null, as in Java.
     if !part.optional {
-        return Err(ConnectError::data(format!("Invalid value: null used for required {}, schema type: {}", place.describe(), part.base.as_str())));
+        return Err(ConnectError::data(format!(
+            "Invalid value: null used for required {}, schema type: {}",
+            place.describe(),
+            part.base.as_str()
+        )));
     }
     out.truncate(start);
     out.push(0);
@@ -95,11 +109,19 @@ fn read(part: &Part, node: Option<NodeRef<'_>>, place: &Place<'_>, out: &mut Vec
 }
 
 fn null_refused(part: &Part) -> ConnectError {
-    ConnectError::data(format!("Invalid null value for required {} field", part.base.as_str()))
+    ConnectError::data(format!(
+        "Invalid null value for required {} field",
+        part.base.as_str()
+    ))
 }
 
 /// Appends a value that is there; false if its reader gives null.
-fn read_present(part: &Part, node: NodeRef<'_>, place: &Place<'_>, out: &mut Vec<u8>) -> Result<bool, ConnectError> {
+fn read_present(
+    part: &Part,
+    node: NodeRef<'_>,
+    place: &Place<'_>,
+    out: &mut Vec<u8>,
+) -> Result<bool, ConnectError> {
     match &part.shape {
         // Casts wrap as Java's do.
         Shape::Int8 => out.extend_from_slice(&(read_long(node) as i8).to_le_bytes()),
@@ -133,7 +155,9 @@ fn read_present(part: &Part, node: NodeRef<'_>, place: &Place<'_>, out: &mut Vec
                 read(element, Some(item), &Place::Element(place), out)?;
             }
         }
-        Shape::Map { key, value } if key.base == SchemaType::Text => read_object(key, value, node, place, out)?,
+        Shape::Map { key, value } if key.base == SchemaType::Text => {
+            read_object(key, value, node, place, out)?
+        }
         Shape::Map { key, value } => read_pairs(key, value, node, place, out)?,
         Shape::Struct(fields) => read_struct(fields, node, out)?,
         Shape::Tagged => read_tagged(node, out, MAX_DEPTH)?,
@@ -141,23 +165,47 @@ fn read_present(part: &Part, node: NodeRef<'_>, place: &Place<'_>, out: &mut Vec
     Ok(true)
 }
 
-fn read_struct(fields: &[FieldPlan], node: NodeRef<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+fn read_struct(
+    fields: &[FieldPlan],
+    node: NodeRef<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), ConnectError> {
     if node.kind() != Kind::Object {
-        return Err(ConnectError::data(format!("Structs should be encoded as JSON objects, but found {}", node.kind().as_str())));
+        return Err(ConnectError::data(format!(
+            "Structs should be encoded as JSON objects, but found {}",
+            node.kind().as_str()
+        )));
     }
     // Fields mostly come in the schema's order and once: then one walk finds them all.
-    let in_order = node.count() as usize == fields.len() && node.pairs().zip(fields).all(|((name, _), field)| name.is_text(&field.name));
+    let in_order = node.count() as usize == fields.len()
+        && node
+            .pairs()
+            .zip(fields)
+            .all(|((name, _), field)| name.is_text(&field.name));
     let mut pairs = node.pairs();
     for field in fields {
-        let value = if in_order { pairs.next().map(|(_, value)| value) } else { node.get(&field.name) };
+        let value = if in_order {
+            pairs.next().map(|(_, value)| value)
+        } else {
+            node.get(&field.name)
+        };
         read(&field.part, value, &Place::Field(&field.name), out)?;
     }
     Ok(())
 }
 
-fn read_object(key: &Part, value: &Part, node: NodeRef<'_>, place: &Place<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+fn read_object(
+    key: &Part,
+    value: &Part,
+    node: NodeRef<'_>,
+    place: &Place<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), ConnectError> {
     if node.kind() != Kind::Object {
-        return Err(ConnectError::data(format!("Maps with string fields should be encoded as JSON objects, but found {}", node.kind().as_str())));
+        return Err(ConnectError::data(format!(
+            "Maps with string fields should be encoded as JSON objects, but found {}",
+            node.kind().as_str()
+        )));
     }
     let mut distinct = DistinctPairs::new(node);
     out.extend_from_slice(&distinct.count().to_le_bytes());
@@ -174,17 +222,32 @@ fn read_object(key: &Part, value: &Part, node: NodeRef<'_>, place: &Place<'_>, o
     Ok(())
 }
 
-fn read_pairs(key: &Part, value: &Part, node: NodeRef<'_>, place: &Place<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+fn read_pairs(
+    key: &Part,
+    value: &Part,
+    node: NodeRef<'_>,
+    place: &Place<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), ConnectError> {
     if node.kind() != Kind::Array {
-        return Err(ConnectError::data(format!("Maps with non-string fields should be encoded as JSON array of tuples, but found {}", node.kind().as_str())));
+        return Err(ConnectError::data(format!(
+            "Maps with non-string fields should be encoded as JSON array of tuples, but found {}",
+            node.kind().as_str()
+        )));
     }
     out.extend_from_slice(&node.count().to_le_bytes());
     for entry in node.elements() {
         if entry.kind() != Kind::Array {
-            return Err(ConnectError::data(format!("Found invalid map entry instead of array tuple: {}", entry.kind().as_str())));
+            return Err(ConnectError::data(format!(
+                "Found invalid map entry instead of array tuple: {}",
+                entry.kind().as_str()
+            )));
         }
         if entry.count() != 2 {
-            return Err(ConnectError::data(format!("Found invalid map entry, expected length 2 but found :{}", entry.count())));
+            return Err(ConnectError::data(format!(
+                "Found invalid map entry, expected length 2 but found :{}",
+                entry.count()
+            )));
         }
         let mut sides = entry.elements();
         read(key, sides.next(), &Place::Key(place), out)?;
@@ -197,8 +260,14 @@ fn read_pairs(key: &Part, value: &Part, node: NodeRef<'_>, place: &Place<'_>, ou
 ///
 /// # Errors
 /// `Data` when it is nested too deep.
-pub fn read_tagged(node: NodeRef<'_>, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
-    let below = depth_left.checked_sub(1).ok_or_else(|| ConnectError::data(format!("value is nested deeper than {MAX_DEPTH}")))?;
+pub fn read_tagged(
+    node: NodeRef<'_>,
+    out: &mut Vec<u8>,
+    depth_left: usize,
+) -> Result<(), ConnectError> {
+    let below = depth_left
+        .checked_sub(1)
+        .ok_or_else(|| ConnectError::data(format!("value is nested deeper than {MAX_DEPTH}")))?;
     match node.kind() {
         Kind::Null => out.push(tags::NULL),
         Kind::True => out.extend_from_slice(&[tags::BOOLEAN, 1]),
@@ -254,11 +323,17 @@ struct DistinctPairs<'t> {
 impl<'t> DistinctPairs<'t> {
     fn new(node: NodeRef<'t>) -> Self {
         let kept = has_repeats(node).then(|| last_values(node).into_iter());
-        Self { node, pairs: node.pairs(), kept }
+        Self {
+            node,
+            pairs: node.pairs(),
+            kept,
+        }
     }
 
     fn count(&self) -> u32 {
-        self.kept.as_ref().map_or(self.node.count(), |kept| u32::try_from(kept.len()).unwrap_or(u32::MAX))
+        self.kept.as_ref().map_or(self.node.count(), |kept| {
+            u32::try_from(kept.len()).unwrap_or(u32::MAX)
+        })
     }
 
     fn next(&mut self) -> Option<(NodeRef<'t>, NodeRef<'t>)> {
@@ -278,7 +353,10 @@ fn has_repeats(node: NodeRef<'_>) -> bool {
     let mut rest = node.pairs();
     while let Some((name, _)) = rest.next() {
         let mut others = rest.clone();
-        if others.any(|(other, _)| other.raw() == name.raw() || (raw_has_escape(name, other) && other.to_text() == name.to_text())) {
+        if others.any(|(other, _)| {
+            other.raw() == name.raw()
+                || (raw_has_escape(name, other) && other.to_text() == name.to_text())
+        }) {
             return true;
         }
     }
@@ -303,7 +381,10 @@ fn last_values(node: NodeRef<'_>) -> Vec<(NodeRef<'_>, NodeRef<'_>)> {
 }
 
 /// Appends a length and what `write` appends.
-fn with_length(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), ConnectError>) -> Result<(), ConnectError> {
+fn with_length(
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), ConnectError>,
+) -> Result<(), ConnectError> {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     write(out)?;
@@ -321,17 +402,28 @@ fn is_number(node: NodeRef<'_>) -> bool {
 
 // Adding zero makes -0.0 the 0.0 that a BigDecimal gives.
 fn read_double(node: NodeRef<'_>) -> f64 {
-    if is_number(node) { node.raw().parse().unwrap_or(0.0) + 0.0 } else { 0.0 }
+    if is_number(node) {
+        node.raw().parse().unwrap_or(0.0) + 0.0
+    } else {
+        0.0
+    }
 }
 
 fn read_float(node: NodeRef<'_>) -> f32 {
-    if is_number(node) { node.raw().parse().unwrap_or(0.0) + 0.0 } else { 0.0 }
+    if is_number(node) {
+        node.raw().parse().unwrap_or(0.0) + 0.0
+    } else {
+        0.0
+    }
 }
 
 /// Gives a number's whole part modulo 2^64; 0 for what is no number.
 fn read_long(node: NodeRef<'_>) -> i64 {
     match node.kind() {
-        Kind::Integer => node.raw().parse().unwrap_or_else(|_| wrapped(node.raw(), 0)),
+        Kind::Integer => node
+            .raw()
+            .parse()
+            .unwrap_or_else(|_| wrapped(node.raw(), 0)),
         Kind::Decimal => read_decimal_long(node.raw()),
         _ => 0,
     }
@@ -358,10 +450,20 @@ fn read_decimal_long(raw: &str) -> i64 {
 /// Reads decimal digits and zeros after them modulo 2^64.
 fn wrapped(digits: &str, zeros: usize) -> i64 {
     let step = |sum: u64, digit: u8| sum.wrapping_mul(10).wrapping_add(u64::from(digit));
-    let unsigned = digits.trim_start_matches('-').bytes().map(|digit| digit.wrapping_sub(b'0'));
+    let unsigned = digits
+        .trim_start_matches('-')
+        .bytes()
+        .map(|digit| digit.wrapping_sub(b'0'));
     // Sixty-four zeros are sixty-four factors of two.
-    let value = unsigned.chain(std::iter::repeat_n(0, zeros.min(64))).fold(0, step).cast_signed();
-    if digits.starts_with('-') { value.wrapping_neg() } else { value }
+    let value = unsigned
+        .chain(std::iter::repeat_n(0, zeros.min(64)))
+        .fold(0, step)
+        .cast_signed();
+    if digits.starts_with('-') {
+        value.wrapping_neg()
+    } else {
+        value
+    }
 }
 
 fn read_base64(node: NodeRef<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError> {
@@ -372,27 +474,47 @@ fn read_base64(node: NodeRef<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError>
     } else {
         push_decoded(out, node.raw().as_bytes())
     };
-    if decoded { Ok(()) } else { Err(ConnectError::data("Invalid bytes field").caused_by("broken Base64 encoding")) }
+    if decoded {
+        Ok(())
+    } else {
+        Err(ConnectError::data("Invalid bytes field").caused_by("broken Base64 encoding"))
+    }
 }
 
 fn read_decimal(scale: i32, node: NodeRef<'_>) -> Result<Vec<u8>, ConnectError> {
     match node.kind() {
         Kind::Text => {
             let mut unscaled = Vec::new();
-            read_base64(node, &mut unscaled).map_err(|error| ConnectError::data("Invalid bytes for Decimal field").caused_by(error))?;
+            read_base64(node, &mut unscaled).map_err(|error| {
+                ConnectError::data("Invalid bytes for Decimal field").caused_by(error)
+            })?;
             Ok(unscaled)
         }
         Kind::Integer | Kind::Decimal => {
-            let decimal = Decimal::parse(node.raw()).ok_or_else(|| ConnectError::data(format!("Invalid number for Decimal field: {}", node.raw())))?;
+            let decimal = Decimal::parse(node.raw()).ok_or_else(|| {
+                ConnectError::data(format!("Invalid number for Decimal field: {}", node.raw()))
+            })?;
             let rescaled = decimal.rescaled(scale);
-            rescaled.map(|decimal| decimal.unscaled).ok_or_else(|| ConnectError::data(format!("Decimal value {} does not fit the schema's scale {scale}", node.raw())))
+            rescaled.map(|decimal| decimal.unscaled).ok_or_else(|| {
+                ConnectError::data(format!(
+                    "Decimal value {} does not fit the schema's scale {scale}",
+                    node.raw()
+                ))
+            })
         }
-        other => Err(ConnectError::data(format!("Invalid type for Decimal, underlying representation should be numeric or bytes but was {}", other.as_str()))),
+        other => Err(ConnectError::data(format!(
+            "Invalid type for Decimal, underlying representation should be numeric or bytes but was {}",
+            other.as_str()
+        ))),
     }
 }
 
 fn read_int(node: NodeRef<'_>, logical: &str) -> Result<i32, ConnectError> {
-    let number = if node.kind() == Kind::Integer { node.raw().parse().ok() } else { None };
+    let number = if node.kind() == Kind::Integer {
+        node.raw().parse().ok()
+    } else {
+        None
+    };
     number.ok_or_else(|| wrong_base(node, logical, "integer"))
 }
 
@@ -401,9 +523,14 @@ fn read_time(node: NodeRef<'_>) -> Result<i32, ConnectError> {
     if (0..=DAY_MS).contains(&i64::from(ms)) {
         return Ok(ms);
     }
-    Err(ConnectError::data("Time values must use number of milliseconds greater than 0 and less than 86400000"))
+    Err(ConnectError::data(
+        "Time values must use number of milliseconds greater than 0 and less than 86400000",
+    ))
 }
 
 fn wrong_base(node: NodeRef<'_>, logical: &str, expected: &str) -> ConnectError {
-    ConnectError::data(format!("Invalid type for {logical}, underlying representation should be {expected} but was {}", node.kind().as_str()))
+    ConnectError::data(format!(
+        "Invalid type for {logical}, underlying representation should be {expected} but was {}",
+        node.kind().as_str()
+    ))
 }

@@ -30,14 +30,24 @@ impl Plan {
         let mut envelope = b"{\"schema\":".to_vec();
         push_schema(&mut envelope, schema, style)?;
         envelope.extend_from_slice(b",\"payload\":");
-        Ok(Self { schema: Arc::clone(schema), root: Part::new(schema, style)?, envelope: envelope.into() })
+        Ok(Self {
+            schema: Arc::clone(schema),
+            root: Part::new(schema, style)?,
+            envelope: envelope.into(),
+        })
     }
 
     /// Appends a slot's JSON, in an envelope or bare.
     ///
     /// # Errors
     /// `Data` when the bytes are no value of the schema, or null is no value.
-    pub fn write(&self, bytes: Option<&[u8]>, with_envelope: bool, style: JsonStyle, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+    pub fn write(
+        &self,
+        bytes: Option<&[u8]>,
+        with_envelope: bool,
+        style: JsonStyle,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ConnectError> {
         if with_envelope {
             out.extend_from_slice(&self.envelope);
         }

@@ -1,7 +1,9 @@
 //! JSON with and without schemas: `JsonConverter`
 
 pub mod base64;
+pub mod scanner;
 pub mod tape;
+mod unescape;
 pub mod write;
 
 pub mod plan;

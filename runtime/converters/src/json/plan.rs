@@ -115,15 +115,29 @@ impl Part {
     /// # Errors
     /// `Data` when a default cannot be written.
     pub fn new(schema: &Schema, style: JsonStyle) -> Result<Self, ConnectError> {
-        let mut part = Self { base: schema.base, optional: schema.optional, null: NullForm::default(), shape: Shape::new(schema, style)? };
+        let mut part = Self {
+            base: schema.base,
+            optional: schema.optional,
+            null: NullForm::default(),
+            shape: Shape::new(schema, style)?,
+        };
         match &schema.default {
             Some(default) if style.replace_null_with_default => {
                 let mut bytes = Vec::new();
                 encode_nested(schema, default, &mut SchemaTable::new(), &mut bytes)?;
                 let mut json = Vec::new();
                 part.write(&mut ValueReader::new(&bytes), style, &mut json)?;
-                let root_start = usize::from(schema.optional) + if matches!(schema.base, SchemaType::Text | SchemaType::Bytes) { 4 } else { 0 };
-                part.null = NullForm { json: Some(json.into()), root_bytes: Some(bytes.get(root_start..).unwrap_or_default().into()), bytes: Some(bytes.into()) };
+                let root_start = usize::from(schema.optional)
+                    + if matches!(schema.base, SchemaType::Text | SchemaType::Bytes) {
+                        4
+                    } else {
+                        0
+                    };
+                part.null = NullForm {
+                    json: Some(json.into()),
+                    root_bytes: Some(bytes.get(root_start..).unwrap_or_default().into()),
+                    bytes: Some(bytes.into()),
+                };
             }
             _ if schema.optional => part.null.json = Some(b"null".as_slice().into()),
             _ => {}
@@ -141,7 +155,9 @@ impl Part {
                 out.extend_from_slice(json);
                 Ok(())
             }
-            None => Err(ConnectError::data("Conversion error: null value for field that is required and has no default value")),
+            None => Err(ConnectError::data(
+                "Conversion error: null value for field that is required and has no default value",
+            )),
         }
     }
 
@@ -149,7 +165,12 @@ impl Part {
     ///
     /// # Errors
     /// `Data` when the bytes are no value of the schema.
-    pub fn write_root(&self, reader: &mut ValueReader<'_>, style: JsonStyle, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+    pub fn write_root(
+        &self,
+        reader: &mut ValueReader<'_>,
+        style: JsonStyle,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ConnectError> {
         match &self.shape {
             Shape::Text => push_text(out, reader.root_text()?),
             Shape::Bytes => push_quoted_base64(out, reader.root_bytes()),
@@ -160,14 +181,24 @@ impl Part {
     }
 
     /// Appends the JSON of a value below the root.
-    fn write(&self, reader: &mut ValueReader<'_>, style: JsonStyle, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+    fn write(
+        &self,
+        reader: &mut ValueReader<'_>,
+        style: JsonStyle,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ConnectError> {
         if self.optional && !reader.is_present()? {
             return self.write_null(out);
         }
         self.write_present(reader, style, out)
     }
 
-    fn write_present(&self, reader: &mut ValueReader<'_>, style: JsonStyle, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+    fn write_present(
+        &self,
+        reader: &mut ValueReader<'_>,
+        style: JsonStyle,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ConnectError> {
         match &self.shape {
             Shape::Int8 => push_int(out, reader.int8()?.into()),
             Shape::Int16 => push_int(out, reader.int16()?.into()),
@@ -205,7 +236,12 @@ impl Shape {
         }
         let part = |schema: &Option<Arc<Schema>>| match schema {
             Some(schema) => Part::new(schema, style).map(Box::new),
-            None => Ok(Box::new(Part { base: SchemaType::Struct, optional: false, null: NullForm::default(), shape: Self::Tagged })),
+            None => Ok(Box::new(Part {
+                base: SchemaType::Struct,
+                optional: false,
+                null: NullForm::default(),
+                shape: Self::Tagged,
+            })),
         };
         Ok(match schema.base {
             SchemaType::Int8 => Self::Int8,
@@ -218,14 +254,21 @@ impl Shape {
             SchemaType::Text => Self::Text,
             SchemaType::Bytes => Self::Bytes,
             SchemaType::Array => Self::Array(part(&schema.value)?),
-            SchemaType::Map => Self::Map { key: part(&schema.key)?, value: part(&schema.value)? },
+            SchemaType::Map => Self::Map {
+                key: part(&schema.key)?,
+                value: part(&schema.value)?,
+            },
             SchemaType::Struct => {
                 let mut fields = Vec::with_capacity(schema.fields.len());
                 for (position, field) in schema.fields.iter().enumerate() {
                     let mut label = vec![if position == 0 { b'{' } else { b',' }];
                     push_text(&mut label, &field.name);
                     label.push(b':');
-                    fields.push(FieldPlan { name: field.name.clone(), label: label.into(), part: Part::new(&field.schema, style)? });
+                    fields.push(FieldPlan {
+                        name: field.name.clone(),
+                        label: label.into(),
+                        part: Part::new(&field.schema, style)?,
+                    });
                 }
                 Self::Struct(fields)
             }
@@ -237,14 +280,29 @@ impl Shape {
 ///
 /// # Errors
 /// `Data` when it does not fit the schema.
-pub fn push_default(out: &mut Vec<u8>, schema: &Schema, default: &Value, style: JsonStyle) -> Result<(), ConnectError> {
+pub fn push_default(
+    out: &mut Vec<u8>,
+    schema: &Schema,
+    default: &Value,
+    style: JsonStyle,
+) -> Result<(), ConnectError> {
     let mut bytes = Vec::new();
     encode_nested(schema, default, &mut SchemaTable::new(), &mut bytes)?;
-    let part = Part { base: schema.base, optional: schema.optional, null: NullForm::default(), shape: Shape::new(schema, style)? };
+    let part = Part {
+        base: schema.base,
+        optional: schema.optional,
+        null: NullForm::default(),
+        shape: Shape::new(schema, style)?,
+    };
     part.write(&mut ValueReader::new(&bytes), style, out)
 }
 
-fn write_array(element: &Part, reader: &mut ValueReader<'_>, style: JsonStyle, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+fn write_array(
+    element: &Part,
+    reader: &mut ValueReader<'_>,
+    style: JsonStyle,
+    out: &mut Vec<u8>,
+) -> Result<(), ConnectError> {
     out.push(b'[');
     for position in 0..reader.count()? {
         if position > 0 {
@@ -256,7 +314,13 @@ fn write_array(element: &Part, reader: &mut ValueReader<'_>, style: JsonStyle, o
     Ok(())
 }
 
-fn write_map(key: &Part, value: &Part, reader: &mut ValueReader<'_>, style: JsonStyle, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+fn write_map(
+    key: &Part,
+    value: &Part,
+    reader: &mut ValueReader<'_>,
+    style: JsonStyle,
+    out: &mut Vec<u8>,
+) -> Result<(), ConnectError> {
     let is_object = key.base == SchemaType::Text;
     out.push(if is_object { b'{' } else { b'[' });
     for position in 0..reader.count()? {
@@ -280,7 +344,12 @@ fn write_map(key: &Part, value: &Part, reader: &mut ValueReader<'_>, style: Json
 }
 
 /// Appends a key; a null one takes its JSON as text, `null` or the default.
-fn write_object_key(key: &Part, reader: &mut ValueReader<'_>, style: JsonStyle, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+fn write_object_key(
+    key: &Part,
+    reader: &mut ValueReader<'_>,
+    style: JsonStyle,
+    out: &mut Vec<u8>,
+) -> Result<(), ConnectError> {
     let start = out.len();
     key.write(reader, style, out)?;
     if out.get(start) != Some(&b'"') {
@@ -300,9 +369,18 @@ fn push_quoted_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
 }
 
-fn push_decimal(out: &mut Vec<u8>, scale: i32, unscaled: &[u8], style: JsonStyle) -> Result<(), ConnectError> {
+fn push_decimal(
+    out: &mut Vec<u8>,
+    scale: i32,
+    unscaled: &[u8],
+    style: JsonStyle,
+) -> Result<(), ConnectError> {
     if style.numeric_decimals {
-        let text = Decimal { scale, unscaled: unscaled.to_vec() }.to_text()?;
+        let text = Decimal {
+            scale,
+            unscaled: unscaled.to_vec(),
+        }
+        .to_text()?;
         out.extend_from_slice(text.as_bytes());
     } else {
         push_quoted_base64(out, unscaled);
@@ -314,8 +392,14 @@ fn push_decimal(out: &mut Vec<u8>, scale: i32, unscaled: &[u8], style: JsonStyle
 ///
 /// # Errors
 /// `Data` when the bytes are no value, or the value has no schemaless JSON form.
-pub fn write_tagged(reader: &mut ValueReader<'_>, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
-    let below = depth_left.checked_sub(1).ok_or(ValueError::Depth(MAX_DEPTH))?;
+pub fn write_tagged(
+    reader: &mut ValueReader<'_>,
+    out: &mut Vec<u8>,
+    depth_left: usize,
+) -> Result<(), ConnectError> {
+    let below = depth_left
+        .checked_sub(1)
+        .ok_or(ValueError::Depth(MAX_DEPTH))?;
     match reader.tag()? {
         tags::NULL => out.extend_from_slice(b"null"),
         tags::INT8 => push_int(out, reader.int8()?.into()),
@@ -339,14 +423,26 @@ pub fn write_tagged(reader: &mut ValueReader<'_>, out: &mut Vec<u8>, depth_left:
         }
         tags::MAP => write_tagged_map(reader, out, below)?,
         tags::STRUCT => return Err(ConnectError::data("Mismatching schema.")),
-        tags::DATE_TIME => return Err(ConnectError::data("Java class class java.util.Date does not have corresponding schema type.")),
-        tags::DECIMAL => return Err(ConnectError::data("Java class class java.math.BigDecimal does not have corresponding schema type.")),
+        tags::DATE_TIME => {
+            return Err(ConnectError::data(
+                "Java class class java.util.Date does not have corresponding schema type.",
+            ));
+        }
+        tags::DECIMAL => {
+            return Err(ConnectError::data(
+                "Java class class java.math.BigDecimal does not have corresponding schema type.",
+            ));
+        }
         found => return Err(ValueError::Byte { what: "tag", found }.into()),
     }
     Ok(())
 }
 
-fn write_tagged_map(reader: &mut ValueReader<'_>, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
+fn write_tagged_map(
+    reader: &mut ValueReader<'_>,
+    out: &mut Vec<u8>,
+    depth_left: usize,
+) -> Result<(), ConnectError> {
     let count = reader.count()?;
     let is_object = has_text_keys(reader.clone(), count, depth_left)?;
     out.push(if is_object { b'{' } else { b'[' });
@@ -369,7 +465,11 @@ fn write_tagged_map(reader: &mut ValueReader<'_>, out: &mut Vec<u8>, depth_left:
 }
 
 /// Looks ahead whether all keys are texts; any other key turns the object into an array of pairs.
-fn has_text_keys(mut reader: ValueReader<'_>, count: u32, depth_left: usize) -> Result<bool, ConnectError> {
+fn has_text_keys(
+    mut reader: ValueReader<'_>,
+    count: u32,
+    depth_left: usize,
+) -> Result<bool, ConnectError> {
     for _ in 0..count {
         if reader.rest().first() != Some(&tags::TEXT) {
             return Ok(false);
@@ -381,7 +481,9 @@ fn has_text_keys(mut reader: ValueReader<'_>, count: u32, depth_left: usize) -> 
 }
 
 fn skip_tagged(reader: &mut ValueReader<'_>, depth_left: usize) -> Result<(), ConnectError> {
-    let below = depth_left.checked_sub(1).ok_or(ValueError::Depth(MAX_DEPTH))?;
+    let below = depth_left
+        .checked_sub(1)
+        .ok_or(ValueError::Depth(MAX_DEPTH))?;
     match reader.tag()? {
         tags::NULL => {}
         tags::INT8 | tags::BOOLEAN => drop(reader.int8()?),

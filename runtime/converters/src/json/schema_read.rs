@@ -13,32 +13,48 @@ use weir_api::frame::value::{decode_root, encode_slot};
 
 use crate::json::decode::read_root;
 use crate::json::plan::{JsonStyle, Part};
-use crate::json::tape::{Kind, NodeRef};
+use crate::json::scanner::Kind;
+use crate::json::tape::NodeRef;
 
 /// Reads a schema; JSON null is Java's null schema.
 ///
 /// # Errors
 /// `Data` with Kafka's texts.
-pub fn read_schema(node: NodeRef<'_>, style: JsonStyle) -> Result<Option<Arc<Schema>>, ConnectError> {
+pub fn read_schema(
+    node: NodeRef<'_>,
+    style: JsonStyle,
+) -> Result<Option<Arc<Schema>>, ConnectError> {
     read_nested(node, style, MAX_DEPTH)
 }
 
-fn read_nested(node: NodeRef<'_>, style: JsonStyle, depth_left: usize) -> Result<Option<Arc<Schema>>, ConnectError> {
+fn read_nested(
+    node: NodeRef<'_>,
+    style: JsonStyle,
+    depth_left: usize,
+) -> Result<Option<Arc<Schema>>, ConnectError> {
     if node.kind() == Kind::Null {
         return Ok(None);
     }
-    let below = depth_left.checked_sub(1).ok_or_else(|| ConnectError::data(format!("schema is nested deeper than {MAX_DEPTH}")))?;
+    let below = depth_left
+        .checked_sub(1)
+        .ok_or_else(|| ConnectError::data(format!("schema is nested deeper than {MAX_DEPTH}")))?;
     let Some(type_name) = node.get("type").and_then(|name| name.to_text()) else {
         return Err(ConnectError::data("Schema must contain 'type' field"));
     };
     let mut builder = read_type(node, &type_name, style, below)?;
-    if node.get("optional").is_some_and(|optional| optional.kind() == Kind::True) {
+    if node
+        .get("optional")
+        .is_some_and(|optional| optional.kind() == Kind::True)
+    {
         builder = builder.optional();
     }
     if let Some(name) = text_of(node, "name") {
         builder = builder.name(&name);
     }
-    if let Some(version) = node.get("version").filter(|version| version.kind() == Kind::Integer) {
+    if let Some(version) = node
+        .get("version")
+        .filter(|version| version.kind() == Kind::Integer)
+    {
         builder = builder.version(version.raw().parse().unwrap_or(0));
     }
     if let Some(doc) = text_of(node, "doc") {
@@ -46,7 +62,9 @@ fn read_nested(node: NodeRef<'_>, style: JsonStyle, depth_left: usize) -> Result
     }
     if let Some(parameters) = node.get("parameters") {
         for (name, value) in parameters.pairs() {
-            let value = value.to_text().ok_or_else(|| ConnectError::data("Schema parameters must have string values."))?;
+            let value = value
+                .to_text()
+                .ok_or_else(|| ConnectError::data("Schema parameters must have string values."))?;
             builder = builder.parameter(&name.to_text().unwrap_or_default(), &value);
         }
     }
@@ -60,7 +78,12 @@ fn read_nested(node: NodeRef<'_>, style: JsonStyle, depth_left: usize) -> Result
     builder.build().map(Some).map_err(as_data)
 }
 
-fn read_type(node: NodeRef<'_>, type_name: &str, style: JsonStyle, below: usize) -> Result<SchemaBuilder, ConnectError> {
+fn read_type(
+    node: NodeRef<'_>,
+    type_name: &str,
+    style: JsonStyle,
+    below: usize,
+) -> Result<SchemaBuilder, ConnectError> {
     let part = |key: &str, missing: &str, null: &str| {
         let part = node.get(key).ok_or_else(|| ConnectError::data(missing))?;
         read_nested(part, style, below)?.ok_or_else(|| ConnectError::data(null))
@@ -80,25 +103,49 @@ fn read_type(node: NodeRef<'_>, type_name: &str, style: JsonStyle, below: usize)
             SchemaBuilder::array(part("items", MISSING, MISSING)?)
         }
         "map" => {
-            let key = part("keys", "Map schema did not specify the key type", "keySchema cannot be null.")?;
-            SchemaBuilder::map(key, part("values", "Map schema did not specify the value type", "valueSchema cannot be null.")?)
+            let key = part(
+                "keys",
+                "Map schema did not specify the key type",
+                "keySchema cannot be null.",
+            )?;
+            SchemaBuilder::map(
+                key,
+                part(
+                    "values",
+                    "Map schema did not specify the value type",
+                    "valueSchema cannot be null.",
+                )?,
+            )
         }
         "struct" => read_fields(node, style, below)?,
         other => return Err(ConnectError::data(format!("Unknown schema type: {other}"))),
     })
 }
 
-fn read_fields(node: NodeRef<'_>, style: JsonStyle, below: usize) -> Result<SchemaBuilder, ConnectError> {
-    let Some(fields) = node.get("fields").filter(|fields| fields.kind() == Kind::Array) else {
-        return Err(ConnectError::data("Struct schema's \"fields\" argument is not an array."));
+fn read_fields(
+    node: NodeRef<'_>,
+    style: JsonStyle,
+    below: usize,
+) -> Result<SchemaBuilder, ConnectError> {
+    let Some(fields) = node
+        .get("fields")
+        .filter(|fields| fields.kind() == Kind::Array)
+    else {
+        return Err(ConnectError::data(
+            "Struct schema's \"fields\" argument is not an array.",
+        ));
     };
     let mut builder = SchemaBuilder::structure();
     for field in fields.elements() {
-        let name = text_of(field, "field").ok_or_else(|| ConnectError::data("Struct schema's field name not specified properly"))?;
+        let name = text_of(field, "field").ok_or_else(|| {
+            ConnectError::data("Struct schema's field name not specified properly")
+        })?;
         if name.is_empty() {
             return Err(ConnectError::data("fieldName cannot be null."));
         }
-        let schema = read_nested(field, style, below)?.ok_or_else(|| ConnectError::data(format!("fieldSchema for field {name} cannot be null.")))?;
+        let schema = read_nested(field, style, below)?.ok_or_else(|| {
+            ConnectError::data(format!("fieldSchema for field {name} cannot be null."))
+        })?;
         builder = builder.field(&name, schema);
     }
     Ok(builder)
@@ -109,19 +156,35 @@ fn text_of(node: NodeRef<'_>, key: &str) -> Option<String> {
 }
 
 /// Reads a default by way of its encoding, so that it means what a payload of the same text would.
-fn read_default(schema: &Arc<Schema>, node: NodeRef<'_>, style: JsonStyle) -> Result<Value, ConnectError> {
+fn read_default(
+    schema: &Arc<Schema>,
+    node: NodeRef<'_>,
+    style: JsonStyle,
+) -> Result<Value, ConnectError> {
     let part = Part::new(schema, style)?;
     let mut bytes = Vec::new();
     if !read_root(&part, Some(node), &mut bytes)? {
-        return if schema.optional { Ok(Value::Null) } else { Err(ConnectError::data("Invalid default value")) };
+        return if schema.optional {
+            Ok(Value::Null)
+        } else {
+            Err(ConnectError::data("Invalid default value"))
+        };
     }
     let value = decode_root(schema, &bytes)?;
     // Encoding it again checks what the reader left open, such as nulls inside.
-    encode_slot(Some(schema), &value, &mut SchemaTable::new(), &mut Vec::new())?;
+    encode_slot(
+        Some(schema),
+        &value,
+        &mut SchemaTable::new(),
+        &mut Vec::new(),
+    )?;
     Ok(value)
 }
 
 /// A bad schema in a message is that record's fault.
 fn as_data(error: ConnectError) -> ConnectError {
-    ConnectError { kind: weir_api::error::ErrorKind::Data, ..error }
+    ConnectError {
+        kind: weir_api::error::ErrorKind::Data,
+        ..error
+    }
 }

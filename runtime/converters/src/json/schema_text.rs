@@ -31,15 +31,28 @@ pub fn type_name(base: SchemaType) -> &'static str {
 ///
 /// # Errors
 /// `Data` when a default cannot be written.
-pub fn push_schema(out: &mut Vec<u8>, schema: &Schema, style: JsonStyle) -> Result<(), ConnectError> {
+pub fn push_schema(
+    out: &mut Vec<u8>,
+    schema: &Schema,
+    style: JsonStyle,
+) -> Result<(), ConnectError> {
     push_named(out, schema, None, style)
 }
 
-fn push_named(out: &mut Vec<u8>, schema: &Schema, field_name: Option<&str>, style: JsonStyle) -> Result<(), ConnectError> {
+fn push_named(
+    out: &mut Vec<u8>,
+    schema: &Schema,
+    field_name: Option<&str>,
+    style: JsonStyle,
+) -> Result<(), ConnectError> {
     out.extend_from_slice(b"{\"type\":");
     push_text(out, type_name(schema.base));
     push_parts(out, schema, style)?;
-    out.extend_from_slice(if schema.optional { b",\"optional\":true" } else { b",\"optional\":false" });
+    out.extend_from_slice(if schema.optional {
+        b",\"optional\":true"
+    } else {
+        b",\"optional\":false"
+    });
     if let Some(name) = &schema.name {
         out.extend_from_slice(b",\"name\":");
         push_text(out, name);
@@ -70,7 +83,10 @@ fn push_named(out: &mut Vec<u8>, schema: &Schema, field_name: Option<&str>, styl
 fn push_parts(out: &mut Vec<u8>, schema: &Schema, style: JsonStyle) -> Result<(), ConnectError> {
     let parts: &[(&[u8], _)] = match schema.base {
         SchemaType::Array => &[(b",\"items\":", &schema.value)],
-        SchemaType::Map => &[(b",\"keys\":", &schema.key), (b",\"values\":", &schema.value)],
+        SchemaType::Map => &[
+            (b",\"keys\":", &schema.key),
+            (b",\"values\":", &schema.value),
+        ],
         _ => &[],
     };
     for (label, part) in parts {

@@ -4,46 +4,11 @@
 //! record. Accepts what Connect's Jackson accepts: leading zeros, anything after the first value, the last of equal
 //! keys. Nodes are read with [`Tape::node`] and friends; conversion is in `decode.rs`.
 
+use crate::json::scanner::{JsonError, Kind, Scanner};
+use crate::json::unescape::push_unescaped;
+
 /// Deepest nesting, Jackson's bound.
 const MAX_DEPTH: usize = 1000;
-/// Longest number, Jackson's bound.
-const MAX_NUMBER_LEN: usize = 1000;
-
-/// What a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// `null`.
-    Null,
-    /// `true`.
-    True,
-    /// `false`.
-    False,
-    /// A number without point and exponent.
-    Integer,
-    /// A number with point or exponent.
-    Decimal,
-    /// A text.
-    Text,
-    /// An array; its elements follow.
-    Array,
-    /// An object; its keys and values follow, alternating.
-    Object,
-}
-
-impl Kind {
-    /// Gives Jackson's name of the node type, as error texts show it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Null => "NULL",
-            Self::True | Self::False => "BOOLEAN",
-            Self::Integer | Self::Decimal => "NUMBER",
-            Self::Text => "STRING",
-            Self::Array => "ARRAY",
-            Self::Object => "OBJECT",
-        }
-    }
-}
-
 /// One value.
 #[derive(Debug, Clone, Copy)]
 struct Node {
@@ -55,15 +20,6 @@ struct Node {
     next: u32,
     /// Elements or pairs.
     count: u32,
-}
-
-/// Why a text is no JSON.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JsonError {
-    /// Byte where it went wrong, from 0.
-    pub at: usize,
-    /// What was expected there.
-    pub reason: &'static str,
 }
 
 /// What the value read stands in.
@@ -103,11 +59,17 @@ impl Tape {
     ///
     /// # Errors
     /// The text is no JSON, or something else follows the value.
-    pub fn parse_last_member<'t>(&'t mut self, text: &'t str) -> Result<Option<NodeRef<'t>>, JsonError> {
+    pub fn parse_last_member<'t>(
+        &'t mut self,
+        text: &'t str,
+    ) -> Result<Option<NodeRef<'t>>, JsonError> {
         let Some(end) = self.read(text, Surroundings::Object)? else {
             return Ok(None);
         };
-        let mut scanner = Scanner { bytes: text.as_bytes(), at: end };
+        let mut scanner = Scanner {
+            bytes: text.as_bytes(),
+            at: end,
+        };
         if scanner.next_token() != Some(b'}') {
             return Err(scanner.expected("} to end the object"));
         }
@@ -119,10 +81,16 @@ impl Tape {
         self.nodes.clear();
         self.open.clear();
         if u32::try_from(text.len()).is_err() {
-            return Err(JsonError { at: 0, reason: "a text of less than 4 GiB" });
+            return Err(JsonError {
+                at: 0,
+                reason: "a text of less than 4 GiB",
+            });
         }
         let bom = surroundings == Surroundings::None && text.starts_with('\u{feff}');
-        let mut scanner = Scanner { bytes: text.as_bytes(), at: if bom { '\u{feff}'.len_utf8() } else { 0 } };
+        let mut scanner = Scanner {
+            bytes: text.as_bytes(),
+            at: if bom { '\u{feff}'.len_utf8() } else { 0 },
+        };
         if scanner.next_token().is_none() {
             return Ok(None);
         }
@@ -138,11 +106,20 @@ impl Tape {
     /// Gives a value by its place.
     fn node<'t>(&'t self, text: &'t str, index: u32) -> Option<NodeRef<'t>> {
         let node = *self.nodes.get(index as usize)?;
-        Some(NodeRef { tape: self, text, index, node })
+        Some(NodeRef {
+            tape: self,
+            text,
+            index,
+            node,
+        })
     }
 
     /// Reads the head of one value; containers are left open.
-    fn value(&mut self, scanner: &mut Scanner<'_>, surroundings: Surroundings) -> Result<(), JsonError> {
+    fn value(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        surroundings: Surroundings,
+    ) -> Result<(), JsonError> {
         let start = scanner.at;
         let kind = match scanner.peek() {
             Some(b'{') => return self.open(scanner, Kind::Object),
@@ -153,7 +130,9 @@ impl Tape {
                 self.push(Kind::Text, escaped, start + 1, scanner.at - 1);
                 return Ok(());
             }
-            Some(b'-' | b'0'..=b'9') => scanner.number(self.open.is_empty() && surroundings == Surroundings::None)?,
+            Some(b'-' | b'0'..=b'9') => {
+                scanner.number(self.open.is_empty() && surroundings == Surroundings::None)?
+            }
             Some(b'n') => scanner.word(b"null", Kind::Null)?,
             Some(b't') => scanner.word(b"true", Kind::True)?,
             Some(b'f') => scanner.word(b"false", Kind::False)?,
@@ -188,7 +167,10 @@ impl Tape {
             let Some(container) = self.open.last().copied() else {
                 return Ok(true);
             };
-            let is_object = self.nodes.get(container as usize).is_some_and(|node| node.kind == Kind::Object);
+            let is_object = self
+                .nodes
+                .get(container as usize)
+                .is_some_and(|node| node.kind == Kind::Object);
             match (scanner.next_token(), is_object) {
                 (Some(b'}'), true) | (Some(b']'), false) => {
                     scanner.at += 1;
@@ -230,14 +212,25 @@ impl Tape {
     }
 
     fn count_child(&mut self) {
-        if let Some(node) = self.open.last().and_then(|container| self.nodes.get_mut(*container as usize)) {
+        if let Some(node) = self
+            .open
+            .last()
+            .and_then(|container| self.nodes.get_mut(*container as usize))
+        {
             node.count += 1;
         }
     }
 
     fn push(&mut self, kind: Kind, escaped: bool, start: usize, end: usize) {
         let next = self.len() + 1;
-        self.nodes.push(Node { kind, escaped, start: small(start), end: small(end), next, count: 0 });
+        self.nodes.push(Node {
+            kind,
+            escaped,
+            start: small(start),
+            end: small(end),
+            next,
+            count: 0,
+        });
     }
 
     fn len(&self) -> u32 {
@@ -263,7 +256,9 @@ impl<'t> NodeRef<'t> {
 
     /// The value as it stands in the text: a number's digits, a text between its quotes, a whole container.
     pub fn raw(&self) -> &'t str {
-        self.text.get(self.node.start as usize..self.node.end as usize).unwrap_or_default()
+        self.text
+            .get(self.node.start as usize..self.node.end as usize)
+            .unwrap_or_default()
     }
 
     /// Where the value begins in the text, a quote included.
@@ -292,17 +287,33 @@ impl<'t> NodeRef<'t> {
 
     /// Tells whether a text is this one.
     pub fn is_text(&self, text: &str) -> bool {
-        if self.node.escaped { self.to_text().as_deref() == Some(text) } else { self.raw() == text }
+        if self.node.escaped {
+            self.to_text().as_deref() == Some(text)
+        } else {
+            self.raw() == text
+        }
     }
 
     /// Walks the elements of an array, or the values of an object; nothing in other values.
     pub fn elements(&self) -> Elements<'t> {
-        Elements { container: *self, index: self.index + 1, left: self.node.count }
+        Elements {
+            container: *self,
+            index: self.index + 1,
+            left: self.node.count,
+        }
     }
 
     /// Walks the pairs of an object, repeated keys included; nothing in other values.
     pub fn pairs(&self) -> Pairs<'t> {
-        Pairs { container: *self, index: self.index + 1, left: if self.node.kind == Kind::Object { self.node.count } else { 0 } }
+        Pairs {
+            container: *self,
+            index: self.index + 1,
+            left: if self.node.kind == Kind::Object {
+                self.node.count
+            } else {
+                0
+            },
+        }
     }
 
     /// Gives the last value under a key.
@@ -359,184 +370,6 @@ impl<'t> Iterator for Pairs<'t> {
         self.index = value.node.next;
         Some((key, value))
     }
-}
-
-struct Scanner<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl Scanner<'_> {
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    fn expected(&self, reason: &'static str) -> JsonError {
-        JsonError { at: self.at, reason }
-    }
-
-    /// Skips white space and gives the byte after it.
-    fn next_token(&mut self) -> Option<u8> {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
-        }
-        self.peek()
-    }
-
-    /// Reads a string's characters and closing quote; true if it holds escapes.
-    fn string(&mut self) -> Result<bool, JsonError> {
-        let mut escaped = false;
-        loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let Some(stop) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..b' ')) else {
-                self.at = self.bytes.len();
-                return Err(self.expected("a double quote to end the string"));
-            };
-            self.at += stop;
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(escaped);
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
-                _ => return Err(self.expected("control characters to be escaped")),
-            }
-        }
-    }
-
-    fn escape(&mut self) -> Result<(), JsonError> {
-        self.at += 1;
-        match self.peek() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                self.at += 1;
-                Ok(())
-            }
-            Some(b'u') => {
-                let digits = self.bytes.get(self.at + 1..self.at + 5).unwrap_or_default();
-                if digits.len() < 4 || !digits.iter().all(u8::is_ascii_hexdigit) {
-                    return Err(self.expected("four hex digits after \\u"));
-                }
-                self.at += 5;
-                Ok(())
-            }
-            _ => Err(self.expected("a known escape")),
-        }
-    }
-
-    fn number(&mut self, at_root: bool) -> Result<Kind, JsonError> {
-        let start = self.at;
-        let mut kind = Kind::Integer;
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        self.digits()?;
-        if self.peek() == Some(b'.') {
-            kind = Kind::Decimal;
-            self.at += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.peek() {
-            kind = Kind::Decimal;
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.peek() {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        if self.at - start > MAX_NUMBER_LEN {
-            return Err(self.expected("a number of at most 1000 characters"));
-        }
-        // Anything may follow the root value, but a number must be set off from it.
-        if at_root && !matches!(self.peek(), None | Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            return Err(self.expected("space separating root-level values"));
-        }
-        Ok(kind)
-    }
-
-    fn digits(&mut self) -> Result<(), JsonError> {
-        let start = self.at;
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
-        }
-        if self.at == start { Err(self.expected("a digit")) } else { Ok(()) }
-    }
-
-    fn word(&mut self, word: &[u8], kind: Kind) -> Result<Kind, JsonError> {
-        let end = self.at + word.len();
-        let is_word = self.bytes.get(self.at..end) == Some(word);
-        let goes_on = self.bytes.get(end).is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..));
-        if !is_word || goes_on {
-            return Err(self.expected("JSON string, number, array, object or token 'null', 'true' or 'false'"));
-        }
-        self.at = end;
-        Ok(kind)
-    }
-}
-
-/// Appends a text with its escapes resolved; they were checked when the tape was made.
-fn push_unescaped(out: &mut Vec<u8>, raw: &str) {
-    let mut rest = raw;
-    let mut high: Option<u16> = None;
-    while let Some(stop) = rest.find('\\') {
-        let (plain, tail) = rest.split_at(stop);
-        if !plain.is_empty() {
-            end_pair(out, &mut high);
-            out.extend_from_slice(plain.as_bytes());
-        }
-        let mut chars = tail.chars();
-        chars.next();
-        let code = chars.next().unwrap_or_default();
-        rest = chars.as_str();
-        if code == 'u' {
-            let unit = rest.get(..4).and_then(|digits| u16::from_str_radix(digits, 16).ok()).unwrap_or_default();
-            rest = rest.get(4..).unwrap_or_default();
-            push_unit(out, &mut high, unit);
-            continue;
-        }
-        end_pair(out, &mut high);
-        out.push(match code {
-            'b' => 0x08,
-            'f' => 0x0c,
-            'n' => b'\n',
-            'r' => b'\r',
-            't' => b'\t',
-            '"' => b'"',
-            '/' => b'/',
-            _ => b'\\',
-        });
-    }
-    end_pair(out, &mut high);
-    out.extend_from_slice(rest.as_bytes());
-}
-
-/// Writes a high surrogate that found no partner as `?`, as Java encodes it.
-fn end_pair(out: &mut Vec<u8>, high: &mut Option<u16>) {
-    if high.take().is_some() {
-        out.push(b'?');
-    }
-}
-
-fn push_unit(out: &mut Vec<u8>, high: &mut Option<u16>, unit: u16) {
-    if let (Some(first), 0xdc00..=0xdfff) = (*high, unit) {
-        *high = None;
-        let joined = char::decode_utf16([first, unit]).next().and_then(Result::ok).unwrap_or('?');
-        push_char(out, joined);
-        return;
-    }
-    end_pair(out, high);
-    match unit {
-        0xd800..=0xdbff => *high = Some(unit),
-        0xdc00..=0xdfff => out.push(b'?'),
-        _ => push_char(out, char::from_u32(u32::from(unit)).unwrap_or('?')),
-    }
-}
-
-fn push_char(out: &mut Vec<u8>, c: char) {
-    let mut buffer = [0; 4];
-    out.extend_from_slice(c.encode_utf8(&mut buffer).as_bytes());
 }
 
 #[cfg(test)]

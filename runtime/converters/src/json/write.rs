@@ -19,7 +19,10 @@ pub fn push_text(out: &mut Vec<u8>, text: &str) {
 fn push_escaped(out: &mut Vec<u8>, text: &str) {
     let mut rest = text;
     // Runs without anything to escape are copied whole.
-    while let Some(stop) = rest.bytes().position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\' | 0xf0..)) {
+    while let Some(stop) = rest
+        .bytes()
+        .position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\' | 0xf0..))
+    {
         let (plain, tail) = rest.split_at(stop);
         out.extend_from_slice(plain.as_bytes());
         let mut chars = tail.chars();
@@ -55,7 +58,11 @@ fn push_special(out: &mut Vec<u8>, special: char) {
 fn push_unit(out: &mut Vec<u8>, unit: u16) {
     out.extend_from_slice(b"\\u");
     for shift in [12, 8, 4, 0] {
-        out.push(HEX.get(usize::from((unit >> shift) & 15)).copied().unwrap_or(b'0'));
+        out.push(
+            HEX.get(usize::from((unit >> shift) & 15))
+                .copied()
+                .unwrap_or(b'0'),
+        );
     }
 }
 
@@ -101,7 +108,11 @@ pub fn push_float(out: &mut Vec<u8>, value: f32) {
 
 fn push_number_text(out: &mut Vec<u8>, text: &str, finite: bool) {
     // Writing to a Vec cannot fail.
-    let _ = if finite { write!(out, "{text}") } else { write!(out, "\"{text}\"") };
+    let _ = if finite {
+        write!(out, "{text}")
+    } else {
+        write!(out, "\"{text}\"")
+    };
 }
 
 #[cfg(test)]
@@ -117,7 +128,10 @@ mod tests {
     #[test]
     fn texts_are_escaped_as_jackson_does() {
         let text = "\u{1}\u{1f}\u{7f}\u{2028}/\"\\\u{8}\u{c}\n\r\té😀";
-        assert_eq!(written(|out| push_text(out, text)), "\"\\u0001\\u001F\u{7f}\u{2028}/\\\"\\\\\\b\\f\\n\\r\\té\\uD83D\\uDE00\"");
+        assert_eq!(
+            written(|out| push_text(out, text)),
+            "\"\\u0001\\u001F\u{7f}\u{2028}/\\\"\\\\\\b\\f\\n\\r\\té\\uD83D\\uDE00\""
+        );
     }
 
     #[test]
@@ -125,7 +139,15 @@ mod tests {
         for number in [0, 7, -7, 10, i64::MAX, i64::MIN] {
             assert_eq!(written(|out| push_int(out, number)), number.to_string());
         }
-        for (number, text) in [(100.0, "100.0"), (-0.0, "-0.0"), (-3.0, "-3.0"), (1e10, "1.0E10"), (0.5, "0.5"), (f64::NAN, "\"NaN\""), (f64::NEG_INFINITY, "\"-Infinity\"")] {
+        for (number, text) in [
+            (100.0, "100.0"),
+            (-0.0, "-0.0"),
+            (-3.0, "-3.0"),
+            (1e10, "1.0E10"),
+            (0.5, "0.5"),
+            (f64::NAN, "\"NaN\""),
+            (f64::NEG_INFINITY, "\"-Infinity\""),
+        ] {
             assert_eq!(written(|out| push_double(out, number)), text);
         }
     }

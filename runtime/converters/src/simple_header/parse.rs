@@ -26,11 +26,17 @@ pub struct Parsed {
 
 impl Parsed {
     fn new(schema: Arc<Schema>, value: Value) -> Self {
-        Self { schema: Some(schema), value }
+        Self {
+            schema: Some(schema),
+            value,
+        }
     }
 
     fn null() -> Self {
-        Self { schema: None, value: Value::Null }
+        Self {
+            schema: None,
+            value: Value::Null,
+        }
     }
 
     fn text(text: &str) -> Self {
@@ -52,7 +58,12 @@ pub fn parse(text: &str) -> Option<Parsed> {
     if text.is_empty() {
         return Some(Parsed::text(text));
     }
-    Parser { tokens: Tokens::new(text), original: text }.value(false, MAX_DEPTH - 2).ok()
+    Parser {
+        tokens: Tokens::new(text),
+        original: text,
+    }
+    .value(false, MAX_DEPTH - 2)
+    .ok()
 }
 
 struct Parser<'a> {
@@ -78,9 +89,11 @@ impl Parser<'_> {
         }
         let start = self.tokens.mark();
         let container = if self.tokens.can_consume("[") {
-            self.array(depth_left.checked_sub(1).ok_or(Failed::TooDeep)?).map(Some)
+            self.array(depth_left.checked_sub(1).ok_or(Failed::TooDeep)?)
+                .map(Some)
         } else if self.tokens.can_consume("{") {
-            self.map(depth_left.checked_sub(1).ok_or(Failed::TooDeep)?).map(Some)
+            self.map(depth_left.checked_sub(1).ok_or(Failed::TooDeep)?)
+                .map(Some)
         } else {
             Ok(None)
         };
@@ -90,8 +103,12 @@ impl Parser<'_> {
             Err(Failed::NoValue) => self.tokens.rewind(start),
             Err(Failed::TooDeep) => return Err(Failed::TooDeep),
         }
-        let token = self.tokens.next();
-        if token.trim().is_empty() { Ok(Parsed::text(&token)) } else { self.scalar(embedded, token.trim_matches(|c: char| c <= ' ')) }
+        let token = self.tokens.take();
+        if token.trim().is_empty() {
+            Ok(Parsed::text(&token))
+        } else {
+            self.scalar(embedded, token.trim_matches(|c: char| c <= ' '))
+        }
     }
 
     /// Takes a word that stands for itself; at the top level nothing may follow it.
@@ -114,13 +131,17 @@ impl Parser<'_> {
         {
             return Ok(number);
         }
-        if embedded { Err(Failed::NoValue) } else { Ok(Parsed::text(self.original)) }
+        if embedded {
+            Err(Failed::NoValue)
+        } else {
+            Ok(Parsed::text(self.original))
+        }
     }
 
     /// Times hold colons, which end tokens: two more colons and what stands between them belong to it.
     fn temporal(&mut self, token: &str) -> Option<(Arc<Schema>, Value)> {
         let mark = self.tokens.mark();
-        if let Some(rest) = self.tokens.next_many(4)
+        if let Some(rest) = self.tokens.take_many(4)
             && let Some(found) = temporal::parse(&format!("{token}{rest}"))
         {
             return Some(found);
@@ -135,7 +156,7 @@ impl Parser<'_> {
             if self.tokens.can_consume("\"") {
                 break;
             }
-            content.push_str(&self.tokens.next());
+            content.push_str(&self.tokens.take());
         }
         match temporal::parse(&content) {
             Some((schema, value)) => Parsed::new(schema, value),
@@ -148,8 +169,14 @@ impl Parser<'_> {
         let mut common = CommonSchema::default();
         while self.tokens.has_next() {
             if self.tokens.can_consume("]") {
-                let schema = Schema { value: common.schema.clone(), ..Schema::plain(SchemaType::Array) };
-                let items = items.into_iter().map(|item| align(item, common.schema.as_ref())).collect::<Result<_, _>>()?;
+                let schema = Schema {
+                    value: common.schema.clone(),
+                    ..Schema::plain(SchemaType::Array)
+                };
+                let items = items
+                    .into_iter()
+                    .map(|item| align(item, common.schema.as_ref()))
+                    .collect::<Result<_, _>>()?;
                 return Ok(Parsed::new(Arc::new(schema), Value::Array(items)));
             }
             if self.tokens.can_consume(",") {
@@ -185,7 +212,10 @@ impl Parser<'_> {
             let value = self.value(true, depth_left)?;
             keys.merge(&key);
             values.merge(&value);
-            match entries.iter_mut().find(|(known, _)| known.value == key.value) {
+            match entries
+                .iter_mut()
+                .find(|(known, _)| known.value == key.value)
+            {
                 Some(entry) => entry.1 = value,
                 None => entries.push((key, value)),
             }
@@ -196,13 +226,24 @@ impl Parser<'_> {
 }
 
 /// Without a common key schema the values have none either.
-fn map_value(entries: Vec<(Parsed, Parsed)>, key_schema: Option<Arc<Schema>>, value_schema: Option<Arc<Schema>>) -> Result<Parsed, Failed> {
+fn map_value(
+    entries: Vec<(Parsed, Parsed)>,
+    key_schema: Option<Arc<Schema>>,
+    value_schema: Option<Arc<Schema>>,
+) -> Result<Parsed, Failed> {
     let value_schema = value_schema.filter(|_| key_schema.is_some());
     let mut pairs = Vec::with_capacity(entries.len());
     for (key, value) in entries {
-        pairs.push((align(key, key_schema.as_ref())?, align(value, value_schema.as_ref())?));
+        pairs.push((
+            align(key, key_schema.as_ref())?,
+            align(value, value_schema.as_ref())?,
+        ));
     }
-    let schema = Schema { key: key_schema, value: value_schema, ..Schema::plain(SchemaType::Map) };
+    let schema = Schema {
+        key: key_schema,
+        value: value_schema,
+        ..Schema::plain(SchemaType::Map)
+    };
     Ok(Parsed::new(Arc::new(schema), Value::Map(pairs)))
 }
 
@@ -233,7 +274,11 @@ fn merged(common: &Arc<Schema>, latest: &Arc<Schema>) -> Option<Arc<Schema>> {
         return (common == latest).then(|| Arc::clone(latest));
     }
     let (common_rank, latest_rank) = (rank(common.base)?, rank(latest.base)?);
-    Some(Arc::clone(if common_rank < latest_rank { latest } else { common }))
+    Some(Arc::clone(if common_rank < latest_rank {
+        latest
+    } else {
+        common
+    }))
 }
 
 /// Numbers from narrow to wide.
@@ -256,15 +301,25 @@ fn align(item: Parsed, common: Option<&Arc<Schema>>) -> Result<Value, Failed> {
     };
     match (common.base, item.value) {
         (_, Value::Null) => Err(Failed::NoValue),
-        (SchemaType::Int16, value) => whole(&value).and_then(|number| i16::try_from(number).ok()).map(Value::Int16).ok_or(Failed::NoValue),
-        (SchemaType::Int32, value) => whole(&value).and_then(|number| i32::try_from(number).ok()).map(Value::Int32).ok_or(Failed::NoValue),
+        (SchemaType::Int16, value) => whole(&value)
+            .and_then(|number| i16::try_from(number).ok())
+            .map(Value::Int16)
+            .ok_or(Failed::NoValue),
+        (SchemaType::Int32, value) => whole(&value)
+            .and_then(|number| i32::try_from(number).ok())
+            .map(Value::Int32)
+            .ok_or(Failed::NoValue),
         (SchemaType::Int64, value) => whole(&value).map(Value::Int64).ok_or(Failed::NoValue),
         (SchemaType::Float32, Value::Float32(number)) => Ok(Value::Float32(number)),
         // Java's casts round to the nearest, as these do.
-        (SchemaType::Float32, value) => whole(&value).map(|number| Value::Float32(number as f32)).ok_or(Failed::NoValue),
+        (SchemaType::Float32, value) => whole(&value)
+            .map(|number| Value::Float32(number as f32))
+            .ok_or(Failed::NoValue),
         (SchemaType::Float64, Value::Float64(number)) => Ok(Value::Float64(number)),
         (SchemaType::Float64, Value::Float32(number)) => Ok(Value::Float64(number.into())),
-        (SchemaType::Float64, value) => whole(&value).map(|number| Value::Float64(number as f64)).ok_or(Failed::NoValue),
+        (SchemaType::Float64, value) => whole(&value)
+            .map(|number| Value::Float64(number as f64))
+            .ok_or(Failed::NoValue),
         (_, value) => Ok(value),
     }
 }
@@ -282,7 +337,9 @@ fn whole(value: &Value) -> Option<i64> {
 fn self_describing(item: Parsed) -> Value {
     let logical = item.schema.as_deref().and_then(Logical::of);
     match (logical, item.value) {
-        (Some(Logical::Decimal { scale }), Value::Bytes(unscaled)) => Value::Decimal { scale, unscaled },
+        (Some(Logical::Decimal { scale }), Value::Bytes(unscaled)) => {
+            Value::Decimal { scale, unscaled }
+        }
         (Some(Logical::Date), Value::Int32(days)) => Value::DateTime(i64::from(days) * DAY_MS),
         (Some(Logical::Time), Value::Int32(ms)) => Value::DateTime(ms.into()),
         (Some(Logical::Timestamp), Value::Int64(ms)) => Value::DateTime(ms),
@@ -293,7 +350,9 @@ fn self_describing(item: Parsed) -> Value {
 /// Reads a number into the narrowest type that holds it; without a point or exponent never into a float.
 fn number(token: &str) -> Option<Parsed> {
     let decimal = Decimal::parse(token)?;
-    let whole = decimal.rescaled(0).and_then(|whole| whole.to_plain_text().ok()?.parse::<i64>().ok());
+    let whole = decimal
+        .rescaled(0)
+        .and_then(|whole| whole.to_plain_text().ok()?.parse::<i64>().ok());
     if let Some(whole) = whole {
         return Some(integer(whole));
     }
@@ -320,5 +379,8 @@ fn integer(number: i64) -> Parsed {
 }
 
 fn decimal_value(decimal: Decimal) -> Parsed {
-    Parsed::new(logical::decimal(decimal.scale), Value::Bytes(decimal.unscaled))
+    Parsed::new(
+        logical::decimal(decimal.scale),
+        Value::Bytes(decimal.unscaled),
+    )
 }

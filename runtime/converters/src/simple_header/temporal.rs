@@ -26,7 +26,10 @@ pub fn parse(token: &str) -> Option<(Arc<Schema>, Value)> {
             let mut fields = Fields { rest: token };
             let days = fields.days()?;
             fields.literal('T')?;
-            Some((logical::timestamp(), Value::Int64(days.checked_mul(DAY_MS)?.checked_add(fields.time_ms()?)?)))
+            Some((
+                logical::timestamp(),
+                Value::Int64(days.checked_mul(DAY_MS)?.checked_add(fields.time_ms()?)?),
+            ))
         }
         DATE_LEN => {
             let days = Fields { rest: token }.days()?;
@@ -40,7 +43,10 @@ pub fn parse(token: &str) -> Option<(Arc<Schema>, Value)> {
 pub fn text(ms: i64) -> String {
     let civil = civil_from_ms(ms);
     let date = format!("{:04}-{:02}-{:02}", civil.year, civil.month, civil.day);
-    let time = format!("{:02}:{:02}:{:02}.{:03}Z", civil.hour, civil.minute, civil.second, civil.millis);
+    let time = format!(
+        "{:02}:{:02}:{:02}.{:03}Z",
+        civil.hour, civil.minute, civil.second, civil.millis
+    );
     if ms < DAY_MS {
         time
     } else if ms % DAY_MS == 0 {
@@ -57,7 +63,9 @@ struct Fields<'a> {
 impl Fields<'_> {
     fn number(&mut self) -> Option<i64> {
         let rest = self.rest.trim_start_matches([' ', '\t']);
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
         let (digits, tail) = rest.split_at(end);
         self.rest = tail;
         digits.parse().ok()
@@ -75,7 +83,11 @@ impl Fields<'_> {
         self.literal('-')?;
         let day = self.number()?;
         // A month that runs over moves the year on.
-        let first = days_from_civil(year + month.div_euclid(12), u32::try_from(month.rem_euclid(12)).ok()? + 1, 1);
+        let first = days_from_civil(
+            year + month.div_euclid(12),
+            u32::try_from(month.rem_euclid(12)).ok()? + 1,
+            1,
+        );
         Some(first + day - 1)
     }
 
@@ -88,6 +100,9 @@ impl Fields<'_> {
         self.literal('.')?;
         let millis = self.number()?;
         self.literal('Z')?;
-        hour.checked_mul(3_600_000)?.checked_add(minute.checked_mul(60_000)?)?.checked_add(second.checked_mul(1_000)?)?.checked_add(millis)
+        hour.checked_mul(3_600_000)?
+            .checked_add(minute.checked_mul(60_000)?)?
+            .checked_add(second.checked_mul(1_000)?)?
+            .checked_add(millis)
     }
 }

@@ -14,12 +14,20 @@ pub struct Tokens {
 impl Tokens {
     /// Starts at the first token.
     pub fn new(text: &str) -> Self {
-        Self { chars: text.chars().collect(), at: 0, peeked: None }
+        Self {
+            chars: text.chars().collect(),
+            at: 0,
+            peeked: None,
+        }
     }
 
     /// Gives the position of the next token, to come back to.
     pub fn mark(&self) -> usize {
-        self.at.saturating_sub(self.peeked.as_ref().map_or(0, |token| token.chars().count()))
+        self.at.saturating_sub(
+            self.peeked
+                .as_ref()
+                .map_or(0, |token| token.chars().count()),
+        )
     }
 
     /// Goes back to a mark.
@@ -34,7 +42,7 @@ impl Tokens {
     }
 
     /// Takes the next token.
-    pub fn next(&mut self) -> String {
+    pub fn take(&mut self) -> String {
         match self.peeked.take() {
             Some(token) => token,
             None => self.consume(),
@@ -42,16 +50,18 @@ impl Tokens {
     }
 
     /// Takes the next tokens as one text; nothing is taken when there are fewer.
-    pub fn next_many(&mut self, count: usize) -> Option<String> {
+    pub fn take_many(&mut self, count: usize) -> Option<String> {
         let start = self.mark();
         for _ in 0..count {
             if !self.has_next() {
                 self.rewind(start);
                 return None;
             }
-            self.next();
+            self.take();
         }
-        self.chars.get(start..self.at).map(|chars| chars.iter().collect())
+        self.chars
+            .get(start..self.at)
+            .map(|chars| chars.iter().collect())
     }
 
     /// Takes the next token that is not blank if, trimmed, it is the one expected.
@@ -59,7 +69,7 @@ impl Tokens {
         if self.peeked.is_none() && !self.has_next() {
             return false;
         }
-        let mut token = self.next();
+        let mut token = self.take();
         while trimmed(&token).is_empty() && self.at < self.chars.len() {
             token = self.consume();
         }
@@ -86,7 +96,11 @@ impl Tokens {
             }
             self.at += 1;
         }
-        self.chars.get(start..self.at).unwrap_or_default().iter().collect()
+        self.chars
+            .get(start..self.at)
+            .unwrap_or_default()
+            .iter()
+            .collect()
     }
 }
 

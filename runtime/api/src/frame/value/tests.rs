@@ -18,45 +18,99 @@ fn encoded(schema: Option<&Schema>, value: &Value) -> Vec<u8> {
 }
 
 fn person() -> Arc<Schema> {
-    let tags = SchemaBuilder::map(builder::text(), builder::optional_int16()).build().expect("map");
+    let tags = SchemaBuilder::map(builder::text(), builder::optional_int16())
+        .build()
+        .expect("map");
     SchemaBuilder::structure()
         .field("name", builder::text())
         .field("age", builder::optional_int32())
         .field("tags", tags)
-        .field("level", SchemaBuilder::new(SchemaType::Int8).default_value(Value::Int8(7)).build().expect("int8"))
+        .field(
+            "level",
+            SchemaBuilder::new(SchemaType::Int8)
+                .default_value(Value::Int8(7))
+                .build()
+                .expect("int8"),
+        )
         .build()
         .expect("struct")
 }
 
 #[test]
 fn bytes_are_those_of_the_specification() {
-    let check = |schema: Arc<Schema>, value: Value, bytes: &[u8]| assert_eq!(encoded(Some(&schema), &value), bytes);
+    let check = |schema: Arc<Schema>, value: Value, bytes: &[u8]| {
+        assert_eq!(encoded(Some(&schema), &value), bytes)
+    };
     check(builder::int16(), Value::Int16(-2), &[0xfe, 0xff]);
-    check(builder::float64(), Value::Float64(1.0), &[0, 0, 0, 0, 0, 0, 0xf0, 0x3f]);
+    check(
+        builder::float64(),
+        Value::Float64(1.0),
+        &[0, 0, 0, 0, 0, 0, 0xf0, 0x3f],
+    );
     check(builder::optional_boolean(), Value::Boolean(true), &[1]);
     check(builder::text(), Value::text("hi"), b"hi");
     check(builder::bytes(), Value::Bytes(vec![9]), &[9]);
-    check(SchemaBuilder::array(builder::optional_text()).build().expect("array"), Value::Array(vec![Value::text("a"), Value::Null]), &[2, 0, 0, 0, 1, 1, 0, 0, 0, b'a', 0]);
+    check(
+        SchemaBuilder::array(builder::optional_text())
+            .build()
+            .expect("array"),
+        Value::Array(vec![Value::text("a"), Value::Null]),
+        &[2, 0, 0, 0, 1, 1, 0, 0, 0, b'a', 0],
+    );
     let schema = person();
     let mut value = StructValue::new(Arc::clone(&schema));
-    value.put("name", "x").expect("field").put("tags", Value::Map(vec![(Value::text("k"), Value::Int16(5))])).expect("field");
+    value
+        .put("name", "x")
+        .expect("field")
+        .put(
+            "tags",
+            Value::Map(vec![(Value::text("k"), Value::Int16(5))]),
+        )
+        .expect("field");
     // The required level is null: its default 7 stands for it.
-    check(schema, Value::Struct(value), &[1, 0, 0, 0, b'x', 0, 1, 0, 0, 0, 1, 0, 0, 0, b'k', 1, 5, 0, 7]);
+    check(
+        schema,
+        Value::Struct(value),
+        &[
+            1, 0, 0, 0, b'x', 0, 1, 0, 0, 0, 1, 0, 0, 0, b'k', 1, 5, 0, 7,
+        ],
+    );
 }
 
 #[test]
 fn schemaless_values_carry_tags() {
-    assert_eq!(encoded(None, &Value::text("é")), [8, 2, 0, 0, 0, 0xc3, 0xa9]);
-    assert_eq!(encoded(None, &Value::Map(vec![(Value::Int8(1), Value::Null)])), [11, 1, 0, 0, 0, 1, 1, 0]);
-    assert_eq!(encoded(None, &Value::DateTime(1)), [13, 1, 0, 0, 0, 0, 0, 0, 0]);
-    assert_eq!(encoded(None, &Value::Decimal { scale: 2, unscaled: vec![123] }), [14, 2, 0, 0, 0, 1, 0, 0, 0, 123]);
+    assert_eq!(
+        encoded(None, &Value::text("é")),
+        [8, 2, 0, 0, 0, 0xc3, 0xa9]
+    );
+    assert_eq!(
+        encoded(None, &Value::Map(vec![(Value::Int8(1), Value::Null)])),
+        [11, 1, 0, 0, 0, 1, 1, 0]
+    );
+    assert_eq!(
+        encoded(None, &Value::DateTime(1)),
+        [13, 1, 0, 0, 0, 0, 0, 0, 0]
+    );
+    assert_eq!(
+        encoded(
+            None,
+            &Value::Decimal {
+                scale: 2,
+                unscaled: vec![123]
+            }
+        ),
+        [14, 2, 0, 0, 0, 1, 0, 0, 0, 123]
+    );
     assert!(encoded(None, &Value::Null).is_empty());
 }
 
 #[test]
 fn schemaless_struct_names_its_schema() {
     let mut ids = SchemaTable::new();
-    let schema = SchemaBuilder::structure().field("a", builder::int8()).build().expect("struct");
+    let schema = SchemaBuilder::structure()
+        .field("a", builder::int8())
+        .build()
+        .expect("struct");
     let mut value = StructValue::new(Arc::clone(&schema));
     value.put("a", Value::Int8(3)).expect("field");
     let value = Value::Struct(value);
@@ -64,34 +118,89 @@ fn schemaless_struct_names_its_schema() {
     encode_slot(None, &value, &mut ids, &mut out).expect("encodes");
     assert_eq!(out, [12, 64, 0, 0, 0, 3]);
     assert_eq!(decode_slot(SchemaId::NONE, Some(&out), &ids), Ok(value));
-    assert_eq!(decode_slot(SchemaId::NONE, Some(&out), &SchemaTable::new()).expect_err("unknown").message, "value encoding: schema 64 is not a declared struct");
+    assert_eq!(
+        decode_slot(SchemaId::NONE, Some(&out), &SchemaTable::new())
+            .expect_err("unknown")
+            .message,
+        "value encoding: schema 64 is not a declared struct"
+    );
 }
 
 #[test]
 fn elements_without_schema_describe_themselves() {
-    let schema = SchemaTable::new().declare(Arc::new(Schema::plain(SchemaType::Array))).map(|_| Schema::plain(SchemaType::Array)).expect("allowed");
-    assert_eq!(encoded(Some(&schema), &Value::Array(vec![Value::Int8(1), Value::Null])), [2, 0, 0, 0, 1, 1, 0]);
+    let schema = SchemaTable::new()
+        .declare(Arc::new(Schema::plain(SchemaType::Array)))
+        .map(|_| Schema::plain(SchemaType::Array))
+        .expect("allowed");
+    assert_eq!(
+        encoded(
+            Some(&schema),
+            &Value::Array(vec![Value::Int8(1), Value::Null])
+        ),
+        [2, 0, 0, 0, 1, 1, 0]
+    );
 }
 
 #[test]
 fn bad_bytes_are_refused_by_name() {
     let mut ids = SchemaTable::new();
-    let array = ids.declare(SchemaBuilder::array(builder::int8()).build().expect("array")).expect("declares");
-    let empties = SchemaBuilder::array(SchemaBuilder::structure().build().expect("struct")).build().expect("array");
+    let array = ids
+        .declare(
+            SchemaBuilder::array(builder::int8())
+                .build()
+                .expect("array"),
+        )
+        .expect("declares");
+    let empties = SchemaBuilder::array(SchemaBuilder::structure().build().expect("struct"))
+        .build()
+        .expect("array");
     let empties = ids.declare(empties).expect("declares");
     for (id, bytes, expected) in [
-        (SchemaId::INT32, vec![1, 2], "value encoding: 4 bytes wanted for INT32, 2 left"),
-        (SchemaId::INT8, vec![1, 2], "value encoding: 1 bytes left over after the value"),
+        (
+            SchemaId::INT32,
+            vec![1, 2],
+            "value encoding: 4 bytes wanted for INT32, 2 left",
+        ),
+        (
+            SchemaId::INT8,
+            vec![1, 2],
+            "value encoding: 1 bytes left over after the value",
+        ),
         (SchemaId::BOOLEAN, vec![2], "value encoding: BOOLEAN is 2"),
-        (SchemaId::TEXT, vec![0xff], "value encoding: text is not UTF-8: invalid utf-8 sequence of 1 bytes from index 0"),
-        (array, vec![255, 255, 255, 255], "value encoding: 4294967295 elements announced, room for 1028"),
-        (empties, vec![255, 255, 0, 0], "value encoding: 65535 elements announced, room for 1028"),
+        (
+            SchemaId::TEXT,
+            vec![0xff],
+            "value encoding: text is not UTF-8: invalid utf-8 sequence of 1 bytes from index 0",
+        ),
+        (
+            array,
+            vec![255, 255, 255, 255],
+            "value encoding: 4294967295 elements announced, room for 1028",
+        ),
+        (
+            empties,
+            vec![255, 255, 0, 0],
+            "value encoding: 65535 elements announced, room for 1028",
+        ),
         (SchemaId::NONE, vec![15], "value encoding: tag is 15"),
-        (SchemaId::NONE, vec![8, 9, 0, 0, 0], "value encoding: 9 bytes wanted for bytes, 0 left"),
+        (
+            SchemaId::NONE,
+            vec![8, 9, 0, 0, 0],
+            "value encoding: 9 bytes wanted for bytes, 0 left",
+        ),
         (SchemaId(99), vec![], "schema 99 is not known"),
-        (SchemaId::NONE, [10, 1, 0, 0, 0].repeat(65), "value is nested deeper than 64"),
+        (
+            SchemaId::NONE,
+            [10, 1, 0, 0, 0].repeat(65),
+            "value is nested deeper than 64",
+        ),
     ] {
-        assert_eq!(decode_slot(id, Some(&bytes), &ids).expect_err(expected).message, expected);
+        assert_eq!(
+            decode_slot(id, Some(&bytes), &ids)
+                .expect_err(expected)
+                .message,
+            expected
+        );
     }
 }
 
@@ -112,7 +221,12 @@ fn leaf() -> impl Strategy<Value = Value> {
 }
 
 fn any_value() -> impl Strategy<Value = Value> {
-    leaf().prop_recursive(4, 24, 4, |inner| prop_oneof![vec(inner.clone(), 0..4).prop_map(Value::Array), vec((inner.clone(), inner), 0..4).prop_map(Value::Map)])
+    leaf().prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::Array),
+            vec((inner.clone(), inner), 0..4).prop_map(Value::Map)
+        ]
+    })
 }
 
 proptest! {
