@@ -44,8 +44,14 @@ impl Ran {
 /// Runs a command to its end, killing it after two minutes.
 fn run(program: &str, arguments: &[&str], input: &[u8], environment: &[(&str, &str)]) -> Ran {
     let mut command = Command::new("timeout");
-    command.args(["--signal=KILL", COMMAND_SECONDS, program]).args(arguments).envs(environment.iter().copied());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(["--signal=KILL", COMMAND_SECONDS, program])
+        .args(arguments)
+        .envs(environment.iter().copied());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().expect("timeout of coreutils starts");
     // A client that ends without reading all of its input is judged by what it prints.
     let _ = child.stdin.take().expect("piped").write_all(input);
@@ -71,11 +77,17 @@ fn folder_of(variable: &str, default: &str) -> PathBuf {
 }
 
 fn now_ms() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_millis()
 }
 
 fn lines(text: &str) -> Vec<&str> {
-    text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect()
+    text.lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+        .collect()
 }
 
 // ---- kcat ------------------------------------------------------------------------------------------------------------
@@ -92,10 +104,33 @@ fn kcat_produces_and_reads_back_every_codec() {
     let (_weir, address) = broker();
     for (at, codec) in ["none", "gzip", "snappy", "lz4", "zstd"].into_iter().enumerate() {
         let line = format!("key{at}:value of {codec} {}\n", "x".repeat(200));
-        let sent = kcat(&address, &["-P", "-t", "codecs", "-p", "1", "-K:", "-H", "one=1", "-H", "two=", "-z", codec], &line);
+        let sent = kcat(
+            &address,
+            &[
+                "-P", "-t", "codecs", "-p", "1", "-K:", "-H", "one=1", "-H", "two=", "-z", codec,
+            ],
+            &line,
+        );
         sent.output();
     }
-    let read = kcat(&address, &["-C", "-q", "-t", "codecs", "-p", "1", "-o", "beginning", "-e", "-f", "%p %o %k %h %s\n"], "").output();
+    let read = kcat(
+        &address,
+        &[
+            "-C",
+            "-q",
+            "-t",
+            "codecs",
+            "-p",
+            "1",
+            "-o",
+            "beginning",
+            "-e",
+            "-f",
+            "%p %o %k %h %s\n",
+        ],
+        "",
+    )
+    .output();
     let expected: Vec<String> = ["none", "gzip", "snappy", "lz4", "zstd"]
         .into_iter()
         .enumerate()
@@ -122,7 +157,21 @@ fn kcat_joins_a_group_and_resumes_after_its_commit() {
     kcat(&address, &["-P", "-t", "grouped", "-p", "0"], "a\nb\n").output();
     kcat(&address, &["-P", "-t", "grouped", "-p", "1"], "c\n").output();
     let member = |count: &str| {
-        let read = kcat(&address, &["-G", "kcats", "-q", "-X", "auto.offset.reset=earliest", "-c", count, "grouped"], "").output();
+        let read = kcat(
+            &address,
+            &[
+                "-G",
+                "kcats",
+                "-q",
+                "-X",
+                "auto.offset.reset=earliest",
+                "-c",
+                count,
+                "grouped",
+            ],
+            "",
+        )
+        .output();
         let mut read: Vec<String> = lines(&read).into_iter().map(str::to_owned).collect();
         read.sort();
         read
@@ -139,9 +188,16 @@ fn kcat_lists_broker_and_topics() {
     let seen = kcat(&address, &["-L", "-J"], "").json();
     assert_eq!(seen["brokers"], json!([{"id": 1, "name": address}]));
     assert_eq!(seen["controllerid"], 1);
-    let listed = seen["topics"].as_array().and_then(|topics| topics.iter().find(|topic| topic["topic"] == "listed"));
-    let partitions = listed.and_then(|topic| topic["partitions"].as_array()).expect("the topic");
-    let leaders: Vec<_> = partitions.iter().map(|part| (&part["partition"], &part["leader"])).collect();
+    let listed = seen["topics"]
+        .as_array()
+        .and_then(|topics| topics.iter().find(|topic| topic["topic"] == "listed"));
+    let partitions = listed
+        .and_then(|topic| topic["partitions"].as_array())
+        .expect("the topic");
+    let leaders: Vec<_> = partitions
+        .iter()
+        .map(|part| (&part["partition"], &part["leader"]))
+        .collect();
     assert_eq!(leaders, [(&json!(0), &json!(1)), (&json!(1), &json!(1))]);
 }
 
@@ -165,7 +221,10 @@ fn java_options(log_settings: &Path) -> Vec<String> {
         "-Xmx256m".to_owned(),
         "-XX:TieredStopAtLevel=1".to_owned(),
         "-XX:+UseSerialGC".to_owned(),
-        format!("-Dlog4j2.configurationFile={}", log_settings.join("log4j2.properties").display()),
+        format!(
+            "-Dlog4j2.configurationFile={}",
+            log_settings.join("log4j2.properties").display()
+        ),
         "-cp".to_owned(),
         format!("{}/libs/*", peers.display()),
     ]
@@ -181,7 +240,11 @@ fn java(main: &str, arguments: &[&str], input: &str) -> Ran {
 
 /// A table of a Java tool as rows of words, without its heading.
 fn rows(text: &str) -> Vec<Vec<&str>> {
-    lines(text).into_iter().skip(1).map(|line| line.split_whitespace().collect()).collect()
+    lines(text)
+        .into_iter()
+        .skip(1)
+        .map(|line| line.split_whitespace().collect())
+        .collect()
 }
 
 #[test]
@@ -189,16 +252,32 @@ fn the_java_producer_and_consumers_agree() {
     let (_weir, address) = broker();
     let server = ["--bootstrap-server", &address, "--topic", "java"];
     let run_with = |main, more: &[&str], input: &str| java(main, &[&server[..], more].concat(), input);
-    let keyed = ["--reader-property", "parse.key=true", "--reader-property", "key.separator=:"];
+    let keyed = [
+        "--reader-property",
+        "parse.key=true",
+        "--reader-property",
+        "key.separator=:",
+    ];
     run_with(PRODUCER, &keyed, "k:one\nk:two\nk:three\n").output();
     let offsets = java(OFFSETS, &["--bootstrap-server", &address, "--topic", "java"], "").output();
-    let full = lines(&offsets).into_iter().find_map(|line| line.strip_prefix("java:")?.strip_suffix(":3")).expect("three records");
-    let shown = ["--formatter-property", "print.key=true", "--formatter-property", "print.offset=true"];
+    let full = lines(&offsets)
+        .into_iter()
+        .find_map(|line| line.strip_prefix("java:")?.strip_suffix(":3"))
+        .expect("three records");
+    let shown = [
+        "--formatter-property",
+        "print.key=true",
+        "--formatter-property",
+        "print.offset=true",
+    ];
     let plain = ["--partition", full, "--offset", "1", "--max-messages", "2"];
     let read = run_with(CONSUMER, &[&plain[..], &shown[..]].concat(), "").output();
     assert_eq!(lines(&read), ["Offset:1\tk\ttwo", "Offset:2\tk\tthree"]);
     let grouped = ["--group", "javas", "--from-beginning", "--max-messages", "3"];
-    assert_eq!(lines(&run_with(CONSUMER, &grouped, "").output()), ["one", "two", "three"]);
+    assert_eq!(
+        lines(&run_with(CONSUMER, &grouped, "").output()),
+        ["one", "two", "three"]
+    );
     run_with(PRODUCER, &keyed, "k:four\n").output();
     let resumed = ["--group", "javas", "--max-messages", "1"];
     assert_eq!(lines(&run_with(CONSUMER, &resumed, "").output()), ["four"]);
@@ -207,23 +286,62 @@ fn the_java_producer_and_consumers_agree() {
 #[test]
 fn the_java_topic_tool_makes_grows_configures_and_deletes() {
     let (_weir, address) = broker();
-    let topics = |arguments: &[&str]| java(TOPICS, &[&["--bootstrap-server", address.as_str()][..], arguments].concat(), "");
-    let made = topics(&["--create", "--topic", "made", "--partitions", "2", "--config", "cleanup.policy=compact"]).output();
+    let topics = |arguments: &[&str]| {
+        java(
+            TOPICS,
+            &[&["--bootstrap-server", address.as_str()][..], arguments].concat(),
+            "",
+        )
+    };
+    let made = topics(&[
+        "--create",
+        "--topic",
+        "made",
+        "--partitions",
+        "2",
+        "--config",
+        "cleanup.policy=compact",
+    ])
+    .output();
     assert_eq!(lines(&made), ["Created topic made."]);
     let again = topics(&["--create", "--topic", "made"]);
-    assert!(!again.succeeded && again.stdout.contains("Topic 'made' already exists."), "{again:?}");
+    assert!(
+        !again.succeeded && again.stdout.contains("Topic 'made' already exists."),
+        "{again:?}"
+    );
     let described = topics(&["--describe", "--topic", "made"]).output();
-    let heading: Vec<&str> = lines(&described)[0].split('\t').filter(|part| !part.starts_with("TopicId")).collect();
-    assert_eq!(heading, ["Topic: made", "PartitionCount: 2", "ReplicationFactor: 1", "Configs: cleanup.policy=compact"]);
+    let heading: Vec<&str> = lines(&described)[0]
+        .split('\t')
+        .filter(|part| !part.starts_with("TopicId"))
+        .collect();
+    assert_eq!(
+        heading,
+        [
+            "Topic: made",
+            "PartitionCount: 2",
+            "ReplicationFactor: 1",
+            "Configs: cleanup.policy=compact"
+        ]
+    );
     topics(&["--alter", "--topic", "made", "--partitions", "3"]).output();
     let configs = |arguments: &[&str]| {
-        let entity = ["--bootstrap-server", address.as_str(), "--entity-type", "topics", "--entity-name", "made"];
+        let entity = [
+            "--bootstrap-server",
+            address.as_str(),
+            "--entity-type",
+            "topics",
+            "--entity-name",
+            "made",
+        ];
         java(CONFIGS, &[&entity[..], arguments].concat(), "").output()
     };
     configs(&["--alter", "--add-config", "retention.ms=1000"]);
     configs(&["--alter", "--delete-config", "cleanup.policy"]);
     let left = configs(&["--describe"]);
-    assert!(left.contains("retention.ms=1000") && !left.contains("cleanup.policy"), "{left}");
+    assert!(
+        left.contains("retention.ms=1000") && !left.contains("cleanup.policy"),
+        "{left}"
+    );
     let grown = topics(&["--describe", "--topic", "made"]).output();
     assert_eq!(lines(&grown).len(), 4, "{grown}");
     topics(&["--delete", "--topic", "made"]).output();
@@ -234,26 +352,60 @@ fn the_java_topic_tool_makes_grows_configures_and_deletes() {
 fn the_java_group_tool_describes_resets_and_deletes() {
     let (_weir, address) = broker();
     kcat(&address, &["-P", "-t", "t", "-p", "0"], "a\nb\nc\n").output();
-    let read = ["--bootstrap-server", &address, "--topic", "t", "--group", "g", "--from-beginning", "--max-messages", "3"];
+    let read = [
+        "--bootstrap-server",
+        &address,
+        "--topic",
+        "t",
+        "--group",
+        "g",
+        "--from-beginning",
+        "--max-messages",
+        "3",
+    ];
     java(CONSUMER, &read, "").output();
-    let groups = |arguments: &[&str]| java(GROUPS, &[&["--bootstrap-server", address.as_str()][..], arguments].concat(), "");
+    let groups = |arguments: &[&str]| {
+        java(
+            GROUPS,
+            &[&["--bootstrap-server", address.as_str()][..], arguments].concat(),
+            "",
+        )
+    };
     assert_eq!(rows(&groups(&["--list", "--state"]).output()), [["g", "Empty"]]);
     let described = groups(&["--describe", "--group", "g"]).output();
     let of = |text: &str, partition: &str| {
-        let row = rows(text).into_iter().find(|row| row.get(2) == Some(&partition)).expect("the partition");
+        let row = rows(text)
+            .into_iter()
+            .find(|row| row.get(2) == Some(&partition))
+            .expect("the partition");
         row[3..6].join(" ")
     };
-    assert_eq!((of(&described, "0").as_str(), of(&described, "1").as_str()), ("3 3 0", "0 0 0"));
+    assert_eq!(
+        (of(&described, "0").as_str(), of(&described, "1").as_str()),
+        ("3 3 0", "0 0 0")
+    );
     let state = groups(&["--describe", "--group", "g", "--state"]).output();
     assert_eq!(rows(&state)[0][0], "g");
     assert!(rows(&state)[0].ends_with(&["Empty", "0"]), "{state}");
-    let reset = ["--group", "g", "--topic", "t:0", "--reset-offsets", "--to-offset", "1", "--execute"];
+    let reset = [
+        "--group",
+        "g",
+        "--topic",
+        "t:0",
+        "--reset-offsets",
+        "--to-offset",
+        "1",
+        "--execute",
+    ];
     assert_eq!(rows(&groups(&reset).output()), [["g", "t", "0", "1"]]);
     assert_eq!(of(&groups(&["--describe", "--group", "g"]).output(), "0"), "1 3 2");
     let forgotten = groups(&["--group", "g", "--delete-offsets", "--topic", "t:0"]).output();
     assert!(forgotten.contains("Successful"), "{forgotten}");
     let deleted = groups(&["--delete", "--group", "g"]).output();
-    assert!(deleted.contains("Deletion of requested consumer groups ('g') was successful."), "{deleted}");
+    assert!(
+        deleted.contains("Deletion of requested consumer groups ('g') was successful."),
+        "{deleted}"
+    );
     let twice = groups(&["--delete", "--group", "g"]);
     assert!(twice.stdout.contains("GroupIdNotFoundException"), "{twice:?}");
 }
@@ -262,18 +414,39 @@ fn the_java_group_tool_describes_resets_and_deletes() {
 fn kafkas_own_formatters_and_log_dump_read_what_is_stored() {
     let (mut weir, address) = broker();
     kcat(&address, &["-P", "-t", "t", "-p", "0"], "a\nb\n").output();
-    kcat(&address, &["-G", "g", "-q", "-X", "auto.offset.reset=earliest", "-c", "2", "t"], "").output();
+    kcat(
+        &address,
+        &["-G", "g", "-q", "-X", "auto.offset.reset=earliest", "-c", "2", "t"],
+        "",
+    )
+    .output();
     // Of `g` are stored: the stable group, the offset, the empty group.
     let stored = |formatter: &str, count: &str| {
         let formatter = format!("org.apache.kafka.tools.consumer.{formatter}");
-        let of = ["--bootstrap-server", &address, "--topic", "__consumer_offsets", "--from-beginning", "--max-messages", count];
+        let of = [
+            "--bootstrap-server",
+            &address,
+            "--topic",
+            "__consumer_offsets",
+            "--from-beginning",
+            "--max-messages",
+            count,
+        ];
         let text = java(CONSUMER, &[&of[..], &["--formatter", &formatter]].concat(), "").output();
         let records = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
-        records.collect::<Result<Vec<_>, _>>().unwrap_or_else(|error| panic!("{error}: {text}"))
+        records
+            .collect::<Result<Vec<_>, _>>()
+            .unwrap_or_else(|error| panic!("{error}: {text}"))
     };
     let offsets = stored("OffsetsMessageFormatter", "3");
-    assert_eq!(offsets[0]["key"], json!({"type": 1, "data": {"group": "g", "topic": "t", "partition": 0}}));
-    assert_eq!((&offsets[0]["value"]["version"], &offsets[0]["value"]["data"]["offset"]), (&json!(3), &json!(2)));
+    assert_eq!(
+        offsets[0]["key"],
+        json!({"type": 1, "data": {"group": "g", "topic": "t", "partition": 0}})
+    );
+    assert_eq!(
+        (&offsets[0]["value"]["version"], &offsets[0]["value"]["data"]["offset"]),
+        (&json!(3), &json!(2))
+    );
     let groups = stored("GroupMetadataMessageFormatter", "3");
     assert_eq!(groups[0]["key"], json!({"type": 2, "data": {"group": "g"}}));
     assert_eq!(groups[0]["value"]["data"]["protocolType"], "consumer");
@@ -281,9 +454,25 @@ fn kafkas_own_formatters_and_log_dump_read_what_is_stored() {
     assert_eq!(groups[1]["value"]["data"]["members"], json!([]));
     weir.stop().expect("stops");
     let log = weir.folder.join("data/t-0/00000000000000000000.log");
-    let dumped = java(DUMP_LOG, &["--deep-iteration", "--print-data-log", "--files", &log.display().to_string()], "").output();
-    assert!(dumped.contains("payload: a") && dumped.contains("payload: b"), "{dumped}");
-    assert!(dumped.contains("isvalid: true") && !dumped.contains("isvalid: false"), "{dumped}");
+    let dumped = java(
+        DUMP_LOG,
+        &[
+            "--deep-iteration",
+            "--print-data-log",
+            "--files",
+            &log.display().to_string(),
+        ],
+        "",
+    )
+    .output();
+    assert!(
+        dumped.contains("payload: a") && dumped.contains("payload: b"),
+        "{dumped}"
+    );
+    assert!(
+        dumped.contains("isvalid: true") && !dumped.contains("isvalid: false"),
+        "{dumped}"
+    );
 }
 
 #[test]
@@ -304,8 +493,17 @@ fn a_java_connect_worker_forms_its_group_here() {
     std::fs::write(weir.folder.join("log4j2.properties"), LOG_AT_INFO).expect("log settings");
     let log = std::fs::File::create(weir.folder.join("connect.log")).expect("log");
     let mut command = Command::new("java");
-    command.args(java_options(&weir.folder)).arg("org.apache.kafka.connect.cli.ConnectDistributed").arg(&file);
-    let worker = Worker(command.stdout(log.try_clone().expect("log")).stderr(log).spawn().expect("java starts"));
+    command
+        .args(java_options(&weir.folder))
+        .arg("org.apache.kafka.connect.cli.ConnectDistributed")
+        .arg(&file);
+    let worker = Worker(
+        command
+            .stdout(log.try_clone().expect("log"))
+            .stderr(log)
+            .spawn()
+            .expect("java starts"),
+    );
     let text = || std::fs::read_to_string(weir.folder.join("connect.log")).unwrap_or_default();
     let url = await_value("the worker's REST address", PATIENCE, || {
         let text = text();
@@ -360,13 +558,25 @@ fn confluent(address: &str, arguments: &[&str]) -> Value {
 fn confluent_kafka_delivers_with_every_kind_of_acks() {
     let (_weir, address) = broker();
     let began = now_ms().to_string();
-    for (topic, acks, idempotent, codec) in
-        [("all", "all", "true", "zstd"), ("one", "1", "false", "lz4"), ("none", "0", "false", "none"), ("plain", "all", "false", "gzip")]
-    {
+    for (topic, acks, idempotent, codec) in [
+        ("all", "all", "true", "zstd"),
+        ("one", "1", "false", "lz4"),
+        ("none", "0", "false", "none"),
+        ("plain", "all", "false", "gzip"),
+    ] {
         let sent = confluent(&address, &["produce", topic, "10", &began, acks, idempotent, codec]);
-        assert_eq!((&sent["errors"], &sent["left"]), (&json!([]), &json!(0)), "{topic}: {sent}");
+        assert_eq!(
+            (&sent["errors"], &sent["left"]),
+            (&json!([]), &json!(0)),
+            "{topic}: {sent}"
+        );
         let read = confluent(&address, &["consume_plain", topic, "1", "0", "5", &began]);
-        let keys: Vec<_> = read["records"].as_array().expect("records").iter().map(|record| &record["key"]).collect();
+        let keys: Vec<_> = read["records"]
+            .as_array()
+            .expect("records")
+            .iter()
+            .map(|record| &record["key"])
+            .collect();
         assert_eq!(keys, ["k1", "k3", "k5", "k7", "k9"], "{topic}");
     }
 }
@@ -376,15 +586,24 @@ fn confluent_kafka_reads_a_partition_from_an_offset() {
     let (_weir, address) = broker();
     let began = now_ms();
     let sent = confluent(&address, &["produce", "t", "6", &began.to_string()]);
-    assert_eq!(sent["delivered"], json!([[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2]]));
-    let read = confluent(&address, &["consume_plain", "t", "0", "1", "2", &(began + 3).to_string()]);
+    assert_eq!(
+        sent["delivered"],
+        json!([[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2]])
+    );
+    let read = confluent(
+        &address,
+        &["consume_plain", "t", "0", "1", "2", &(began + 3).to_string()],
+    );
     let headers = json!([["h", "1"], ["h", null]]);
     let expected = json!([
         {"partition": 0, "offset": 1, "key": "k2", "value": null, "headers": headers, "timestamp": began as u64 + 2},
         {"partition": 0, "offset": 2, "key": "k4", "value": "v4", "headers": headers, "timestamp": began as u64 + 4},
     ]);
     assert_eq!(read["records"], expected);
-    assert_eq!((&read["low"], &read["high"], &read["for_time"]), (&json!(0), &json!(3), &json!(2)));
+    assert_eq!(
+        (&read["low"], &read["high"], &read["for_time"]),
+        (&json!(0), &json!(3), &json!(2))
+    );
 }
 
 #[test]
@@ -396,12 +615,23 @@ fn confluent_kafka_commits_and_resumes_across_a_kill() {
     let read = confluent(&address, &["consume_group", "t", "g", "6"]);
     assert_eq!(read["records"].as_array().map(Vec::len), Some(6));
     // Metadata comes back as it was sent; the client itself ends it with a NUL.
-    let committed: Vec<_> = read["committed"].as_array().expect("offsets").iter().map(|part| (&part[0], &part[1])).collect();
+    let committed: Vec<_> = read["committed"]
+        .as_array()
+        .expect("offsets")
+        .iter()
+        .map(|part| (&part[0], &part[1]))
+        .collect();
     assert_eq!(committed, [(&json!(0), &json!(3)), (&json!(1), &json!(3))]);
-    assert_eq!(read["committed"][0][2].as_str().map(|text| text.trim_end_matches('\0')), Some("café"));
+    assert_eq!(
+        read["committed"][0][2].as_str().map(|text| text.trim_end_matches('\0')),
+        Some("café")
+    );
     weir.kill().expect("SIGKILL");
     let (_weir, address) = Weir::broker_in(folder.path(), &settings).expect("broker again");
-    assert_eq!(confluent(&address, &["resume_group", "t", "g"]), json!([[0, 3], [1, 3]]));
+    assert_eq!(
+        confluent(&address, &["resume_group", "t", "g"]),
+        json!([[0, 3], [1, 3]])
+    );
 }
 
 #[test]
@@ -410,7 +640,11 @@ fn confluent_kafka_members_share_partitions_eagerly_and_cooperatively() {
     confluent(&address, &["produce", "t", "6", &now_ms().to_string()]);
     for strategy in ["range", "cooperative-sticky"] {
         let shared = confluent(&address, &["share_group", "t", strategy, "6", strategy]);
-        assert_eq!(shared, json!({"records": 6, "shared": [[0], [1]], "alone": [0, 1]}), "{strategy}");
+        assert_eq!(
+            shared,
+            json!({"records": 6, "shared": [[0], [1]], "alone": [0, 1]}),
+            "{strategy}"
+        );
     }
 }
 
@@ -434,15 +668,30 @@ fn kafkajs(address: &str, arguments: &[&str]) -> Value {
     let script = repository().join("tests/clients/kafkajs.js").display().to_string();
     let mut all = vec![script.as_str(), address];
     all.extend_from_slice(arguments);
-    run("node", &all, b"", &[("NODE_PATH", &modules.display().to_string()), ("KAFKAJS_NO_PARTITIONER_WARNING", "1")]).json()
+    run(
+        "node",
+        &all,
+        b"",
+        &[
+            ("NODE_PATH", &modules.display().to_string()),
+            ("KAFKAJS_NO_PARTITIONER_WARNING", "1"),
+        ],
+    )
+    .json()
 }
 
 #[test]
 fn kafkajs_produces_and_reads_from_an_offset() {
     let (_weir, address) = broker();
     assert_eq!(kafkajs(&address, &["produce", "t", "6"]), json!([[0, 0, 0], [1, 0, 0]]));
-    assert_eq!(kafkajs(&address, &["produce", "t", "4", "GZIP"]), json!([[0, 0, 3], [1, 0, 3]]));
-    assert_eq!(kafkajs(&address, &["consume_from", "t", "g", "0", "1", "2"]), json!([[1, null], [2, "v4"]]));
+    assert_eq!(
+        kafkajs(&address, &["produce", "t", "4", "GZIP"]),
+        json!([[0, 0, 3], [1, 0, 3]])
+    );
+    assert_eq!(
+        kafkajs(&address, &["consume_from", "t", "g", "0", "1", "2"]),
+        json!([[1, null], [2, "v4"]])
+    );
 }
 
 #[test]
@@ -450,7 +699,12 @@ fn kafkajs_consumes_as_a_member_and_commits() {
     let (_weir, address) = broker();
     kafkajs(&address, &["produce", "t", "6"]);
     let read = kafkajs(&address, &["consume_group", "t", "g", "6"]);
-    let mut keys: Vec<_> = read["records"].as_array().expect("records").iter().map(|record| record["key"].as_str().unwrap_or("")).collect();
+    let mut keys: Vec<_> = read["records"]
+        .as_array()
+        .expect("records")
+        .iter()
+        .map(|record| record["key"].as_str().unwrap_or(""))
+        .collect();
     keys.sort_unstable();
     assert_eq!(keys, ["k0", "k1", "k2", "k3", "k4", "k5"]);
     assert_eq!(read["records"][0]["headers"]["h"].as_str().map(str::len), Some(1));

@@ -18,9 +18,10 @@ use weir_protocol::records::builder::{BatchBuilder, BatchSettings};
 use weir_protocol::records::compression::{Codec, decompress_into, decompression_cap};
 use weir_protocol::records::record::RecordWalker;
 
+use crate::append::AppendFuture;
 use crate::broker_config::GroupSettings;
 use crate::cluster::{Cluster, NewTopic};
-use crate::partition::{AppendFuture, PartitionHandle};
+use crate::partition::PartitionHandle;
 use crate::partitions::{GROUP_OFFSETS_TOPIC, Partitions, Topic};
 
 /// How much of a partition is read at a time.
@@ -38,15 +39,9 @@ pub(crate) struct GroupLog {
 }
 
 impl GroupLog {
-    pub(crate) fn new(
-        partitions: Arc<Partitions>,
-        cluster: Arc<Cluster>,
-        settings: &GroupSettings,
-    ) -> Self {
+    pub(crate) fn new(partitions: Arc<Partitions>, cluster: Arc<Cluster>, settings: &GroupSettings) -> Self {
         let codec = i16::try_from(settings.offsets_compression_codec).ok();
-        let codec = codec
-            .and_then(|id| Codec::from_id(id).ok())
-            .unwrap_or(Codec::None);
+        let codec = codec.and_then(|id| Codec::from_id(id).ok()).unwrap_or(Codec::None);
         Self {
             partitions,
             cluster,
@@ -81,10 +76,7 @@ impl GroupLog {
     }
 
     /// Reads every partition back into `coordinator`; answers which could not be read.
-    pub(crate) async fn load(
-        &self,
-        mut coordinator: GroupCoordinator,
-    ) -> (GroupCoordinator, UnreadablePartitions) {
+    pub(crate) async fn load(&self, mut coordinator: GroupCoordinator) -> (GroupCoordinator, UnreadablePartitions) {
         let Some(topic) = self.partitions.topic(GROUP_OFFSETS_TOPIC) else {
             return (coordinator, UnreadablePartitions::default());
         };
@@ -135,16 +127,9 @@ impl GroupLog {
             partitions: self.partition_count,
             overrides: overrides.map(|(key, value)| (key.to_owned(), value)).into(),
         };
-        let made = self
-            .cluster
-            .change(move |cluster| cluster.ensure(topic))
-            .await;
+        let made = self.cluster.change(move |cluster| cluster.ensure(topic)).await;
         made.map_err(|error| {
-            tracing::error!(
-                topic = GROUP_OFFSETS_TOPIC,
-                error = error.message,
-                "topic not made"
-            );
+            tracing::error!(topic = GROUP_OFFSETS_TOPIC, error = error.message, "topic not made");
             ErrorCode::COORDINATOR_NOT_AVAILABLE
         })
     }
@@ -160,10 +145,7 @@ pub(crate) struct UnreadablePartitions {
 impl UnreadablePartitions {
     /// Whether the group's records are in one of them.
     pub(crate) fn holds(&self, group: &str) -> bool {
-        !self.unreadable.is_empty()
-            && self
-                .unreadable
-                .contains(&partition_index(group, self.count))
+        !self.unreadable.is_empty() && self.unreadable.contains(&partition_index(group, self.count))
     }
 }
 
@@ -232,9 +214,9 @@ fn replay_batch(
 /// The partition whose records are a group's: Java's `String.hashCode` without its sign, modulo
 /// the number of partitions. Tools compute the same.
 pub(crate) fn partition_index(group: &str, partitions: usize) -> usize {
-    let hash = group.encode_utf16().fold(0u32, |hash, unit| {
-        hash.wrapping_mul(31).wrapping_add(u32::from(unit))
-    });
+    let hash = group
+        .encode_utf16()
+        .fold(0u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(u32::from(unit)));
     (hash & 0x7fff_ffff) as usize % partitions.max(1)
 }
 

@@ -18,14 +18,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use weir_coordinator::group::classic;
-use weir_coordinator::group::coordinator::{
-    CoordinatorSettings, GroupCoordinator, GroupDescription, ListedGroup,
-};
+use weir_coordinator::group::coordinator::{CoordinatorSettings, GroupCoordinator, GroupDescription, ListedGroup};
 use weir_coordinator::group::effect::{Effect, JoinReply, Reply, SyncReply, Then, Ticket};
 use weir_coordinator::group::offsets::CommittedOffset;
-use weir_coordinator::group::request::{
-    CommitRequest, JoinRequest, LeavingMember, MemberClaim, SyncRequest,
-};
+use weir_coordinator::group::request::{CommitRequest, JoinRequest, LeavingMember, MemberClaim, SyncRequest};
 use weir_coordinator::time::Now;
 use weir_metrics::clock::Clock;
 use weir_protocol::error_code::ErrorCode;
@@ -175,28 +171,14 @@ impl Groups {
 
     pub(crate) async fn join(&self, group: String, request: JoinRequest) -> JoinReply {
         let member_id = request.member_id.clone();
-        match self
-            .ask(|reply| Command::Join {
-                group,
-                request,
-                reply,
-            })
-            .await
-        {
+        match self.ask(|reply| Command::Join { group, request, reply }).await {
             Some(Reply::Join(joined)) => joined,
             _ => JoinReply::refused(GOING_DOWN, member_id),
         }
     }
 
     pub(crate) async fn sync(&self, group: String, request: SyncRequest) -> SyncReply {
-        match self
-            .ask(|reply| Command::Sync {
-                group,
-                request,
-                reply,
-            })
-            .await
-        {
+        match self.ask(|reply| Command::Sync { group, request, reply }).await {
             Some(Reply::Sync(synced)) => synced,
             _ => SyncReply::refused(GOING_DOWN),
         }
@@ -205,11 +187,7 @@ impl Groups {
     /// Answers a code for each offset of the request.
     pub(crate) async fn commit(&self, group: String, request: CommitRequest) -> Vec<ErrorCode> {
         let count = request.offsets.len();
-        let asked = self.ask(|reply| Command::Commit {
-            group,
-            request,
-            reply,
-        });
+        let asked = self.ask(|reply| Command::Commit { group, request, reply });
         match tokio::time::timeout(self.commit_timeout, asked).await {
             Ok(Some(Reply::Committed(codes))) => codes,
             // The append may still succeed; the client commits again.
@@ -236,31 +214,20 @@ impl Groups {
     }
 
     pub(crate) async fn delete_group(&self, group: String) -> ErrorCode {
-        match self
-            .ask(|reply| Command::DeleteGroup { group, reply })
-            .await
-        {
+        match self.ask(|reply| Command::DeleteGroup { group, reply }).await {
             Some(Reply::GroupDeleted(code)) => code,
             _ => GOING_DOWN,
         }
     }
 
     pub(crate) async fn heartbeat(&self, group: String, claim: MemberClaim) -> ErrorCode {
-        self.ask(|reply| Command::Heartbeat {
-            group,
-            claim,
-            reply,
-        })
-        .await
-        .unwrap_or(GOING_DOWN)
+        self.ask(|reply| Command::Heartbeat { group, claim, reply })
+            .await
+            .unwrap_or(GOING_DOWN)
     }
 
     pub(crate) async fn leave(&self, group: String, members: Vec<LeavingMember>) -> LeaveReply {
-        let asked = self.ask(|reply| Command::Leave {
-            group,
-            members,
-            reply,
-        });
+        let asked = self.ask(|reply| Command::Leave { group, members, reply });
         asked.await.unwrap_or(Err(GOING_DOWN))
     }
 
@@ -268,33 +235,20 @@ impl Groups {
     ///
     /// # Errors
     /// The code to answer for all of them.
-    pub(crate) async fn describe(
-        &self,
-        groups: Vec<String>,
-    ) -> Result<Vec<Option<GroupDescription>>, ErrorCode> {
+    pub(crate) async fn describe(&self, groups: Vec<String>) -> Result<Vec<Option<GroupDescription>>, ErrorCode> {
         self.ask(|reply| Command::Describe { groups, reply })
             .await
             .ok_or(GOING_DOWN)
     }
 
     pub(crate) async fn list(&self) -> Result<Vec<ListedGroup>, ErrorCode> {
-        self.ask(|reply| Command::List { reply })
-            .await
-            .ok_or(GOING_DOWN)
+        self.ask(|reply| Command::List { reply }).await.ok_or(GOING_DOWN)
     }
 
-    pub(crate) async fn offsets(
-        &self,
-        group: String,
-        query: OffsetQuery,
-    ) -> Result<FetchedOffsets, ErrorCode> {
-        self.ask(|reply| Command::Offsets {
-            group,
-            query,
-            reply,
-        })
-        .await
-        .ok_or(GOING_DOWN)
+    pub(crate) async fn offsets(&self, group: String, query: OffsetQuery) -> Result<FetchedOffsets, ErrorCode> {
+        self.ask(|reply| Command::Offsets { group, query, reply })
+            .await
+            .ok_or(GOING_DOWN)
     }
 
     async fn ask<R>(&self, command: impl FnOnce(oneshot::Sender<R>) -> Command) -> Option<R> {
@@ -333,12 +287,7 @@ impl std::fmt::Debug for Owner {
 }
 
 impl Owner {
-    fn new(
-        log: GroupLog,
-        config: &BrokerConfig,
-        clock: Clock,
-        commands: mpsc::Receiver<Command>,
-    ) -> Self {
+    fn new(log: GroupLog, config: &BrokerConfig, clock: Clock, commands: mpsc::Receiver<Command>) -> Self {
         let settings = &config.groups;
         let coordinator = GroupCoordinator::new(CoordinatorSettings {
             groups: classic::GroupSettings {
@@ -422,39 +371,23 @@ impl Owner {
 
     /// Takes one command; a reply whose receiver is gone belongs to a closed connection.
     fn command(&mut self, command: Command, effects: &mut Vec<Effect>) {
-        if command
-            .group()
-            .is_some_and(|group| self.unreadable.holds(group))
-        {
+        if command.group().is_some_and(|group| self.unreadable.holds(group)) {
             // Dropping it answers that the coordinator is not available.
             return;
         }
         let now = self.now();
         match command {
-            Command::Join {
-                group,
-                request,
-                reply,
-            } => {
+            Command::Join { group, request, reply } => {
                 let ticket = self.park(reply);
                 self.coordinator.join(&group, request, ticket, now, effects);
             }
-            Command::Sync {
-                group,
-                request,
-                reply,
-            } => {
+            Command::Sync { group, request, reply } => {
                 let ticket = self.park(reply);
                 self.coordinator.sync(&group, request, ticket, now, effects);
             }
-            Command::Commit {
-                group,
-                request,
-                reply,
-            } => {
+            Command::Commit { group, request, reply } => {
                 let ticket = self.park(reply);
-                self.coordinator
-                    .commit(&group, request, ticket, now, effects);
+                self.coordinator.commit(&group, request, ticket, now, effects);
             }
             Command::DeleteOffsets {
                 group,
@@ -462,25 +395,16 @@ impl Owner {
                 reply,
             } => {
                 let ticket = self.park(reply);
-                self.coordinator
-                    .delete_offsets(&group, partitions, ticket, effects);
+                self.coordinator.delete_offsets(&group, partitions, ticket, effects);
             }
             Command::DeleteGroup { group, reply } => {
                 let ticket = self.park(reply);
                 self.coordinator.delete_group(&group, ticket, effects);
             }
-            Command::Heartbeat {
-                group,
-                claim,
-                reply,
-            } => {
+            Command::Heartbeat { group, claim, reply } => {
                 let _ = reply.send(self.coordinator.heartbeat(&group, &claim, now));
             }
-            Command::Leave {
-                group,
-                members,
-                reply,
-            } => {
+            Command::Leave { group, members, reply } => {
                 let _ = reply.send(self.coordinator.leave(&group, &members, now, effects));
             }
             Command::Describe { groups, reply } => {
@@ -490,11 +414,7 @@ impl Owner {
             Command::List { reply } => {
                 let _ = reply.send(self.coordinator.list());
             }
-            Command::Offsets {
-                group,
-                query,
-                reply,
-            } => {
+            Command::Offsets { group, query, reply } => {
                 let _ = reply.send(self.fetch_offsets(&group, query));
             }
             Command::TopicsDeleted { topics } => {
@@ -520,10 +440,7 @@ impl Owner {
                     return Vec::new();
                 };
                 let copied = |offsets: &BTreeMap<i32, CommittedOffset>| {
-                    offsets
-                        .iter()
-                        .map(|(at, offset)| (*at, Some(offset.clone())))
-                        .collect()
+                    offsets.iter().map(|(at, offset)| (*at, Some(offset.clone()))).collect()
                 };
                 known
                     .topics()
@@ -550,11 +467,7 @@ impl Owner {
                         let _ = waiting.send(reply);
                     }
                 }
-                Effect::Store {
-                    group,
-                    records,
-                    then,
-                } => {
+                Effect::Store { group, records, then } => {
                     // Awaits only the making of the topic, once in the life of a data directory.
                     let append = self.log.append(&group, &records, self.clock.now_ms()).await;
                     self.stores.push_back(Box::pin(async move {

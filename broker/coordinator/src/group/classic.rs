@@ -128,9 +128,7 @@ impl ClassicGroup {
         for stored in value.members {
             let member = Member::stored(stored, value.protocol.as_deref());
             if let Some(instance_id) = &member.instance_id {
-                group
-                    .static_members
-                    .insert(instance_id.clone(), member.id.clone());
+                group.static_members.insert(instance_id.clone(), member.id.clone());
             }
             group.members.insert(member.id.clone(), member);
         }
@@ -232,11 +230,7 @@ impl ClassicGroup {
     }
 
     /// Checks who a member says it is.
-    pub(super) fn check_member(
-        &self,
-        member_id: &str,
-        instance_id: Option<&str>,
-    ) -> Result<(), ErrorCode> {
+    pub(super) fn check_member(&self, member_id: &str, instance_id: Option<&str>) -> Result<(), ErrorCode> {
         if let Some(instance_id) = instance_id {
             match self.static_members.get(instance_id) {
                 None => return Err(ErrorCode::UNKNOWN_MEMBER_ID),
@@ -259,8 +253,7 @@ impl ClassicGroup {
         }
         self.pending_joins.remove(&member.id);
         if let Some(instance_id) = &member.instance_id {
-            self.static_members
-                .insert(instance_id.clone(), member.id.clone());
+            self.static_members.insert(instance_id.clone(), member.id.clone());
         }
         self.leader.get_or_insert_with(|| member.id.clone());
         self.members.insert(member.id.clone(), member);
@@ -297,15 +290,11 @@ impl ClassicGroup {
             return true;
         }
         self.protocol_type.as_deref() == Some(protocol_type)
-            && protocols
-                .iter()
-                .any(|protocol| self.all_support(&protocol.name))
+            && protocols.iter().any(|protocol| self.all_support(&protocol.name))
     }
 
     fn all_support(&self, protocol: &str) -> bool {
-        self.members
-            .values()
-            .all(|member| member.supports(protocol))
+        self.members.values().all(|member| member.supports(protocol))
     }
 
     /// Each member votes for its most preferred protocol that all support; most votes win.
@@ -319,10 +308,7 @@ impl ClassicGroup {
             .collect();
         let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
         for member in self.members.values() {
-            let mut preferred = member
-                .protocols
-                .iter()
-                .map(|protocol| protocol.name.as_str());
+            let mut preferred = member.protocols.iter().map(|protocol| protocol.name.as_str());
             if let Some(name) = preferred.find(|name| common.contains(name)) {
                 *votes.entry(name).or_default() += 1;
             }
@@ -365,11 +351,7 @@ impl ClassicGroup {
             leader: self.leader.clone().unwrap_or_default(),
             skip_assignment: false,
             member_id: member_id.to_owned(),
-            members: if leads {
-                self.joined_members()
-            } else {
-                Vec::new()
-            },
+            members: if leads { self.joined_members() } else { Vec::new() },
         }
     }
 
@@ -397,11 +379,8 @@ impl ClassicGroup {
 
     /// A `Store` of the group with these assignments in place of the members' current ones.
     pub(super) fn store(&self, assignments: Option<&[(String, Bytes)]>, then: Then) -> Effect {
-        let given: Option<HashMap<&str, &Bytes>> = assignments.map(|list| {
-            list.iter()
-                .map(|(id, share)| (id.as_str(), share))
-                .collect()
-        });
+        let given: Option<HashMap<&str, &Bytes>> =
+            assignments.map(|list| list.iter().map(|(id, share)| (id.as_str(), share)).collect());
         let protocol = self.protocol_name.as_deref().unwrap_or_default();
         let members = self.members.values().map(|member| MemberValue {
             member_id: member.id.clone(),
@@ -412,11 +391,7 @@ impl ClassicGroup {
             session_timeout_ms: member.session_timeout_ms,
             subscription: member.metadata_for(protocol),
             assignment: match &given {
-                Some(given) => given
-                    .get(member.id.as_str())
-                    .copied()
-                    .cloned()
-                    .unwrap_or_default(),
+                Some(given) => given.get(member.id.as_str()).copied().cloned().unwrap_or_default(),
                 None => member.assignment.clone(),
             },
         });
@@ -443,10 +418,7 @@ impl ClassicGroup {
 /// Answers what a member has parked with `code`.
 pub(super) fn refuse_parked(member: &mut Member, code: ErrorCode, effects: &mut Vec<Effect>) {
     if let Some(ticket) = member.joining.take() {
-        effects.push(Effect::join(
-            ticket,
-            JoinReply::refused(code, member.id.clone()),
-        ));
+        effects.push(Effect::join(ticket, JoinReply::refused(code, member.id.clone())));
     }
     if let Some(ticket) = member.syncing.take() {
         effects.push(Effect::sync(ticket, SyncReply::refused(code)));

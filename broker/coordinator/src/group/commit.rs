@@ -35,9 +35,7 @@ impl GroupCoordinator {
         if let Some(entry) = self.groups.get_mut(group_id) {
             entry.group.extend_session(&request.claim.member_id, now);
         }
-        let expire_ms = request
-            .retention_ms
-            .map(|kept_ms| now.wall_ms.saturating_add(kept_ms));
+        let expire_ms = request.retention_ms.map(|kept_ms| now.wall_ms.saturating_add(kept_ms));
         let mut codes = Vec::with_capacity(request.offsets.len());
         let mut offsets = Vec::with_capacity(request.offsets.len());
         let mut records = Vec::with_capacity(request.offsets.len());
@@ -64,11 +62,7 @@ impl GroupCoordinator {
             });
             return;
         }
-        let then = Then::Commit {
-            ticket,
-            codes,
-            offsets,
-        };
+        let then = Then::Commit { ticket, codes, offsets };
         effects.push(Effect::Store {
             group: group_id.to_owned(),
             records,
@@ -151,12 +145,7 @@ impl GroupCoordinator {
             effects.push(Effect::Reply { ticket, reply });
             return;
         }
-        effects.push(forget(
-            group_id,
-            gone,
-            ForgetGroup::Keep,
-            Some((ticket, reply)),
-        ));
+        effects.push(forget(group_id, gone, ForgetGroup::Keep, Some((ticket, reply))));
     }
 
     /// Handles DeleteGroups for one group.
@@ -167,9 +156,7 @@ impl GroupCoordinator {
         };
         let effect = match self.groups.get(group_id) {
             None => refuse(ErrorCode::GROUP_ID_NOT_FOUND),
-            Some(entry) if entry.group.state() != State::Empty => {
-                refuse(ErrorCode::NON_EMPTY_GROUP)
-            }
+            Some(entry) if entry.group.state() != State::Empty => refuse(ErrorCode::NON_EMPTY_GROUP),
             Some(entry) => {
                 let reply = Reply::GroupDeleted(ErrorCode::NONE);
                 let all = entry.offsets.all();
@@ -198,9 +185,7 @@ impl GroupCoordinator {
     pub fn expire_offsets(&mut self, now: Now, effects: &mut Vec<Effect>) {
         for (group_id, entry) in &self.groups {
             let retention_ms = self.settings.offsets_retention_ms;
-            let lapsed = entry
-                .offsets
-                .lapsed(&entry.group, now.wall_ms, retention_ms);
+            let lapsed = entry.offsets.lapsed(&entry.group, now.wall_ms, retention_ms);
             let idle = entry.group.state() == State::Empty && entry.group.has_no_pending_joins();
             let whole = if idle && lapsed.len() == entry.offsets.all().len() {
                 ForgetGroup::Too
@@ -238,8 +223,7 @@ impl ClassicGroup {
         if claim.generation < 0 && self.state == State::Empty {
             return Ok(());
         }
-        let says_nothing =
-            claim.generation < 0 && claim.member_id.is_empty() && claim.instance_id.is_none();
+        let says_nothing = claim.generation < 0 && claim.member_id.is_empty() && claim.instance_id.is_none();
         if says_nothing {
             return Err(ErrorCode::UNKNOWN_MEMBER_ID);
         }
@@ -270,12 +254,7 @@ enum ForgetGroup {
     Keep,
 }
 
-fn forget(
-    group_id: &str,
-    offsets: Vec<(String, i32)>,
-    group: ForgetGroup,
-    reply: Option<(Ticket, Reply)>,
-) -> Effect {
+fn forget(group_id: &str, offsets: Vec<(String, i32)>, group: ForgetGroup, reply: Option<(Ticket, Reply)>) -> Effect {
     let mut records: Vec<LogRecord> = offsets
         .iter()
         .map(|(topic, partition)| LogRecord {
@@ -290,11 +269,7 @@ fn forget(
             value: None,
         });
     }
-    let then = Then::Forget {
-        reply,
-        offsets,
-        group,
-    };
+    let then = Then::Forget { reply, offsets, group };
     Effect::Store {
         group: group_id.to_owned(),
         records,

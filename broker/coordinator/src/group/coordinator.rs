@@ -107,14 +107,7 @@ impl GroupCoordinator {
     }
 
     /// Handles JoinGroup.
-    pub fn join(
-        &mut self,
-        group_id: &str,
-        request: JoinRequest,
-        ticket: Ticket,
-        now: Now,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub fn join(&mut self, group_id: &str, request: JoinRequest, ticket: Ticket, now: Now, effects: &mut Vec<Effect>) {
         let limits = &self.settings.groups;
         let timeouts_ms = limits.min_session_timeout_ms..=limits.max_session_timeout_ms;
         let refusal = if group_id.is_empty() {
@@ -127,27 +120,15 @@ impl GroupCoordinator {
             None
         };
         if let Some(code) = refusal {
-            effects.push(Effect::join(
-                ticket,
-                JoinReply::refused(code, request.member_id),
-            ));
+            effects.push(Effect::join(ticket, JoinReply::refused(code, request.member_id)));
             return;
         }
-        self.entry(group_id)
-            .group
-            .join(request, ticket, now, effects);
+        self.entry(group_id).group.join(request, ticket, now, effects);
         self.settle(group_id);
     }
 
     /// Handles SyncGroup.
-    pub fn sync(
-        &mut self,
-        group_id: &str,
-        request: SyncRequest,
-        ticket: Ticket,
-        now: Now,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub fn sync(&mut self, group_id: &str, request: SyncRequest, ticket: Ticket, now: Now, effects: &mut Vec<Effect>) {
         match self.groups.get_mut(group_id) {
             _ if group_id.is_empty() => {
                 let reply = SyncReply::refused(ErrorCode::INVALID_GROUP_ID);
@@ -188,10 +169,7 @@ impl GroupCoordinator {
         if group_id.is_empty() {
             return Err(ErrorCode::INVALID_GROUP_ID);
         }
-        let entry = self
-            .groups
-            .get_mut(group_id)
-            .ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
+        let entry = self.groups.get_mut(group_id).ok_or(ErrorCode::UNKNOWN_MEMBER_ID)?;
         let mut codes = Vec::with_capacity(members.len());
         let mut member_left = false;
         for member in members {
@@ -226,12 +204,8 @@ impl GroupCoordinator {
             instance_id: member.instance_id.clone(),
             client_id: member.client_id.clone(),
             client_host: member.client_host.clone(),
-            metadata: protocol
-                .map(|name| member.metadata_for(name))
-                .unwrap_or_default(),
-            assignment: protocol
-                .map(|_| member.assignment.clone())
-                .unwrap_or_default(),
+            metadata: protocol.map(|name| member.metadata_for(name)).unwrap_or_default(),
+            assignment: protocol.map(|_| member.assignment.clone()).unwrap_or_default(),
         });
         Some(GroupDescription {
             state: group.state().name(),
@@ -269,11 +243,7 @@ impl GroupCoordinator {
     /// Does what has come due.
     pub fn on_time(&mut self, now: Now, effects: &mut Vec<Effect>) {
         let mut due = Vec::new();
-        while self
-            .deadlines
-            .first()
-            .is_some_and(|(at_ms, _)| *at_ms <= now.mono_ms)
-        {
+        while self.deadlines.first().is_some_and(|(at_ms, _)| *at_ms <= now.mono_ms) {
             due.extend(self.deadlines.pop_first());
         }
         for (_, group_id) in due {
@@ -308,23 +278,13 @@ impl GroupCoordinator {
             }
             Then::AnswerStatic(returned) => {
                 if let Some(entry) = self.groups.get_mut(group_id) {
-                    entry
-                        .group
-                        .static_return_stored(*returned, outcome, now, effects);
+                    entry.group.static_return_stored(*returned, outcome, now, effects);
                 }
             }
-            Then::Commit {
-                ticket,
-                codes,
-                offsets,
-            } => {
+            Then::Commit { ticket, codes, offsets } => {
                 self.commit_stored(group_id, ticket, codes, offsets, outcome, effects);
             }
-            Then::Forget {
-                reply,
-                offsets,
-                group,
-            } => {
+            Then::Forget { reply, offsets, group } => {
                 self.forget_stored(group_id, offsets, group, outcome);
                 effects.extend(reply.map(|(ticket, reply)| Effect::Reply {
                     ticket,
@@ -348,11 +308,7 @@ impl GroupCoordinator {
             return;
         };
         let vacant = entry.group.is_vacant() && entry.offsets.is_empty();
-        let next_ms = if vacant {
-            None
-        } else {
-            entry.group.next_deadline_ms()
-        };
+        let next_ms = if vacant { None } else { entry.group.next_deadline_ms() };
         if entry.scheduled_ms != next_ms {
             if let Some(old_ms) = entry.scheduled_ms {
                 self.deadlines.remove(&(old_ms, group_id.to_owned()));
@@ -376,12 +332,10 @@ fn store_failure(code: ErrorCode) -> ErrorCode {
         | ErrorCode::NOT_ENOUGH_REPLICAS
         | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
         | ErrorCode::REQUEST_TIMED_OUT => ErrorCode::COORDINATOR_NOT_AVAILABLE,
-        ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::KAFKA_STORAGE_ERROR => {
-            ErrorCode::NOT_COORDINATOR
+        ErrorCode::NOT_LEADER_OR_FOLLOWER | ErrorCode::KAFKA_STORAGE_ERROR => ErrorCode::NOT_COORDINATOR,
+        ErrorCode::MESSAGE_TOO_LARGE | ErrorCode::RECORD_LIST_TOO_LARGE | ErrorCode::INVALID_FETCH_SIZE => {
+            ErrorCode::UNKNOWN_SERVER_ERROR
         }
-        ErrorCode::MESSAGE_TOO_LARGE
-        | ErrorCode::RECORD_LIST_TOO_LARGE
-        | ErrorCode::INVALID_FETCH_SIZE => ErrorCode::UNKNOWN_SERVER_ERROR,
         other => other,
     }
 }

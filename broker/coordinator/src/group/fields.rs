@@ -125,9 +125,6 @@ pub(super) fn put_bytes(out: &mut Vec<u8>, value: &[u8]) {
 /// Appends a compact string.
 #[cfg(test)]
 pub(super) fn put_compact_string(out: &mut Vec<u8>, value: &str) {
-    weir_protocol::primitives::put_unsigned_varint(
-        out,
-        u32::try_from(value.len()).unwrap_or(u32::MAX - 1) + 1,
-    );
+    weir_protocol::primitives::put_unsigned_varint(out, u32::try_from(value.len()).unwrap_or(u32::MAX - 1) + 1);
     out.put_slice(value.as_bytes());
 }

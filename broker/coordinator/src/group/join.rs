@@ -14,13 +14,7 @@ use crate::time::Now;
 
 impl ClassicGroup {
     /// Handles JoinGroup. The reply may come later, with the rebalance.
-    pub fn join(
-        &mut self,
-        request: JoinRequest,
-        ticket: Ticket,
-        now: Now,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub fn join(&mut self, request: JoinRequest, ticket: Ticket, now: Now, effects: &mut Vec<Effect>) {
         if let Err(code) = self.check_join(&request) {
             let reply = JoinReply::refused(code, request.member_id);
             effects.push(Effect::join(ticket, reply));
@@ -31,10 +25,7 @@ impl ClassicGroup {
             return;
         }
         let member_id = request.new_member_id();
-        let former = request
-            .instance_id
-            .as_ref()
-            .and_then(|id| self.static_members.get(id));
+        let former = request.instance_id.as_ref().and_then(|id| self.static_members.get(id));
         match (&request.instance_id, former.cloned()) {
             (Some(_), Some(former)) => {
                 self.replace_static(request, former, member_id, ticket, now, effects);
@@ -73,25 +64,14 @@ impl ClassicGroup {
             State::Empty => true,
             // Of too large a group, those who come first stay.
             State::PreparingRebalance => {
-                let waiting = self
-                    .members
-                    .values()
-                    .filter(|member| member.joining.is_some());
+                let waiting = self.members.values().filter(|member| member.joining.is_some());
                 member.is_some_and(|member| member.joining.is_some()) || waiting.count() < max
             }
-            State::CompletingRebalance | State::Stable => {
-                member.is_some() || self.members.len() < max
-            }
+            State::CompletingRebalance | State::Stable => member.is_some() || self.members.len() < max,
         }
     }
 
-    fn join_known(
-        &mut self,
-        request: JoinRequest,
-        ticket: Ticket,
-        now: Now,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn join_known(&mut self, request: JoinRequest, ticket: Ticket, now: Now, effects: &mut Vec<Effect>) {
         let member_id = request.member_id.clone();
         if self.pending_joins.contains_key(&member_id) {
             self.admit(member_id, request, ticket, now, effects);
@@ -123,49 +103,22 @@ impl ClassicGroup {
     }
 
     /// Lets a new member in, its request parked.
-    fn admit(
-        &mut self,
-        member_id: String,
-        request: JoinRequest,
-        ticket: Ticket,
-        now: Now,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn admit(&mut self, member_id: String, request: JoinRequest, ticket: Ticket, now: Now, effects: &mut Vec<Effect>) {
         let protocol_type = request.protocol_type.clone();
-        if let Some(gathering) = self
-            .join_wait
-            .as_mut()
-            .and_then(|wait| wait.gathering.as_mut())
-        {
+        if let Some(gathering) = self.join_wait.as_mut().and_then(|wait| wait.gathering.as_mut()) {
             gathering.newcomer = true;
         }
-        self.add_member(
-            Member::joining(member_id, request, ticket, now),
-            &protocol_type,
-        );
+        self.add_member(Member::joining(member_id, request, ticket, now), &protocol_type);
         self.rebalance_or_complete(now, effects);
     }
 
     /// Parks a known member's join with what it brought.
-    fn rejoin(
-        &mut self,
-        member_id: &str,
-        request: JoinRequest,
-        ticket: Ticket,
-        now: Now,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn rejoin(&mut self, member_id: &str, request: JoinRequest, ticket: Ticket, now: Now, effects: &mut Vec<Effect>) {
         self.update_member(member_id, request, ticket, effects);
         self.rebalance_or_complete(now, effects);
     }
 
-    fn update_member(
-        &mut self,
-        member_id: &str,
-        request: JoinRequest,
-        ticket: Ticket,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn update_member(&mut self, member_id: &str, request: JoinRequest, ticket: Ticket, effects: &mut Vec<Effect>) {
         let Some(member) = self.members.get_mut(member_id) else {
             return;
         };
@@ -232,8 +185,7 @@ impl ClassicGroup {
         let former = member.clone();
         member.id = member_id.to_owned();
         if let Some(instance_id) = &member.instance_id {
-            self.static_members
-                .insert(instance_id.clone(), member_id.to_owned());
+            self.static_members.insert(instance_id.clone(), member_id.to_owned());
         }
         if self.leader.as_deref() == Some(former_id) {
             self.leader = Some(member_id.to_owned());
@@ -247,12 +199,7 @@ impl ClassicGroup {
 
     /// A stable group ignores assignments, so a leader that returns must not make any: it is told
     /// to skip them or, where its version has no such field, that its former id leads.
-    fn static_reply(
-        &self,
-        member_id: &str,
-        leader_before: Option<String>,
-        skip: SkipAssignment,
-    ) -> JoinReply {
+    fn static_reply(&self, member_id: &str, leader_before: Option<String>, skip: SkipAssignment) -> JoinReply {
         let leads = self.leader.as_deref() == Some(member_id);
         let mut reply = self.joined(member_id);
         match skip {

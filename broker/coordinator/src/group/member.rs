@@ -100,8 +100,6 @@ impl Member {
     }
 
     pub(super) fn supports(&self, protocol: &str) -> bool {
-        self.protocols
-            .iter()
-            .any(|candidate| candidate.name == protocol)
+        self.protocols.iter().any(|candidate| candidate.name == protocol)
     }
 }

@@ -77,21 +77,15 @@ impl GroupOffsets {
 
     /// Returns every topic and partition that has an offset.
     pub(super) fn all(&self) -> Vec<(String, i32)> {
-        let each = self.topics.iter().flat_map(|(topic, partitions)| {
-            partitions
-                .keys()
-                .map(move |partition| (topic.clone(), *partition))
-        });
+        let each = self
+            .topics
+            .iter()
+            .flat_map(|(topic, partitions)| partitions.keys().map(move |partition| (topic.clone(), *partition)));
         each.collect()
     }
 
     /// Returns what has lapsed by `wall_ms`.
-    pub(super) fn lapsed(
-        &self,
-        group: &ClassicGroup,
-        wall_ms: i64,
-        retention_ms: i64,
-    ) -> Vec<(String, i32)> {
+    pub(super) fn lapsed(&self, group: &ClassicGroup, wall_ms: i64, retention_ms: i64) -> Vec<(String, i32)> {
         let Some(counted_from) = CountedFrom::of(group) else {
             return Vec::new();
         };
@@ -127,14 +121,8 @@ impl CountedFrom {
             return Some(Self::Commit);
         }
         match group.state() {
-            State::Empty => Some(
-                group
-                    .empty_since_ms()
-                    .map_or(Self::Commit, Self::EmptySince),
-            ),
-            State::Stable if group.uses_consumer_protocol() && group.knows_subscriptions() => {
-                Some(Self::Commit)
-            }
+            State::Empty => Some(group.empty_since_ms().map_or(Self::Commit, Self::EmptySince)),
+            State::Stable if group.uses_consumer_protocol() && group.knows_subscriptions() => Some(Self::Commit),
             State::Stable | State::PreparingRebalance | State::CompletingRebalance => None,
         }
     }

@@ -66,8 +66,7 @@ impl ClassicGroup {
     /// Ends the wait for joins if nobody is missing.
     pub(super) fn try_complete_join(&mut self, now: Now, effects: &mut Vec<Effect>) {
         let gathering = self.join_wait.is_some_and(|wait| wait.gathering.is_some());
-        let all_here = self.pending_joins.is_empty()
-            && self.members.values().all(|member| member.joining.is_some());
+        let all_here = self.pending_joins.is_empty() && self.members.values().all(|member| member.joining.is_some());
         if self.state == State::PreparingRebalance && !gathering && all_here {
             self.complete_join(now, effects);
         }
@@ -132,10 +131,7 @@ impl ClassicGroup {
     /// Keeps the leader if it has joined, else lets another lead; false when nobody has joined.
     fn elect_joined_leader(&mut self) -> bool {
         let joined = |member: &&Member| member.joining.is_some();
-        let current = self
-            .leader
-            .as_ref()
-            .and_then(|leader| self.members.get(leader));
+        let current = self.leader.as_ref().and_then(|leader| self.members.get(leader));
         if current.as_ref().is_some_and(joined) {
             return true;
         }

@@ -112,13 +112,17 @@ impl RecordKey {
         let mut fields = Fields::new(bytes);
         let version = fields.i16().ok_or_else(malformed)?;
         let key = match version {
-            0 | OFFSET_KEY_VERSION => fields.string().zip(fields.string()).zip(fields.i32()).map(
-                |((group, topic), partition)| Self::Offset {
-                    group,
-                    topic,
-                    partition,
-                },
-            ),
+            0 | OFFSET_KEY_VERSION => {
+                fields
+                    .string()
+                    .zip(fields.string())
+                    .zip(fields.i32())
+                    .map(|((group, topic), partition)| Self::Offset {
+                        group,
+                        topic,
+                        partition,
+                    })
+            }
             GROUP_KEY_VERSION => fields.string().map(|group| Self::Group { group }),
             other => Some(Self::Other(other)),
         };
@@ -272,18 +276,10 @@ impl GroupValue {
 impl MemberValue {
     fn decode(fields: &mut Fields<'_>, version: i16) -> Option<Self> {
         let member_id = fields.string()?;
-        let instance_id = if version >= 3 {
-            fields.nullable_string()?
-        } else {
-            None
-        };
+        let instance_id = if version >= 3 { fields.nullable_string()? } else { None };
         let client_id = fields.string()?;
         let client_host = fields.string()?;
-        let rebalance_timeout_ms = if version >= 1 {
-            Some(fields.i32()?)
-        } else {
-            None
-        };
+        let rebalance_timeout_ms = if version >= 1 { Some(fields.i32()?) } else { None };
         let session_timeout_ms = fields.i32()?;
         let subscription = fields.bytes()?;
         let assignment = fields.bytes()?;

@@ -26,9 +26,7 @@ impl GroupCoordinator {
                 Some(value),
             ) => {
                 let value = OffsetValue::decode(value)?;
-                self.entry(&group)
-                    .offsets
-                    .put(&topic, partition, value.into());
+                self.entry(&group).offsets.put(&topic, partition, value.into());
             }
             (
                 RecordKey::Offset {

@@ -24,13 +24,7 @@ pub(super) enum Leave {
 
 impl ClassicGroup {
     /// Handles SyncGroup. Followers wait for the leader, and all for the store.
-    pub fn sync(
-        &mut self,
-        request: SyncRequest,
-        ticket: Ticket,
-        now: Now,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub fn sync(&mut self, request: SyncRequest, ticket: Ticket, now: Now, effects: &mut Vec<Effect>) {
         if let Err(code) = self.check_sync(&request) {
             effects.push(Effect::sync(ticket, SyncReply::refused(code)));
             return;
@@ -75,8 +69,7 @@ impl ClassicGroup {
         let differs = |claimed: &Option<String>, actual: &Option<String>| {
             claimed.is_some() && actual.is_some() && claimed != actual
         };
-        if differs(&request.protocol_type, &self.protocol_type)
-            || differs(&request.protocol_name, &self.protocol_name)
+        if differs(&request.protocol_type, &self.protocol_type) || differs(&request.protocol_name, &self.protocol_name)
         {
             return Err(ErrorCode::INCONSISTENT_GROUP_PROTOCOL);
         }
@@ -247,24 +240,17 @@ impl ClassicGroup {
     pub(super) fn on_time(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.lapse_pending_joins(now, effects);
         self.expire_sessions(now, effects);
-        if self
-            .sync_until_ms
-            .is_some_and(|until_ms| until_ms <= now.mono_ms)
-        {
+        if self.sync_until_ms.is_some_and(|until_ms| until_ms <= now.mono_ms) {
             self.expire_syncs(now, effects);
         }
-        if self
-            .join_wait
-            .is_some_and(|wait| wait.until_ms <= now.mono_ms)
-        {
+        if self.join_wait.is_some_and(|wait| wait.until_ms <= now.mono_ms) {
             self.join_wait_over(now, effects);
         }
     }
 
     fn lapse_pending_joins(&mut self, now: Now, effects: &mut Vec<Effect>) {
         let before = self.pending_joins.len();
-        self.pending_joins
-            .retain(|_, lapses_ms| *lapses_ms > now.mono_ms);
+        self.pending_joins.retain(|_, lapses_ms| *lapses_ms > now.mono_ms);
         if self.pending_joins.len() < before {
             self.try_complete_join(now, effects);
         }
@@ -274,11 +260,7 @@ impl ClassicGroup {
         let expired: Vec<String> = self
             .members
             .values()
-            .filter(|member| {
-                member
-                    .session_end_ms()
-                    .is_some_and(|end_ms| end_ms <= now.mono_ms)
-            })
+            .filter(|member| member.session_end_ms().is_some_and(|end_ms| end_ms <= now.mono_ms))
             .map(|member| member.id.clone())
             .collect();
         if expired.is_empty() {

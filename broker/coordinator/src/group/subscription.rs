@@ -28,10 +28,7 @@ mod tests {
     #[test]
     fn topics_are_read_and_the_rest_left_alone() {
         let two = b"\x00\x01\x00\x00\x00\x02\x00\x01a\x00\x02bb\xff\xff\xff\xff\x00\x00\x00\x00";
-        assert_eq!(
-            subscribed_topics(two),
-            Some(vec!["a".to_owned(), "bb".to_owned()])
-        );
+        assert_eq!(subscribed_topics(two), Some(vec!["a".to_owned(), "bb".to_owned()]));
     }
 
     #[test]

@@ -80,10 +80,7 @@ fn keys_of_other_group_types_are_told_apart() {
         RecordKey::decode(&hex("0003 0003 677270")).unwrap(),
         RecordKey::Other(3)
     );
-    assert_eq!(
-        RecordKey::decode(&hex("0010 00")).unwrap(),
-        RecordKey::Other(16)
-    );
+    assert_eq!(RecordKey::decode(&hex("0010 00")).unwrap(), RecordKey::Other(16));
 }
 
 #[test]
@@ -116,18 +113,14 @@ fn offset_values_of_every_version_are_read() {
         ..offset()
     };
     let body = "000000000000002a 0004 6d657461 0000018bcfe56800";
-    let old = |version: &str, rest: &str| {
-        OffsetValue::decode(&hex(&format!("{version} {body} {rest}"))).unwrap()
-    };
+    let old = |version: &str, rest: &str| OffsetValue::decode(&hex(&format!("{version} {body} {rest}"))).unwrap();
     assert_eq!(old("0000", ""), no_epoch);
     assert_eq!(old("0001", "ffffffffffffffff"), no_epoch);
     assert_eq!(old("0002", ""), no_epoch);
     // v4 with a topic id in tag 0, as Kafka 4.3 writes it.
     let mut flexible = hex("0004 000000000000002a 00000003");
     put_compact_string(&mut flexible, "meta");
-    flexible.extend(hex(
-        "0000018bcfe56800 01 00 10 000102030405060708090a0b0c0d0e0f",
-    ));
+    flexible.extend(hex("0000018bcfe56800 01 00 10 000102030405060708090a0b0c0d0e0f"));
     assert_eq!(OffsetValue::decode(&flexible).unwrap(), offset());
 }
 
@@ -188,14 +181,8 @@ fn an_empty_group_has_null_protocol_and_leader() {
 #[test]
 fn versions_from_the_future_are_refused() {
     let unsupported = |what| CoordinatorError::UnsupportedVersion { what, version: 5 };
-    assert_eq!(
-        OffsetValue::decode(&hex("0005 00")),
-        Err(unsupported("offset value"))
-    );
-    assert_eq!(
-        GroupValue::decode(&hex("0005 00")),
-        Err(unsupported("group value"))
-    );
+    assert_eq!(OffsetValue::decode(&hex("0005 00")), Err(unsupported("offset value")));
+    assert_eq!(GroupValue::decode(&hex("0005 00")), Err(unsupported("group value")));
 }
 
 #[test]
@@ -205,16 +192,10 @@ fn every_cut_of_a_record_is_malformed() {
         assert!(RecordKey::decode(&key[..end]).is_err(), "key cut at {end}");
     }
     for end in 0..value.len() {
-        assert!(
-            OffsetValue::decode(&value[..end]).is_err(),
-            "offset cut at {end}"
-        );
+        assert!(OffsetValue::decode(&value[..end]).is_err(), "offset cut at {end}");
     }
     for end in 0..members.len() {
-        assert!(
-            GroupValue::decode(&members[..end]).is_err(),
-            "group cut at {end}"
-        );
+        assert!(GroupValue::decode(&members[..end]).is_err(), "group cut at {end}");
     }
 }
 

@@ -10,19 +10,12 @@ fn a_dynamic_member_gets_an_id_first() {
     let first = sim.join(consumer());
     let reply = sim.joined(first);
     assert_eq!(reply.error, ErrorCode::MEMBER_ID_REQUIRED);
-    assert!(
-        reply.member_id.starts_with("client-uuid"),
-        "{}",
-        reply.member_id
-    );
+    assert!(reply.member_id.starts_with("client-uuid"), "{}", reply.member_id);
     assert_eq!(reply.generation, -1);
     let second = sim.join(consumer().id(&reply.member_id));
     let joined = sim.joined(second);
     assert_eq!(joined.error, ErrorCode::NONE);
-    assert_eq!(
-        (joined.generation, joined.leader),
-        (1, reply.member_id.clone())
-    );
+    assert_eq!((joined.generation, joined.leader), (1, reply.member_id.clone()));
     assert_eq!(joined.protocol_name.as_deref(), Some("range"));
     assert_eq!(joined.members.len(), 1);
     assert_eq!(sim.state(), "CompletingRebalance");
@@ -40,31 +33,16 @@ fn bad_joins_are_refused() {
     let mut sim = Sim::new();
     sim.stable(&[consumer()]);
     let cases = [
-        (
-            consumer().session_ms(5_999),
-            ErrorCode::INVALID_SESSION_TIMEOUT,
-        ),
-        (
-            consumer().session_ms(1_800_001),
-            ErrorCode::INVALID_SESSION_TIMEOUT,
-        ),
+        (consumer().session_ms(5_999), ErrorCode::INVALID_SESSION_TIMEOUT),
+        (consumer().session_ms(1_800_001), ErrorCode::INVALID_SESSION_TIMEOUT),
         (consumer().id("stranger"), ErrorCode::UNKNOWN_MEMBER_ID),
         (
             consumer().protocol_type("connect"),
             ErrorCode::INCONSISTENT_GROUP_PROTOCOL,
         ),
-        (
-            consumer().protocol_type(""),
-            ErrorCode::INCONSISTENT_GROUP_PROTOCOL,
-        ),
-        (
-            consumer().protocols(&["other"]),
-            ErrorCode::INCONSISTENT_GROUP_PROTOCOL,
-        ),
-        (
-            consumer().protocols(&[]),
-            ErrorCode::INCONSISTENT_GROUP_PROTOCOL,
-        ),
+        (consumer().protocol_type(""), ErrorCode::INCONSISTENT_GROUP_PROTOCOL),
+        (consumer().protocols(&["other"]), ErrorCode::INCONSISTENT_GROUP_PROTOCOL),
+        (consumer().protocols(&[]), ErrorCode::INCONSISTENT_GROUP_PROTOCOL),
     ];
     for (joiner, code) in cases {
         let ticket = sim.join(joiner.clone());
@@ -106,11 +84,7 @@ fn only_the_leader_sees_the_members() {
     let (leader, follower) = (sim.joined(again), sim.joined(second));
     assert_eq!((leader.generation, follower.generation), (2, 2));
     assert_eq!((leader.leader, follower.leader), (one.clone(), one.clone()));
-    let mut seen: Vec<_> = leader
-        .members
-        .into_iter()
-        .map(|member| member.member_id)
-        .collect();
+    let mut seen: Vec<_> = leader.members.into_iter().map(|member| member.member_id).collect();
     seen.sort();
     let mut expected = vec![one, two];
     expected.sort();
@@ -176,14 +150,8 @@ fn syncs_are_checked() {
     let mut wrong_name = request(&ids[0], generation);
     wrong_name.protocol_name = Some("sticky".to_owned());
     let cases = [
-        (
-            request("stranger", generation),
-            ErrorCode::UNKNOWN_MEMBER_ID,
-        ),
-        (
-            request(&ids[0], generation + 1),
-            ErrorCode::ILLEGAL_GENERATION,
-        ),
+        (request("stranger", generation), ErrorCode::UNKNOWN_MEMBER_ID),
+        (request(&ids[0], generation + 1), ErrorCode::ILLEGAL_GENERATION),
         (wrong_type, ErrorCode::INCONSISTENT_GROUP_PROTOCOL),
         (wrong_name, ErrorCode::INCONSISTENT_GROUP_PROTOCOL),
         (request(&ids[0], generation), ErrorCode::NONE),
@@ -220,10 +188,7 @@ fn a_silent_member_is_expelled_after_its_session() {
     assert_eq!(sim.state(), "Stable");
     sim.pass(1);
     assert_eq!(sim.state(), "Empty");
-    assert_eq!(
-        sim.heartbeat(&ids[0], generation),
-        ErrorCode::UNKNOWN_MEMBER_ID
-    );
+    assert_eq!(sim.heartbeat(&ids[0], generation), ErrorCode::UNKNOWN_MEMBER_ID);
     assert_eq!(sim.coordinator.next_deadline_ms(), None);
 }
 
@@ -246,10 +211,7 @@ fn leaving_makes_the_others_rebalance() {
     let ids = sim.stable(&[consumer(), consumer()]);
     let generation = sim.generation();
     assert_eq!(sim.leave(&ids[0], None), ErrorCode::NONE);
-    assert_eq!(
-        sim.heartbeat(&ids[1], generation),
-        ErrorCode::REBALANCE_IN_PROGRESS
-    );
+    assert_eq!(sim.heartbeat(&ids[1], generation), ErrorCode::REBALANCE_IN_PROGRESS);
     let again = sim.join(consumer().id(&ids[1]));
     assert_eq!(sim.joined(again).leader, ids[1]);
 }
@@ -302,10 +264,7 @@ fn connect_groups_work_with_opaque_metadata() {
     assert_eq!(sim.synced(synced).assignment, &b"\x00\x02opaque"[..]);
     let described = sim.coordinator.describe(GROUP).unwrap();
     assert_eq!(
-        (
-            described.protocol_type.as_str(),
-            described.protocol.as_str()
-        ),
+        (described.protocol_type.as_str(), described.protocol.as_str()),
         ("connect", "sessioned")
     );
 }
@@ -325,12 +284,7 @@ fn descriptions_show_metadata_only_when_stable() {
         (preparing.state, preparing.protocol.as_str()),
         ("PreparingRebalance", "")
     );
-    assert!(
-        preparing
-            .members
-            .iter()
-            .all(|member| member.assignment.is_empty())
-    );
+    assert!(preparing.members.iter().all(|member| member.assignment.is_empty()));
     assert_eq!(sim.coordinator.describe("other"), None);
 }
 
@@ -341,10 +295,7 @@ fn groups_survive_a_restart_with_their_members() {
     sim.commit(claim(&ids[0], sim.generation()), &[("t", 0, 5)]);
     sim.store();
     let mut after = sim.reloaded();
-    assert_eq!(
-        after.coordinator.describe(GROUP),
-        sim.coordinator.describe(GROUP)
-    );
+    assert_eq!(after.coordinator.describe(GROUP), sim.coordinator.describe(GROUP));
     assert_eq!(after.offset("t", 0), Some(5));
     assert_eq!(after.heartbeat(&ids[0], sim.generation()), ErrorCode::NONE);
     let late = after.sync(&ids[0], sim.generation(), &[]);

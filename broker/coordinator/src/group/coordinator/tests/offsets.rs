@@ -22,20 +22,11 @@ fn a_commit_counts_once_it_is_stored() {
     sim.store();
     assert_eq!(sim.committed(ticket), [ErrorCode::NONE, ErrorCode::NONE]);
     assert_eq!((sim.offset("t", 0), sim.offset("t", 1)), (Some(5), Some(6)));
-    let stored = sim
-        .coordinator
-        .offsets(GROUP)
-        .unwrap()
-        .get("t", 0)
-        .unwrap()
-        .clone();
+    let stored = sim.coordinator.offsets(GROUP).unwrap().get("t", 0).unwrap().clone();
     assert_eq!((stored.leader_epoch, stored.metadata.as_str()), (2, "m"));
     assert_eq!(stored.commit_ms, START_WALL_MS);
     let after = sim.reloaded();
-    assert_eq!(
-        after.coordinator.offsets(GROUP).unwrap().get("t", 0),
-        Some(&stored)
-    );
+    assert_eq!(after.coordinator.offsets(GROUP).unwrap().get("t", 0), Some(&stored));
 }
 
 #[test]
@@ -80,22 +71,10 @@ fn who_may_commit_depends_on_the_state() {
         sim.store();
         sim.committed(ticket)[0]
     };
-    assert_eq!(
-        code(&mut sim, "m", 3),
-        ErrorCode::ILLEGAL_GENERATION,
-        "no group"
-    );
-    assert_eq!(
-        code(&mut sim, "", -1),
-        ErrorCode::NONE,
-        "no group, no member"
-    );
+    assert_eq!(code(&mut sim, "m", 3), ErrorCode::ILLEGAL_GENERATION, "no group");
+    assert_eq!(code(&mut sim, "", -1), ErrorCode::NONE, "no group, no member");
     let (one, _) = sim.join_twice(consumer());
-    assert_eq!(
-        code(&mut sim, &one, 1),
-        ErrorCode::REBALANCE_IN_PROGRESS,
-        "completing"
-    );
+    assert_eq!(code(&mut sim, &one, 1), ErrorCode::REBALANCE_IN_PROGRESS, "completing");
     sim.sync(&one, 1, &[(&one, "a")]);
     sim.store();
     assert_eq!(code(&mut sim, &one, 1), ErrorCode::NONE, "stable");
@@ -156,11 +135,7 @@ fn groups_with_members_are_not_deleted() {
     assert_eq!(deleted(&sim, empty), ErrorCode::NONE);
     assert_eq!(sim.state(), "Dead");
     let after = sim.reloaded();
-    assert!(
-        after.coordinator.is_empty(),
-        "{:?}",
-        after.coordinator.list()
-    );
+    assert!(after.coordinator.is_empty(), "{:?}", after.coordinator.list());
 }
 
 #[test]
@@ -203,18 +178,11 @@ fn a_commit_in_flight_outlives_an_earlier_deletion_and_not_a_later_one() {
 fn offsets_of_subscribed_topics_are_not_deleted() {
     let mut sim = Sim::new();
     let ids = sim.stable(&[consumer()]);
-    sim.commit(
-        claim(&ids[0], sim.generation()),
-        &[("t", 0, 1), ("old", 0, 2)],
-    );
+    sim.commit(claim(&ids[0], sim.generation()), &[("t", 0, 1), ("old", 0, 2)]);
     sim.store();
     let ticket = sim.delete_offsets(&[("t", 0), ("old", 0), ("old", 7)]);
     sim.store();
-    let expected = vec![
-        ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC,
-        ErrorCode::NONE,
-        ErrorCode::NONE,
-    ];
+    let expected = vec![ErrorCode::GROUP_SUBSCRIBED_TO_TOPIC, ErrorCode::NONE, ErrorCode::NONE];
     assert_eq!(
         sim.reply(ticket),
         Some(&Reply::OffsetsDeleted(ErrorCode::NONE, expected))
@@ -282,11 +250,7 @@ fn group_offsets_lapse_from_when_the_group_became_empty() {
     sim.store();
     sim.pass(RETENTION_MS);
     sim.expire_offsets();
-    assert_eq!(
-        sim.offset("t", 0),
-        Some(1),
-        "a live group keeps what it reads"
-    );
+    assert_eq!(sim.offset("t", 0), Some(1), "a live group keeps what it reads");
     sim.leave(&ids[0], None);
     sim.store();
     // The moment survives a restart.
@@ -304,10 +268,7 @@ fn group_offsets_lapse_from_when_the_group_became_empty() {
 fn topics_a_live_group_no_longer_reads_lapse_from_their_commit() {
     let mut sim = Sim::new();
     let ids = sim.stable(&[consumer().session_ms(1_800_000)]);
-    sim.commit(
-        claim(&ids[0], sim.generation()),
-        &[("t", 0, 1), ("old", 0, 2)],
-    );
+    sim.commit(claim(&ids[0], sim.generation()), &[("t", 0, 1), ("old", 0, 2)]);
     sim.store();
     sim.pass(RETENTION_MS);
     sim.expire_offsets();
@@ -382,10 +343,7 @@ fn unreadable_records_are_passed_over() {
             .is_ok()
     );
     let record = &sim.log[0];
-    after
-        .coordinator
-        .replay(&record.key, record.value.as_deref())
-        .unwrap();
+    after.coordinator.replay(&record.key, record.value.as_deref()).unwrap();
     assert_eq!(after.offset("t", 0), Some(1));
     assert_eq!(after.offset("t", 1), None);
 }

@@ -89,8 +89,7 @@ impl Clients {
                 self.joins.insert(ticket, who);
             }
             Event::Sync { who } => {
-                let shares: Vec<(&str, &'static str)> =
-                    self.ids.iter().map(|id| (id.as_str(), "share")).collect();
+                let shares: Vec<(&str, &'static str)> = self.ids.iter().map(|id| (id.as_str(), "share")).collect();
                 sim.sync(&self.ids[who], self.generations[who], &shares);
             }
             Event::Heartbeat { who } => {
@@ -100,10 +99,7 @@ impl Clients {
                 sim.leave(&self.ids[who], None);
             }
             Event::Commit { who, offset } => {
-                sim.commit(
-                    claim(&self.ids[who], self.generations[who]),
-                    &[("t", 0, offset)],
-                );
+                sim.commit(claim(&self.ids[who], self.generations[who]), &[("t", 0, offset)]);
             }
             Event::CommitOutside { offset } => {
                 sim.commit(claim("", -1), &[("t", 1, offset)]);
@@ -138,19 +134,12 @@ fn check_generation(
     }
     prop_assert!(reply.generation > 0);
     let agreed = (reply.protocol_name.clone(), reply.leader.clone());
-    let first = seen
-        .entry(reply.generation)
-        .or_insert_with(|| agreed.clone());
+    let first = seen.entry(reply.generation).or_insert_with(|| agreed.clone());
     prop_assert_eq!(&first.0, &agreed.0);
     if reply.leader != reply.member_id {
         prop_assert!(reply.members.is_empty());
     } else {
-        prop_assert!(
-            reply
-                .members
-                .iter()
-                .any(|member| member.member_id == reply.member_id)
-        );
+        prop_assert!(reply.members.iter().any(|member| member.member_id == reply.member_id));
     }
     Ok(())
 }

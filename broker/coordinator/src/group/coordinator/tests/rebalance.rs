@@ -56,22 +56,13 @@ fn the_missing_are_dropped_at_the_rebalance_timeout() {
     // It beats but never joins.
     for _ in 0..REBALANCE_MS / 5_000 - 1 {
         sim.pass(5_000);
-        assert_eq!(
-            sim.heartbeat(&ids[1], generation),
-            ErrorCode::REBALANCE_IN_PROGRESS
-        );
+        assert_eq!(sim.heartbeat(&ids[1], generation), ErrorCode::REBALANCE_IN_PROGRESS);
     }
     assert!(sim.is_parked(back));
     sim.pass(5_000);
     let joined = sim.joined(back);
-    assert_eq!(
-        (joined.generation, joined.members.len()),
-        (generation + 1, 1)
-    );
-    assert_eq!(
-        sim.heartbeat(&ids[1], generation),
-        ErrorCode::UNKNOWN_MEMBER_ID
-    );
+    assert_eq!((joined.generation, joined.members.len()), (generation + 1, 1));
+    assert_eq!(sim.heartbeat(&ids[1], generation), ErrorCode::UNKNOWN_MEMBER_ID);
 }
 
 #[test]
@@ -200,10 +191,7 @@ fn the_protocol_with_most_votes_wins() {
     ];
     for (members, expected) in cases {
         let mut sim = Sim::new();
-        let joiners: Vec<Joiner> = members
-            .iter()
-            .map(|names| consumer().protocols(names))
-            .collect();
+        let joiners: Vec<Joiner> = members.iter().map(|names| consumer().protocols(names)).collect();
         sim.stable(&joiners);
         let chosen = sim.coordinator.describe(GROUP).unwrap().protocol;
         assert_eq!(chosen, expected, "{members:?}");

@@ -10,8 +10,8 @@ use crate::group::coordinator::{CoordinatorSettings, GroupCoordinator};
 use crate::group::effect::{Effect, JoinReply, Reply, SyncReply, Then, Ticket};
 use crate::group::record::LogRecord;
 use crate::group::request::{
-    CommitRequest, JoinRequest, LeavingMember, MemberClaim, MemberIdRule, OffsetToCommit, Protocol,
-    SkipAssignment, SyncRequest,
+    CommitRequest, JoinRequest, LeavingMember, MemberClaim, MemberIdRule, OffsetToCommit, Protocol, SkipAssignment,
+    SyncRequest,
 };
 use crate::time::Now;
 
@@ -169,11 +169,7 @@ impl Sim {
                     let earlier = self.replies.insert(ticket, reply);
                     assert!(earlier.is_none(), "{ticket:?} is answered twice");
                 }
-                Effect::Store {
-                    group,
-                    records,
-                    then,
-                } => {
+                Effect::Store { group, records, then } => {
                     assert!(!records.is_empty(), "an empty store");
                     self.stores.push_back((group, records, then));
                 }
@@ -182,10 +178,7 @@ impl Sim {
     }
 
     /// Asks something that is answered through a ticket.
-    pub(super) fn ask(
-        &mut self,
-        ask: impl FnOnce(&mut GroupCoordinator, Ticket, Now, &mut Vec<Effect>),
-    ) -> Ticket {
+    pub(super) fn ask(&mut self, ask: impl FnOnce(&mut GroupCoordinator, Ticket, Now, &mut Vec<Effect>)) -> Ticket {
         let ticket = self.ticket();
         let mut effects = Vec::new();
         ask(&mut self.coordinator, ticket, self.now, &mut effects);
@@ -210,12 +203,7 @@ impl Sim {
         (reply.member_id, ticket)
     }
 
-    pub(super) fn sync(
-        &mut self,
-        member_id: &str,
-        generation: i32,
-        shares: &[(&str, &'static str)],
-    ) -> Ticket {
+    pub(super) fn sync(&mut self, member_id: &str, generation: i32, shares: &[(&str, &'static str)]) -> Ticket {
         let request = SyncRequest {
             claim: claim(member_id, generation),
             protocol_type: Some("consumer".to_owned()),
@@ -245,9 +233,7 @@ impl Sim {
             instance_id: instance.map(str::to_owned),
         };
         let mut effects = Vec::new();
-        let left = self
-            .coordinator
-            .leave(GROUP, &[leaving], self.now, &mut effects);
+        let left = self.coordinator.leave(GROUP, &[leaving], self.now, &mut effects);
         self.take(effects);
         left.map_or_else(|code| code, |codes| codes[0])
     }
@@ -274,11 +260,7 @@ impl Sim {
     pub(super) fn commit_simple(&mut self, offsets: &[(&str, i32, i64)]) {
         let ticket = self.commit(claim("", -1), offsets);
         self.store();
-        assert!(
-            self.committed(ticket)
-                .iter()
-                .all(|code| *code == ErrorCode::NONE)
-        );
+        assert!(self.committed(ticket).iter().all(|code| *code == ErrorCode::NONE));
     }
 
     pub(super) fn offset(&self, topic: &str, partition: i32) -> Option<i64> {
@@ -323,19 +305,14 @@ impl Sim {
             self.log.extend(records);
         }
         let mut effects = Vec::new();
-        self.coordinator
-            .stored(&group, then, outcome, self.now, &mut effects);
+        self.coordinator.stored(&group, then, outcome, self.now, &mut effects);
         self.take(effects);
     }
 
     /// Moves both clocks, firing timers in their order.
     pub(super) fn pass(&mut self, ms: i64) {
         let end_ms = self.now.mono_ms + ms;
-        while let Some(at_ms) = self
-            .coordinator
-            .next_deadline_ms()
-            .filter(|at| *at <= end_ms)
-        {
+        while let Some(at_ms) = self.coordinator.next_deadline_ms().filter(|at| *at <= end_ms) {
             self.move_to(at_ms.max(self.now.mono_ms));
             let mut effects = Vec::new();
             self.coordinator.on_time(self.now, &mut effects);
@@ -379,9 +356,7 @@ impl Sim {
     }
 
     pub(super) fn state(&self) -> &'static str {
-        self.coordinator
-            .describe(GROUP)
-            .map_or("Dead", |group| group.state)
+        self.coordinator.describe(GROUP).map_or("Dead", |group| group.state)
     }
 
     /// A stable group of these members in its first generations; answers their ids, leader first.
@@ -400,8 +375,7 @@ impl Sim {
         }
         let generation = self.generation();
         let leader = ids[0].clone();
-        let shares: Vec<(&str, &'static str)> =
-            ids.iter().map(|id| (id.as_str(), "share")).collect();
+        let shares: Vec<(&str, &'static str)> = ids.iter().map(|id| (id.as_str(), "share")).collect();
         self.sync(&leader, generation, &shares);
         for follower in &ids[1..] {
             self.sync(follower, generation, &[]);
@@ -420,10 +394,7 @@ impl Sim {
         let mut other = Self::new();
         other.now = self.now;
         for record in &self.log {
-            other
-                .coordinator
-                .replay(&record.key, record.value.as_deref())
-                .unwrap();
+            other.coordinator.replay(&record.key, record.value.as_deref()).unwrap();
         }
         other.coordinator.loaded(other.now);
         other.log.clone_from(&self.log);

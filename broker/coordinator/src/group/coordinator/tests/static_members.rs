@@ -24,10 +24,7 @@ fn a_static_follower_comes_back_without_a_rebalance() {
     assert!(sim.is_parked(back), "the new id is stored first");
     sim.store();
     let reply = sim.joined(back);
-    assert_eq!(
-        (reply.error, reply.generation),
-        (ErrorCode::NONE, generation)
-    );
+    assert_eq!((reply.error, reply.generation), (ErrorCode::NONE, generation));
     assert_ne!(reply.member_id, ids[1]);
     assert!(!reply.skip_assignment);
     assert_eq!(sim.state(), "Stable");
@@ -117,11 +114,7 @@ fn an_absent_static_member_keeps_its_place_until_its_session_ends() {
     let back = sim.join(consumer().id(&ids[0]));
     sim.pass(i64::from(REBALANCE_MS));
     let reply = sim.joined(back);
-    assert_eq!(
-        reply.members.len(),
-        2,
-        "the static member is still assigned to"
-    );
+    assert_eq!(reply.members.len(), 2, "the static member is still assigned to");
 }
 
 #[test]
@@ -156,11 +149,7 @@ fn admins_remove_static_members_by_instance_id() {
         ((ids[0].as_str(), Some("i")), ErrorCode::UNKNOWN_MEMBER_ID),
     ];
     for ((member_id, instance), code) in cases {
-        assert_eq!(
-            sim.leave(member_id, instance),
-            code,
-            "{member_id} {instance:?}"
-        );
+        assert_eq!(sim.leave(member_id, instance), code, "{member_id} {instance:?}");
     }
     assert_eq!(sim.state(), "Empty");
 }
