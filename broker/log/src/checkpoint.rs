@@ -127,10 +127,7 @@ fn parse(content: &[u8]) -> Option<Vec<(TopicPartition, i64)>> {
         let mut words = line.split(' ');
         let topic = words.next()?.to_owned();
         let partition = words.next()?.parse().ok()?;
-        out.push((
-            TopicPartition { topic, partition },
-            words.next()?.parse().ok()?,
-        ));
+        out.push((TopicPartition { topic, partition }, words.next()?.parse().ok()?));
     }
     (out.len() == count).then_some(out)
 }
@@ -148,10 +145,7 @@ mod tests {
             partition: 3,
         };
         let checkpoints = Checkpoints::open(Arc::new(RealDisk), dir.path()).unwrap();
-        checkpoints
-            .points(&name)
-            .recovery
-            .store(42, Ordering::Relaxed);
+        checkpoints.points(&name).recovery.store(42, Ordering::Relaxed);
         checkpoints.write_all().unwrap();
         let text = std::fs::read_to_string(dir.path().join(RECOVERY_POINTS)).unwrap();
         assert_eq!(text, "0\n1\na.b 3 42\n");

@@ -103,14 +103,13 @@ impl Partition {
                 clean_bytes += segment.size();
             } else {
                 dirty_bytes += segment.size();
-                is_overdue |= segment.largest_timestamp()?.is_some_and(|(timestamp, _)| {
-                    now_ms.saturating_sub(timestamp) > self.config.max_compaction_lag_ms
-                });
+                is_overdue |= segment
+                    .largest_timestamp()?
+                    .is_some_and(|(timestamp, _)| now_ms.saturating_sub(timestamp) > self.config.max_compaction_lag_ms);
             }
         }
         let ratio = dirty_bytes as f64 / (clean_bytes + dirty_bytes).max(1) as f64;
-        let is_due =
-            dirty_bytes > 0 && (is_overdue || ratio >= self.config.min_cleanable_dirty_ratio);
+        let is_due = dirty_bytes > 0 && (is_overdue || ratio >= self.config.min_cleanable_dirty_ratio);
         if !is_due {
             return Ok(None);
         }
@@ -165,10 +164,7 @@ impl Partition {
             let Some(first) = group.inputs.first() else {
                 continue;
             };
-            let at = self
-                .segments
-                .iter()
-                .position(|segment| Arc::ptr_eq(segment, first));
+            let at = self.segments.iter().position(|segment| Arc::ptr_eq(segment, first));
             let current = at.and_then(|at| self.segments.get(at..at + group.inputs.len()));
             let is_current = current.is_some_and(|current| {
                 current
@@ -251,10 +247,7 @@ impl CleanJob {
         let (latest, clean_end) = self.map_keys(&mut stats)?;
         let mut groups = Vec::new();
         for group in self.groups(clean_end) {
-            let inputs: Vec<Arc<Segment>> = group
-                .iter()
-                .map(|(segment, _)| Arc::clone(segment))
-                .collect();
+            let inputs: Vec<Arc<Segment>> = group.iter().map(|(segment, _)| Arc::clone(segment)).collect();
             if let Some(bytes) = self.rewrite_group(&inputs, &latest, &mut stats)? {
                 groups.push(CleanedGroup { inputs, bytes });
             }
@@ -336,8 +329,7 @@ impl CleanJob {
                     header: walked.header,
                     bytes: walked.bytes,
                 };
-                let is_last =
-                    is_last_segment && walked.position + walked.bytes.len() as u64 == size;
+                let is_last = is_last_segment && walked.position + walked.bytes.len() as u64 == size;
                 let rewriting = Rewriting {
                     latest,
                     rules: &self.rules,
@@ -397,12 +389,7 @@ fn for_each_record(
     let records = if codec == Codec::None {
         batch.records()
     } else {
-        decompress_into(
-            codec,
-            batch.records(),
-            decompression_cap(batch.records().len()),
-            block,
-        )?;
+        decompress_into(codec, batch.records(), decompression_cap(batch.records().len()), block)?;
         block.as_slice()
     };
     for record in RecordWalker::new(records, batch.header.records_count) {
@@ -448,10 +435,7 @@ impl Rewriting<'_> {
             // Markers stay: they end transactions for readers of what is left.
             return Ok(Rewritten::Same);
         }
-        let horizon = header
-            .attributes
-            .has_delete_horizon()
-            .then_some(header.base_timestamp);
+        let horizon = header.attributes.has_delete_horizon().then_some(header.base_timestamp);
         let (mut kept, mut has_tombstone) = (0, false);
         for_each_record(batch, block, &mut |record| {
             stats.records_read += 1;
@@ -468,15 +452,8 @@ impl Rewriting<'_> {
         if kept == u64::try_from(header.records_count).unwrap_or(0) && !starts_horizon {
             return Ok(Rewritten::Same);
         }
-        let new_horizon = self
-            .rules
-            .now_ms
-            .saturating_add(self.rules.delete_retention_ms);
-        let horizon_to_write = if starts_horizon {
-            Some(new_horizon)
-        } else {
-            horizon
-        };
+        let new_horizon = self.rules.now_ms.saturating_add(self.rules.delete_retention_ms);
+        let horizon_to_write = if starts_horizon { Some(new_horizon) } else { horizon };
         let mut builder = BatchBuilder::new(settings(header, horizon_to_write)?);
         for_each_record(batch, block, &mut |record| {
             if self.keeps(header, record, horizon) {
@@ -496,19 +473,15 @@ impl Rewriting<'_> {
     fn keeps(&self, header: &BatchHeader, record: &RecordView<'_>, horizon: Option<i64>) -> bool {
         let Some(key) = record.key else { return false };
         let offset = header.base_offset + i64::from(record.offset_delta);
-        let is_latest = self
-            .latest
-            .get(&key_hash(key))
-            .is_none_or(|latest| offset >= *latest);
-        let is_due_tombstone =
-            record.value.is_none() && horizon.is_some_and(|horizon| self.rules.now_ms >= horizon);
+        let is_latest = self.latest.get(&key_hash(key)).is_none_or(|latest| offset >= *latest);
+        let is_due_tombstone = record.value.is_none() && horizon.is_some_and(|horizon| self.rules.now_ms >= horizon);
         is_latest && !is_due_tombstone
     }
 
     /// A batch without records stays where it says something still.
     fn empty(&self, header: &BatchHeader) -> Result<Rewritten, ProtocolError> {
-        let holds_sequence = header.has_producer()
-            && self.rules.last_offsets.get(&header.producer_id) == Some(&header.last_offset());
+        let holds_sequence =
+            header.has_producer() && self.rules.last_offsets.get(&header.producer_id) == Some(&header.last_offset());
         if !self.is_last && !holds_sequence {
             return Ok(Rewritten::Dropped);
         }
@@ -521,10 +494,7 @@ impl Rewriting<'_> {
     }
 }
 
-fn settings(
-    header: &BatchHeader,
-    delete_horizon_ms: Option<i64>,
-) -> Result<BatchSettings, ProtocolError> {
+fn settings(header: &BatchHeader, delete_horizon_ms: Option<i64>) -> Result<BatchSettings, ProtocolError> {
     Ok(BatchSettings {
         base_offset: header.base_offset,
         leader_epoch: header.partition_leader_epoch,
@@ -606,9 +576,7 @@ impl<'a> Output<'a> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        self.file
-            .sync_data()
-            .map_err(LogError::io("sync", &self.path))?;
+        self.file.sync_data().map_err(LogError::io("sync", &self.path))?;
         self.indexes.close();
         for (extension, content) in [
             ("index.cleaned", self.indexes.offsets.encode()),
@@ -646,18 +614,11 @@ fn swap(place: &Place, group: &CleanedGroup) -> Result<(), LogError> {
     let rename = |from: &str, to: &str| {
         let from = file_path(&place.dir, first.base_offset, from);
         let to = file_path(&place.dir, first.base_offset, to);
-        place
-            .disk
-            .rename(&from, &to)
-            .map_err(LogError::io("rename", &from))
+        place.disk.rename(&from, &to).map_err(LogError::io("rename", &from))
     };
-    let remove =
-        |path: PathBuf| remove_if_there(&*place.disk, &path).map_err(LogError::io("remove", &path));
+    let remove = |path: PathBuf| remove_if_there(&*place.disk, &path).map_err(LogError::io("remove", &path));
     for extension in [OFFSET_INDEX, TIME_INDEX, LOG] {
-        rename(
-            &format!("{extension}.cleaned"),
-            &format!("{extension}.swap"),
-        )?;
+        rename(&format!("{extension}.cleaned"), &format!("{extension}.swap"))?;
     }
     sync_dir()?;
     for old in group.inputs.iter().skip(1) {

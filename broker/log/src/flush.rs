@@ -70,11 +70,7 @@ impl FlushHandle {
         active: Option<Arc<dyn DiskFile>>,
         end_offset: i64,
     ) -> Self {
-        let mut items: Vec<Item> = unsynced
-            .items
-            .iter()
-            .map(|(_, item)| item.clone())
-            .collect();
+        let mut items: Vec<Item> = unsynced.items.iter().map(|(_, item)| item.clone()).collect();
         items.extend(active.map(Item::File));
         Self {
             disk,

@@ -128,11 +128,7 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send + Sync>> {
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
         file.try_lock()?;
         Ok(Box::new(file))
     }
@@ -217,23 +213,14 @@ pub(crate) fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u
 }
 
 /// Writes a new file; neither content nor name is durable yet.
-pub(crate) fn write_file(
-    disk: &dyn Disk,
-    path: &Path,
-    content: &[u8],
-) -> io::Result<Arc<dyn DiskFile>> {
+pub(crate) fn write_file(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<Arc<dyn DiskFile>> {
     let file = disk.open(path, OpenMode::Create)?;
     append_all(&*file, &mut [IoSlice::new(content)])?;
     Ok(file)
 }
 
 /// Replaces a file so that a crash leaves the old content or the new.
-pub(crate) fn replace_file(
-    disk: &dyn Disk,
-    dir: &Path,
-    name: &str,
-    content: &[u8],
-) -> io::Result<()> {
+pub(crate) fn replace_file(disk: &dyn Disk, dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let temporary = dir.join(format!("{name}.tmp"));
     write_file(disk, &temporary, content)?.sync_data()?;
     disk.rename(&temporary, &dir.join(name))?;

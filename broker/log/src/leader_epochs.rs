@@ -30,12 +30,8 @@ impl LeaderEpochs {
     pub(crate) fn assign(&mut self, epoch: i32, start_offset: i64) {
         let is_new = self.starts.last().is_none_or(|last| epoch > last.epoch);
         if epoch >= 0 && is_new {
-            self.starts
-                .retain(|start| start.start_offset < start_offset);
-            self.starts.push(EpochStart {
-                epoch,
-                start_offset,
-            });
+            self.starts.retain(|start| start.start_offset < start_offset);
+            self.starts.push(EpochStart { epoch, start_offset });
             self.is_dirty = true;
         }
     }
@@ -43,8 +39,7 @@ impl LeaderEpochs {
     /// Drops epochs that began at or after the end of a cut log.
     pub(crate) fn truncate(&mut self, log_end_offset: i64) {
         let before = self.starts.len();
-        self.starts
-            .retain(|start| start.start_offset < log_end_offset);
+        self.starts.retain(|start| start.start_offset < log_end_offset);
         self.is_dirty |= self.starts.len() != before;
     }
 
@@ -66,10 +61,7 @@ impl LeaderEpochs {
     pub(crate) fn end_of(&self, epoch: i32, log_end_offset: i64) -> Option<(i32, i64)> {
         let after = self.starts.partition_point(|start| start.epoch <= epoch);
         let known = self.starts.get(after.checked_sub(1)?)?;
-        let end = self
-            .starts
-            .get(after)
-            .map_or(log_end_offset, |next| next.start_offset);
+        let end = self.starts.get(after).map_or(log_end_offset, |next| next.start_offset);
         Some((known.epoch, end))
     }
 
@@ -132,10 +124,7 @@ mod tests {
         ] {
             assert_eq!(epochs.end_of(epoch, 30), answer, "{epoch}");
         }
-        assert_eq!(
-            (epochs.epoch_of(9), epochs.epoch_of(10)),
-            (Some(1), Some(3))
-        );
+        assert_eq!((epochs.epoch_of(9), epochs.epoch_of(10)), (Some(1), Some(3)));
         let again = LeaderEpochs::parse(epochs.render().as_bytes());
         assert_eq!(again.starts, epochs.starts);
         epochs.truncate(20);

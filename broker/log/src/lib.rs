@@ -6,12 +6,7 @@
 
 #![cfg_attr(
     not(test),
-    deny(
-        clippy::indexing_slicing,
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic
-    )
+    deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)
 )]
 
 pub mod log_config;
@@ -24,6 +19,7 @@ pub mod reader;
 
 mod recovery;
 mod retention;
+mod roll;
 
 mod segment;
 mod tail_cache;

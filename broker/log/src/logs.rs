@@ -72,25 +72,18 @@ impl Logs {
         })?;
         let cluster_id = identify(&*disk, dir, config)?;
         let mark = dir.join(CLEAN_SHUTDOWN);
-        let was_clean = read_file(&*disk, &mark)
-            .map_err(LogError::io("read", &mark))?
-            .is_some();
+        let was_clean = read_file(&*disk, &mark).map_err(LogError::io("read", &mark))?.is_some();
         if was_clean {
             remove_if_there(&*disk, &mark).map_err(LogError::io("remove", &mark))?;
         }
         // After a kill, partition directories may be in the page cache only.
         disk.sync_dir(dir).map_err(LogError::io("sync", dir))?;
-        let checkpoints =
-            Checkpoints::open(Arc::clone(&disk), dir).map_err(LogError::io("read", dir))?;
+        let checkpoints = Checkpoints::open(Arc::clone(&disk), dir).map_err(LogError::io("read", dir))?;
         Ok(Self {
             disk,
             dir: Arc::from(dir),
             cluster_id,
-            shutdown: if was_clean {
-                Shutdown::Clean
-            } else {
-                Shutdown::Crash
-            },
+            shutdown: if was_clean { Shutdown::Clean } else { Shutdown::Crash },
             checkpoints: Arc::new(checkpoints),
             budget: Arc::new(TailBudget::new(config.tail_cache_total_bytes)),
             _lock: lock,
@@ -117,10 +110,7 @@ impl Logs {
     /// # Errors
     /// Disk errors.
     pub fn find_partitions(&self) -> Result<Vec<FoundPartition>, LogError> {
-        let entries = self
-            .disk
-            .list(&self.dir)
-            .map_err(LogError::io("list", &self.dir))?;
+        let entries = self.disk.list(&self.dir).map_err(LogError::io("list", &self.dir))?;
         let mut found = Vec::new();
         for entry in entries.iter().filter(|entry| entry.is_dir) {
             let path = self.dir.join(&entry.name);
@@ -146,11 +136,7 @@ impl Logs {
     /// # Errors
     /// [`LogError::Corrupt`]: durable data is damaged, the partition is not
     /// served and its files are left as they are. Disk errors.
-    pub fn open_partition(
-        &self,
-        name: &TopicPartition,
-        config: LogConfig,
-    ) -> Result<Partition, LogError> {
+    pub fn open_partition(&self, name: &TopicPartition, config: LogConfig) -> Result<Partition, LogError> {
         let place = self.place(name);
         Partition::open(place, self.shared(name), config, self.shutdown)
     }
@@ -179,13 +165,10 @@ impl Logs {
             });
         }
         self.checkpoints.remove(name);
-        self.disk
-            .create_dir(path)
-            .map_err(LogError::io("create", path))?;
+        self.disk.create_dir(path).map_err(LogError::io("create", path))?;
         let metadata = path.join(PARTITION_METADATA);
         let content = format!("version: 0\ntopic_id: {topic_id}");
-        let file = write_file(&*self.disk, &metadata, content.as_bytes())
-            .map_err(LogError::io("write", &metadata))?;
+        let file = write_file(&*self.disk, &metadata, content.as_bytes()).map_err(LogError::io("write", &metadata))?;
         let mut partition = Partition::open(place, self.shared(name), config, Shutdown::Crash)?;
         partition.unsynced.add_file(&file);
         partition.note_created_in(&self.dir);
@@ -208,9 +191,7 @@ impl Logs {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             result => result.map_err(LogError::io("rename", &place.dir))?,
         }
-        self.disk
-            .sync_dir(&self.dir)
-            .map_err(LogError::io("sync", &self.dir))?;
+        self.disk.sync_dir(&self.dir).map_err(LogError::io("sync", &self.dir))?;
         self.checkpoints.remove(name);
         self.purge(&doomed)
     }
@@ -222,13 +203,9 @@ impl Logs {
         };
         for entry in entries {
             let path = doomed.join(&entry.name);
-            self.disk
-                .remove(&path)
-                .map_err(LogError::io("remove", &path))?;
+            self.disk.remove(&path).map_err(LogError::io("remove", &path))?;
         }
-        self.disk
-            .remove_dir(doomed)
-            .map_err(LogError::io("remove", doomed))
+        self.disk.remove_dir(doomed).map_err(LogError::io("remove", doomed))
     }
 
     /// Saves recovery points, log starts and cleaner points; once a minute.
@@ -236,9 +213,7 @@ impl Logs {
     /// # Errors
     /// Disk errors; the old files stay.
     pub fn write_checkpoints(&self) -> Result<(), LogError> {
-        self.checkpoints
-            .write_all()
-            .map_err(LogError::io("write", &self.dir))
+        self.checkpoints.write_all().map_err(LogError::io("write", &self.dir))
     }
 
     /// Ends the use of the directory after every partition was closed without an
@@ -276,9 +251,7 @@ fn create_durably(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = dir.ancestors().take_while(is_missing).collect();
     disk.create_dir(dir)?;
     for created in missing {
-        let parent = created
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
+        let parent = created.parent().filter(|parent| !parent.as_os_str().is_empty());
         disk.sync_dir(parent.unwrap_or(Path::new(".")))?;
     }
     Ok(())
@@ -327,26 +300,19 @@ fn identify(disk: &dyn Disk, dir: &Path, config: &LogsConfig) -> Result<String, 
     };
     let version = get("version").unwrap_or_default();
     if version != META_VERSION {
-        return Err(foreign(format!(
-            "version {version:?} is not {META_VERSION}"
-        )));
+        return Err(foreign(format!("version {version:?} is not {META_VERSION}")));
     }
-    let node_id = get("node.id")
-        .or_else(|| get("broker.id"))
-        .unwrap_or_default();
+    let node_id = get("node.id").or_else(|| get("broker.id")).unwrap_or_default();
     if node_id != config.node_id.to_string() {
-        return Err(foreign(format!(
-            "it belongs to node {node_id}, not {}",
-            config.node_id
-        )));
+        return Err(foreign(format!("it belongs to node {node_id}, not {}", config.node_id)));
     }
     let cluster_id = get("cluster.id")
         .ok_or_else(|| foreign("it names no cluster".to_owned()))?
         .to_owned();
     match &config.required_cluster_id {
-        Some(required) if *required != cluster_id => Err(foreign(format!(
-            "it belongs to cluster {cluster_id}, not {required}"
-        ))),
+        Some(required) if *required != cluster_id => {
+            Err(foreign(format!("it belongs to cluster {cluster_id}, not {required}")))
+        }
         _ => Ok(cluster_id),
     }
 }

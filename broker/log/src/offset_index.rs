@@ -39,9 +39,10 @@ pub(crate) struct OffsetIndex {
 impl OffsetIndex {
     /// Adds an entry; one that does not rise is left out.
     pub(crate) fn push(&mut self, entry: OffsetEntry) {
-        let rises = self.entries.last().is_none_or(|last| {
-            entry.relative_offset > last.relative_offset && entry.position > last.position
-        });
+        let rises = self
+            .entries
+            .last()
+            .is_none_or(|last| entry.relative_offset > last.relative_offset && entry.position > last.position);
         if rises {
             self.entries.push(entry);
         }
@@ -60,9 +61,7 @@ impl OffsetIndex {
 
     /// Returns the position of the last entry; 0 if none.
     pub(crate) fn last_position(&self) -> u64 {
-        self.entries
-            .last()
-            .map_or(0, |entry| u64::from(entry.position))
+        self.entries.last().map_or(0, |entry| u64::from(entry.position))
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -138,15 +137,7 @@ mod tests {
 
     #[test]
     fn lookup_answers_the_entry_at_or_before() {
-        for (offset, position) in [
-            (0, 0),
-            (4, 0),
-            (5, 100),
-            (8, 100),
-            (9, 200),
-            (29, 200),
-            (99, 400),
-        ] {
+        for (offset, position) in [(0, 0), (4, 0), (5, 100), (8, 100), (9, 200), (29, 200), (99, 400)] {
             assert_eq!(index().lookup(offset), position, "{offset}");
         }
     }
@@ -155,10 +146,7 @@ mod tests {
     fn what_is_no_index_is_not_read() {
         let bytes = index().encode();
         assert_eq!(bytes.len() as u64, index().bytes());
-        assert_eq!(
-            OffsetIndex::decode(&bytes, 401).unwrap().entries,
-            index().entries
-        );
+        assert_eq!(OffsetIndex::decode(&bytes, 401).unwrap().entries, index().entries);
         assert!(OffsetIndex::decode(&bytes, 400).is_none());
         assert!(OffsetIndex::decode(&bytes[1..], 401).is_none());
         assert!(OffsetIndex::decode(&[bytes.clone(), vec![0; 16]].concat(), 401).is_none());

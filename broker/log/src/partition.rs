@@ -16,24 +16,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::{Bytes, BytesMut};
-use tracing::{error, info};
+use tracing::error;
 use weir_protocol::records::batch::{
-    BatchHeader, NO_TIMESTAMP, TimestampType, set_base_offset_and_epoch, set_log_append_time,
-    set_max_timestamp,
+    BatchHeader, NO_TIMESTAMP, TimestampType, set_base_offset_and_epoch, set_log_append_time, set_max_timestamp,
 };
 use weir_protocol::records::validate::BatchFacts;
 
 use crate::checkpoint::{Checkpoints, Points};
 use crate::error::{LogError, is_full};
 use crate::flush::{FlushHandle, Unsynced};
-use crate::io::{append_all, remove_if_there, replace_file, write_file};
-use crate::leader_epochs::{self, LeaderEpochs};
+use crate::io::append_all;
+use crate::leader_epochs::LeaderEpochs;
 use crate::log_config::{LogConfig, Shutdown};
 use crate::producer_state::{ProducerEntry, ProducerState, Verdict};
 use crate::reader::{LogReader, dir_name};
-use crate::recovery::{self, Place, SNAPSHOT, file_name};
-use crate::retention::{self, Limits, SegmentFacts};
-use crate::segment::{LOG, OFFSET_INDEX, Segment, TIME_INDEX};
+use crate::recovery::{self, Place};
+use crate::segment::{LOG, Segment};
 use crate::tail_cache::TailBudget;
 
 /// What a partition shares with the others of its data directory.
@@ -85,21 +83,21 @@ pub struct Partition {
     // Invariant: as published to the reader; never empty; the last is active.
     pub(crate) segments: Vec<Arc<Segment>>,
     // Timestamp of the active segment's first batch; segments roll by record time.
-    active_since_ms: Option<i64>,
+    pub(crate) active_since_ms: Option<i64>,
     pub(crate) producers: ProducerState,
-    epochs: LeaderEpochs,
+    pub(crate) epochs: LeaderEpochs,
     pub(crate) unsynced: Unsynced,
-    reader: Arc<LogReader>,
-    next_offset: i64,
+    pub(crate) reader: Arc<LogReader>,
+    pub(crate) next_offset: i64,
     offline: Option<String>,
     // Whether a close has anything to write.
-    is_changed: bool,
+    pub(crate) is_changed: bool,
     // Log end at the last retention pass; unchanged means idle.
-    idle_mark: i64,
+    pub(crate) idle_mark: i64,
     pub(crate) is_cleanable: bool,
     // Where the newest snapshot was written. One is never written over: a crash
     // in between would take both the old and the new.
-    snapshot_at: Option<i64>,
+    pub(crate) snapshot_at: Option<i64>,
 }
 
 /// Batches that have their offsets and wait for one write.
@@ -120,35 +118,16 @@ struct StagedBatch {
 
 impl Partition {
     /// Opens the log in a directory that exists.
-    pub(crate) fn open(
-        place: Place,
-        shared: Shared,
-        config: LogConfig,
-        shutdown: Shutdown,
-    ) -> Result<Self, LogError> {
-        let loaded = recovery::load(
-            &place,
-            &shared.points,
-            shutdown,
-            config.index_interval_bytes,
-        )?;
-        let first = loaded
-            .segments
-            .first()
-            .map_or(0, |segment| segment.base_offset);
+    pub(crate) fn open(place: Place, shared: Shared, config: LogConfig, shutdown: Shutdown) -> Result<Self, LogError> {
+        let loaded = recovery::load(&place, &shared.points, shutdown, config.index_interval_bytes)?;
+        let first = loaded.segments.first().map_or(0, |segment| segment.base_offset);
         let log_start = shared.points.log_start.load(Ordering::Acquire).max(first);
-        let reader = Arc::new(LogReader::new(
-            loaded.segments.clone(),
-            Arc::clone(&shared.budget),
-        ));
+        let reader = Arc::new(LogReader::new(loaded.segments.clone(), Arc::clone(&shared.budget)));
         reader.set_log_start(log_start);
         reader.set_log_end(loaded.log_end);
         reader.set_flushed(loaded.log_end);
         shared.points.log_start.store(log_start, Ordering::Release);
-        shared
-            .points
-            .recovery
-            .store(loaded.log_end, Ordering::Release);
+        shared.points.recovery.store(loaded.log_end, Ordering::Release);
         let mut partition = Self {
             place,
             config,
@@ -170,9 +149,7 @@ impl Partition {
         if loaded.is_new {
             let dir = Arc::clone(&partition.place.dir);
             partition.unsynced.add_dir(&dir);
-            partition
-                .unsynced
-                .add_file(&Arc::clone(partition.active()?.log()?));
+            partition.unsynced.add_file(&Arc::clone(partition.active()?.log()?));
         }
         Ok(partition)
     }
@@ -187,8 +164,7 @@ impl Partition {
         if active.size() == 0 {
             return Ok(None);
         }
-        let head = crate::io::read_chunk(&**active.log()?, 0, 61)
-            .map_err(LogError::io("read", &active.path(LOG)))?;
+        let head = crate::io::read_chunk(&**active.log()?, 0, 61).map_err(LogError::io("read", &active.path(LOG)))?;
         let header = BatchHeader::parse(&head)?;
         Ok((header.base_timestamp != NO_TIMESTAMP).then_some(header.base_timestamp))
     }
@@ -235,9 +211,7 @@ impl Partition {
 
     pub(crate) fn check_online(&self) -> Result<(), LogError> {
         match &self.offline {
-            Some(reason) => Err(LogError::Offline {
-                reason: reason.clone(),
-            }),
+            Some(reason) => Err(LogError::Offline { reason: reason.clone() }),
             None => Ok(()),
         }
     }
@@ -246,19 +220,8 @@ impl Partition {
     ///
     /// # Errors
     /// As there.
-    pub fn append(
-        &mut self,
-        bytes: BytesMut,
-        facts: &BatchFacts,
-        at: AppendTime,
-    ) -> Result<AppendInfo, LogError> {
-        let mut answers = self.append_all(
-            vec![IncomingBatch {
-                bytes,
-                facts: *facts,
-            }],
-            at,
-        );
+    pub fn append(&mut self, bytes: BytesMut, facts: &BatchFacts, at: AppendTime) -> Result<AppendInfo, LogError> {
+        let mut answers = self.append_all(vec![IncomingBatch { bytes, facts: *facts }], at);
         answers.pop().unwrap_or_else(|| {
             Err(LogError::Offline {
                 reason: "no answer".to_owned(),
@@ -275,11 +238,7 @@ impl Partition {
     /// # Errors
     /// Sequence errors of [`ProducerState::check`], [`LogError::Io`], and
     /// [`LogError::Offline`] after a failure whose outcome is unknown.
-    pub fn append_all(
-        &mut self,
-        batches: Vec<IncomingBatch>,
-        at: AppendTime,
-    ) -> Vec<Result<AppendInfo, LogError>> {
+    pub fn append_all(&mut self, batches: Vec<IncomingBatch>, at: AppendTime) -> Vec<Result<AppendInfo, LogError>> {
         let mut answers = Vec::with_capacity(batches.len());
         let mut staged = Staged::default();
         for batch in batches {
@@ -306,12 +265,10 @@ impl Partition {
             return false;
         }
         let last_offset = self.next_offset + i64::from(batch.facts.header.last_offset_delta);
-        let is_aged = self.active_since_ms.is_some_and(|since_ms| {
-            batch.facts.max_timestamp.saturating_sub(since_ms) > self.config.segment_ms
-        });
-        let index_bytes = active
-            .with_active(|indexes| indexes.offsets.bytes())
-            .unwrap_or(0);
+        let is_aged = self
+            .active_since_ms
+            .is_some_and(|since_ms| batch.facts.max_timestamp.saturating_sub(since_ms) > self.config.segment_ms);
+        let index_bytes = active.with_active(|indexes| indexes.offsets.bytes()).unwrap_or(0);
         bytes + batch.bytes.len() as u64 > self.config.segment_bytes.min(i32::MAX as u64)
             || last_offset - active.base_offset > i64::from(i32::MAX)
             || index_bytes >= self.config.segment_index_bytes
@@ -328,14 +285,10 @@ impl Partition {
     ) -> Result<AppendInfo, LogError> {
         self.check_online()?;
         let IncomingBatch { mut bytes, facts } = batch;
-        let is_append_time = self.config.timestamp_type == TimestampType::LogAppendTime
-            && !facts.header.attributes.is_control();
+        let is_append_time =
+            self.config.timestamp_type == TimestampType::LogAppendTime && !facts.header.attributes.is_control();
         if let Verdict::Duplicate(old) = self.producers.check(&facts.header)? {
-            let log_append_time_ms = if is_append_time {
-                old.timestamp
-            } else {
-                NO_TIMESTAMP
-            };
+            let log_append_time_ms = if is_append_time { old.timestamp } else { NO_TIMESTAMP };
             return Ok(AppendInfo {
                 base_offset: old.base_offset(),
                 last_offset: old.last_offset,
@@ -378,11 +331,7 @@ impl Partition {
         Ok(AppendInfo {
             base_offset: header.base_offset,
             last_offset: header.last_offset(),
-            log_append_time_ms: if is_append_time {
-                at.now_ms
-            } else {
-                NO_TIMESTAMP
-            },
+            log_append_time_ms: if is_append_time { at.now_ms } else { NO_TIMESTAMP },
             is_duplicate: false,
         })
     }
@@ -394,15 +343,10 @@ impl Partition {
             return;
         };
         let base_offset = first.header.base_offset;
-        let mut pieces: Vec<IoSlice<'_>> = staged
-            .batches
-            .iter()
-            .map(|batch| IoSlice::new(&batch.bytes))
-            .collect();
+        let mut pieces: Vec<IoSlice<'_>> = staged.batches.iter().map(|batch| IoSlice::new(&batch.bytes)).collect();
         let written = self.active().map(Arc::clone).and_then(|active| {
             let file = active.log()?;
-            append_all(&**file, &mut pieces)
-                .map_err(LogError::io("append to", &active.path(LOG)))?;
+            append_all(&**file, &mut pieces).map_err(LogError::io("append to", &active.path(LOG)))?;
             Ok(active)
         });
         match written {
@@ -441,12 +385,7 @@ impl Partition {
     }
 
     /// Cuts a failed write off and forgets its batches.
-    fn take_back(
-        &mut self,
-        undo: &[(i64, Option<ProducerEntry>)],
-        base_offset: i64,
-        error: &LogError,
-    ) {
+    fn take_back(&mut self, undo: &[(i64, Option<ProducerEntry>)], base_offset: i64, error: &LogError) {
         self.next_offset = base_offset;
         for (producer_id, entry) in undo.iter().rev() {
             self.producers.restore(*producer_id, entry.clone());
@@ -464,89 +403,12 @@ impl Partition {
             Ok(()) if !is_only_full => self.set_offline(error),
             Ok(()) => {
                 // The cut has to reach the disk too, before a stop is called clean.
-                if let Ok(log) = self
-                    .active()
-                    .and_then(|active| active.log())
-                    .map(Arc::clone)
-                {
+                if let Ok(log) = self.active().and_then(|active| active.log()).map(Arc::clone) {
                     self.unsynced.add_file(&log);
                 }
                 error!(partition = dir_name(&self.place.dir), %error, "append refused, disk is full");
             }
         }
-    }
-
-    /// Seals the active segment and starts a new one; nothing happens when it is empty.
-    ///
-    /// # Errors
-    /// [`LogError::Io`]: the old segment stays active and the log goes on.
-    pub fn roll(&mut self) -> Result<(), LogError> {
-        self.check_online()?;
-        let active = Arc::clone(self.active()?);
-        if active.size() == 0 {
-            return Ok(());
-        }
-        let (offset_file, time_file) = self.write_indexes(&active)?;
-        self.write_epochs()?;
-        let snapshot_file = self.write_snapshot()?;
-        let interval_bytes = self.config.index_interval_bytes;
-        let Place { disk, dir } = &self.place;
-        let next = Segment::create(disk, dir, self.next_offset, interval_bytes)?;
-        // From here on nothing fails.
-        self.snapshot_at = Some(self.next_offset);
-        self.unsynced.add_file(active.log()?);
-        for file in [&offset_file, &time_file].into_iter().chain(&snapshot_file) {
-            self.unsynced.add_file(file);
-        }
-        self.unsynced.add_dir(&Arc::clone(dir));
-        active.seal(offset_file, time_file);
-        self.segments.push(Arc::new(next));
-        self.reader.publish(self.segments.clone());
-        self.active_since_ms = None;
-        self.is_changed = true;
-        Ok(())
-    }
-
-    fn write_indexes(&self, segment: &Segment) -> Result<(DynFile, DynFile), LogError> {
-        let (offsets, times) = segment
-            .with_active(|indexes| {
-                indexes.close();
-                (indexes.offsets.encode(), indexes.times.encode())
-            })
-            .unwrap_or_default();
-        let write = |extension, content: &[u8]| {
-            let path = segment.path(extension);
-            write_file(&*self.place.disk, &path, content).map_err(LogError::io("write", &path))
-        };
-        Ok((write(OFFSET_INDEX, &offsets)?, write(TIME_INDEX, &times)?))
-    }
-
-    /// Writes the producers' state at the log end; none if it is there already.
-    fn write_snapshot(&self) -> Result<Option<DynFile>, LogError> {
-        if self.snapshot_at == Some(self.next_offset) {
-            return Ok(None);
-        }
-        let path = self.place.dir.join(file_name(self.next_offset, SNAPSHOT));
-        let file = write_file(&*self.place.disk, &path, &self.producers.encode_snapshot())
-            .map_err(LogError::io("write", &path))?;
-        Ok(Some(file))
-    }
-
-    /// Saves the epochs if they changed. At a roll this must be durable before the
-    /// recovery point passes the batches that would tell them again.
-    fn write_epochs(&mut self) -> Result<(), LogError> {
-        if self.epochs.is_dirty {
-            let Place { disk, dir } = &self.place;
-            replace_file(
-                &**disk,
-                dir,
-                leader_epochs::FILE,
-                self.epochs.render().as_bytes(),
-            )
-            .map_err(LogError::io("write", &dir.join(leader_epochs::FILE)))?;
-            self.epochs.is_dirty = false;
-        }
-        Ok(())
     }
 
     /// Returns what has to be synced for everything appended so far to be
@@ -630,214 +492,18 @@ impl Partition {
         self.epochs.latest()
     }
 
-    /// Moves the log start to an offset, durably, and drops segments below it.
-    ///
-    /// # Errors
-    /// [`LogError::OffsetOutOfRange`] above the flushed offset; disk errors, after
-    /// which the start may have moved but the caller must not say so.
-    pub fn delete_records(&mut self, before: i64) -> Result<i64, LogError> {
-        self.check_online()?;
-        if before > self.flushed_offset() || before < 0 {
-            return Err(LogError::OffsetOutOfRange {
-                offset: before,
-                start: self.log_start_offset(),
-                end: self.flushed_offset(),
-            });
-        }
-        if before > self.log_start_offset() {
-            self.move_log_start(before)?;
-            let count = self
-                .segments
-                .iter()
-                .skip(1)
-                .take_while(|segment| segment.base_offset <= before)
-                .count();
-            self.remove_oldest(count)?;
-        }
-        Ok(self.log_start_offset())
-    }
-
-    fn move_log_start(&mut self, offset: i64) -> Result<(), LogError> {
-        self.reader.set_log_start(offset);
-        self.shared
-            .points
-            .log_start
-            .store(offset, Ordering::Release);
-        self.shared
-            .checkpoints
-            .write_log_starts()
-            .map_err(LogError::io("write", &self.place.dir))
-    }
-
-    /// Drops what time, size and the log start allow; forgets idle producers and
-    /// frees the memory of an idle tail. Answers the number of segments dropped.
-    ///
-    /// # Errors
-    /// Disk errors; what was dropped stays dropped.
-    pub fn apply_retention(&mut self, now_ms: i64) -> Result<usize, LogError> {
-        self.check_online()?;
-        self.producers
-            .expire(now_ms, self.config.producer_expiration_ms);
-        if self.idle_mark == self.next_offset {
-            self.reader.cache.clear();
-        }
-        self.idle_mark = self.next_offset;
-        let facts = self.segment_facts()?;
-        let deletes = self.config.cleanup_policy.delete;
-        let limits = Limits {
-            expired_before_ms: (deletes && self.config.retention_ms >= 0)
-                .then(|| now_ms.saturating_sub(self.config.retention_ms)),
-            keep_bytes: u64::try_from(self.config.retention_bytes)
-                .ok()
-                .filter(|_| deletes),
-            log_start: self.log_start_offset(),
-            high_watermark: self.flushed_offset(),
-        };
-        let count = retention::expired(&facts, &limits);
-        if count == 0 {
-            return Ok(0);
-        }
-        if count == self.segments.len() {
-            self.roll()?;
-        }
-        if let Some(first_left) = self.segments.get(count) {
-            let start = first_left.base_offset.max(self.log_start_offset());
-            // Told before it happens: a crash between two removals leaves a gap,
-            // and the next start must know that it is none.
-            self.move_log_start(start)?;
-        }
-        self.remove_oldest(count)?;
-        info!(
-            partition = dir_name(&self.place.dir),
-            segments = count,
-            "old segments dropped"
-        );
-        Ok(count)
-    }
-
-    fn segment_facts(&self) -> Result<Vec<SegmentFacts>, LogError> {
-        let mut facts = Vec::with_capacity(self.segments.len());
-        for (at, segment) in self.segments.iter().enumerate() {
-            let end_offset = self
-                .segments
-                .get(at + 1)
-                .map_or(self.next_offset, |next| next.base_offset);
-            let newest_ms = match segment.largest_timestamp()? {
-                Some((timestamp, _)) if timestamp != NO_TIMESTAMP => timestamp,
-                _ if segment.size() == 0 => i64::MAX,
-                _ => segment
-                    .log()?
-                    .modified_ms()
-                    .map_err(LogError::io("read", &segment.path(LOG)))?,
-            };
-            facts.push(SegmentFacts {
-                bytes: segment.size(),
-                end_offset,
-                newest_ms,
-            });
-        }
-        Ok(facts)
-    }
-
-    fn remove_oldest(&mut self, count: usize) -> Result<(), LogError> {
-        if count == 0 {
-            return Ok(());
-        }
-        // What the last roll made must be on disk before old segments go: its
-        // segment, or a crash leaves none and the log begins at 0 again; and its
-        // snapshot, the last trace of the producers whose records go.
-        if !self.unsynced.is_empty() {
-            self.flush()?;
-        }
-        let removed: Vec<_> = self.segments.drain(..count).collect();
-        self.reader.publish(self.segments.clone());
-        self.is_changed = true;
-        for segment in &removed {
-            self.remove_segment(segment)?;
-        }
-        self.unsynced.add_dir(&Arc::clone(&self.place.dir));
-        Ok(())
-    }
-
-    /// Unlinks a segment's files; readers that hold it finish on the open file.
-    pub(crate) fn remove_segment(&self, segment: &Segment) -> Result<(), LogError> {
-        for extension in [LOG, OFFSET_INDEX, TIME_INDEX] {
-            let path = segment.path(extension);
-            remove_if_there(&*self.place.disk, &path).map_err(LogError::io("remove", &path))?;
-        }
-        Ok(())
-    }
-
     /// Replaces the segment list after a cleaning.
     pub(crate) fn replace_segments(&mut self, segments: Vec<Arc<Segment>>) {
         self.reader.publish(segments.clone());
         self.segments = segments;
         self.is_changed = true;
     }
-
-    /// Keeps the two newest snapshots that a durable log reaches: the newest to
-    /// restore from, the other in case a cut takes the log below it.
-    fn prune_snapshots(&self, durable_end: i64) {
-        let bases: Vec<i64> = self
-            .segments
-            .iter()
-            .map(|segment| segment.base_offset)
-            .collect();
-        let keep = bases
-            .iter()
-            .rev()
-            .filter(|base| **base <= durable_end)
-            .nth(1);
-        let Some(keep) = keep.copied() else { return };
-        for base in bases.iter().filter(|base| **base < keep) {
-            let path = self.place.dir.join(file_name(*base, SNAPSHOT));
-            // A snapshot too many costs a few bytes; the next flush tries again.
-            let _ = remove_if_there(&*self.place.disk, &path);
-        }
-    }
-
-    /// Makes everything durable and leaves the directory so that the next start
-    /// reads no more than its tail.
-    ///
-    /// # Errors
-    /// Disk errors; the directory must not be marked clean then.
-    pub fn close(&mut self) -> Result<(), LogError> {
-        self.check_online()?;
-        if !self.is_changed && self.dirty_files().is_none() {
-            return Ok(());
-        }
-        self.flush()?;
-        let active = Arc::clone(self.active()?);
-        let (offset_file, time_file) = self.write_indexes(&active)?;
-        let snapshot = self.write_snapshot()?;
-        self.write_epochs()?;
-        for file in [Some(offset_file), Some(time_file), snapshot]
-            .into_iter()
-            .flatten()
-        {
-            file.sync_data()
-                .map_err(LogError::io("sync", &self.place.dir))?;
-        }
-        self.place
-            .disk
-            .sync_dir(&self.place.dir)
-            .map_err(LogError::io("sync", &self.place.dir))?;
-        self.snapshot_at = Some(self.next_offset);
-        self.is_changed = false;
-        Ok(())
-    }
 }
-
-type DynFile = Arc<dyn crate::io::DiskFile>;
 
 /// The same failure for another batch of one write.
 fn again(error: &LogError) -> LogError {
     match error {
-        LogError::Io {
-            action,
-            path,
-            source,
-        } => {
+        LogError::Io { action, path, source } => {
             let source = match source.raw_os_error() {
                 Some(code) => io::Error::from_raw_os_error(code),
                 None => io::Error::from(source.kind()),

@@ -113,9 +113,7 @@ impl ProducerState {
                 return Ok(Verdict::Duplicate(old));
             }
             match last {
-                Some(last) if last.last_sequence != NO_SEQUENCE => {
-                    add_sequence(last.last_sequence, 1)
-                }
+                Some(last) if last.last_sequence != NO_SEQUENCE => add_sequence(last.last_sequence, 1),
                 _ => return Ok(Verdict::Append),
             }
         };
@@ -293,9 +291,7 @@ impl ProducerEntry {
         let last_sequence = header.last_sequence();
         self.batches
             .iter()
-            .find(|old| {
-                old.last_sequence == last_sequence && old.first_sequence() == header.base_sequence
-            })
+            .find(|old| old.last_sequence == last_sequence && old.first_sequence() == header.base_sequence)
             .copied()
     }
 
@@ -362,21 +358,9 @@ mod tests {
         let known = state(&seven);
         for (name, answer, expected) in [
             ("successor", judge(&known, 1, 14, 3), Answer::Append),
-            (
-                "newest again",
-                judge(&known, 1, 12, 2),
-                Answer::Duplicate(112),
-            ),
-            (
-                "fifth newest again",
-                judge(&known, 1, 4, 2),
-                Answer::Duplicate(104),
-            ),
-            (
-                "sixth newest again",
-                judge(&known, 1, 2, 2),
-                Answer::Expected(14),
-            ),
+            ("newest again", judge(&known, 1, 12, 2), Answer::Duplicate(112)),
+            ("fifth newest again", judge(&known, 1, 4, 2), Answer::Duplicate(104)),
+            ("sixth newest again", judge(&known, 1, 2, 2), Answer::Expected(14)),
             (
                 "same start, other length",
                 judge(&known, 1, 12, 1),
@@ -385,11 +369,7 @@ mod tests {
             ("gap", judge(&known, 1, 15, 1), Answer::Expected(14)),
             ("old epoch", judge(&known, 0, 14, 1), Answer::Epoch),
             ("new epoch at 0", judge(&known, 2, 0, 1), Answer::Append),
-            (
-                "new epoch elsewhere",
-                judge(&known, 2, 14, 1),
-                Answer::Expected(0),
-            ),
+            ("new epoch elsewhere", judge(&known, 2, 14, 1), Answer::Expected(0)),
             (
                 "unknown producer",
                 judge(&ProducerState::default(), 3, 999, 1),
@@ -419,14 +399,7 @@ mod tests {
 
     #[test]
     fn snapshots_keep_all_five_batches() {
-        let known = state(&[
-            (1, 0, 2),
-            (1, 2, 2),
-            (1, 4, 1),
-            (1, 5, 1),
-            (1, 6, 3),
-            (1, 9, 1),
-        ]);
+        let known = state(&[(1, 0, 2), (1, 2, 2), (1, 4, 1), (1, 5, 1), (1, 6, 3), (1, 9, 1)]);
         let bytes = known.encode_snapshot();
         assert_eq!(bytes.len(), 2 + 4 + 4 + 5 * 46);
         assert_eq!(ProducerState::decode_snapshot(&bytes), Some(known));
@@ -434,11 +407,7 @@ mod tests {
             let mut torn = bytes.clone();
             torn[at] ^= 1;
             assert_eq!(ProducerState::decode_snapshot(&torn), None, "byte {at}");
-            assert_eq!(
-                ProducerState::decode_snapshot(&bytes[..at]),
-                None,
-                "cut at {at}"
-            );
+            assert_eq!(ProducerState::decode_snapshot(&bytes[..at]), None, "cut at {at}");
         }
     }
 

@@ -119,11 +119,7 @@ impl LogReader {
 
     /// Returns the bytes of all segments.
     pub fn size(&self) -> u64 {
-        self.segments
-            .load()
-            .iter()
-            .map(|segment| segment.size())
-            .sum()
+        self.segments.load().iter().map(|segment| segment.size()).sum()
     }
 
     /// Reads whole batches from the one that holds `offset`.
@@ -163,10 +159,7 @@ impl LogReader {
             max_bytes,
             at_least_one,
         };
-        if let Some(batches) = self
-            .read_segments(read)?
-            .filter(|batches| !batches.bytes.is_empty())
-        {
+        if let Some(batches) = self.read_segments(read)?.filter(|batches| !batches.bytes.is_empty()) {
             result.bytes = batches.bytes.len();
             result.next_offset = batches.next_offset;
             result.pieces.push(batches.bytes);
@@ -174,10 +167,7 @@ impl LogReader {
         Ok(result)
     }
 
-    fn read_segments(
-        &self,
-        read: SegmentRead,
-    ) -> Result<Option<crate::segment::Batches>, LogError> {
+    fn read_segments(&self, read: SegmentRead) -> Result<Option<crate::segment::Batches>, LogError> {
         let segments = self.segments.load();
         // Compaction may leave a segment without batches at its end; the batch
         // wanted is then the first of a later segment.
@@ -194,11 +184,7 @@ impl LogReader {
     /// A file that is gone because its segment was just dropped is no disk error.
     fn explain(&self, error: LogError, segment: &Arc<Segment>, offset: i64) -> LogError {
         let is_missing = matches!(&error, LogError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
-        let is_current = self
-            .segments
-            .load()
-            .iter()
-            .any(|current| Arc::ptr_eq(current, segment));
+        let is_current = self.segments.load().iter().any(|current| Arc::ptr_eq(current, segment));
         if is_missing && !is_current {
             self.out_of_range(offset)
         } else {
@@ -243,11 +229,7 @@ impl LogReader {
     ///
     /// # Errors
     /// [`LogError::Offline`]; disk errors; a batch that cannot be decompressed.
-    pub fn offset_for_timestamp(
-        &self,
-        timestamp: i64,
-        end_offset: i64,
-    ) -> Result<Option<TimestampedOffset>, LogError> {
+    pub fn offset_for_timestamp(&self, timestamp: i64, end_offset: i64) -> Result<Option<TimestampedOffset>, LogError> {
         self.check_online()?;
         let segments = self.segments.load_full();
         for segment in segments.iter() {
@@ -273,10 +255,7 @@ impl LogReader {
         self.check_online()?;
         let segments = self.segments.load_full();
         let mut best: Option<TimestampedOffset> = None;
-        for segment in segments
-            .iter()
-            .filter(|segment| segment.base_offset < end_offset)
-        {
+        for segment in segments.iter().filter(|segment| segment.base_offset < end_offset) {
             let Some((largest, at)) = segment.largest_timestamp()? else {
                 continue;
             };
@@ -306,10 +285,7 @@ impl LogReader {
     ) -> Result<Option<TimestampedOffset>, LogError> {
         let best = std::cell::Cell::new(None::<TimestampedOffset>);
         let keep_best = |record: &TimestampedOffset| {
-            if best
-                .get()
-                .is_none_or(|best| record.timestamp > best.timestamp)
-            {
+            if best.get().is_none_or(|best| record.timestamp > best.timestamp) {
                 best.set(Some(*record));
             }
             // Nothing in the segment is later than the threshold of a visible record.
@@ -337,17 +313,12 @@ impl LogReader {
                 max_bytes: BYTES,
                 at_least_one: true,
             };
-            let Some(batches) = segment
-                .read(read)?
-                .filter(|batches| !batches.bytes.is_empty())
-            else {
+            let Some(batches) = segment.read(read)?.filter(|batches| !batches.bytes.is_empty()) else {
                 return Ok(None);
             };
             for batch in BatchIter::new(&batches.bytes) {
                 let batch = batch?;
-                if batch.header.max_timestamp < min_timestamp
-                    || batch.header.attributes.is_control()
-                {
+                if batch.header.max_timestamp < min_timestamp || batch.header.attributes.is_control() {
                     continue;
                 }
                 if let Some(found) = find_record(&batch, start, wanted)? {
@@ -405,7 +376,5 @@ fn find_record(
 
 /// Returns the name of a partition's directory, for messages.
 pub(crate) fn dir_name(dir: &Path) -> &str {
-    dir.file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default()
+    dir.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }

@@ -17,9 +17,7 @@ use weir_protocol::records::batch::{BatchHeader, HEADER_BYTES, compute_crc};
 
 use crate::checkpoint::Points;
 use crate::error::LogError;
-use crate::io::{
-    DirEntry, Disk, OpenMode, read_chunk, read_file, remove_if_there, replace_file, write_file,
-};
+use crate::io::{DirEntry, Disk, OpenMode, read_chunk, read_file, remove_if_there, replace_file, write_file};
 use crate::leader_epochs::{self, LeaderEpochs};
 use crate::log_config::Shutdown;
 use crate::offset_index::{self, OffsetIndex};
@@ -87,8 +85,7 @@ impl Loader<'_> {
         let newest_snapshot = found.snapshots.last().copied().unwrap_or(0);
         let (mut segments, log_end, is_new) = if found.segments.is_empty() {
             let base = self.log_start.max(self.recovery_point).max(newest_snapshot);
-            let segment =
-                Segment::create(&self.place.disk, &self.place.dir, base, self.interval_bytes)?;
+            let segment = Segment::create(&self.place.disk, &self.place.dir, base, self.interval_bytes)?;
             (vec![Arc::new(segment)], base, true)
         } else {
             let (segments, log_end) = match shutdown {
@@ -98,8 +95,7 @@ impl Loader<'_> {
             (segments, log_end, false)
         };
         self.epochs.truncate(log_end);
-        let (producers, mut snapshot_at) =
-            self.load_producers(&segments, &found.snapshots, log_end)?;
+        let (producers, mut snapshot_at) = self.load_producers(&segments, &found.snapshots, log_end)?;
         if shutdown == Shutdown::Crash && !producers.is_empty() {
             // The batches this state came from may be compacted or dropped before
             // the next roll saves it; and a snapshot that was just read may be in
@@ -206,20 +202,14 @@ impl Loader<'_> {
 
     fn sync_dir(&self) -> Result<(), LogError> {
         let dir = &self.place.dir;
-        self.place
-            .disk
-            .sync_dir(dir)
-            .map_err(LogError::io("sync", dir))
+        self.place.disk.sync_dir(dir).map_err(LogError::io("sync", dir))
     }
 
     fn sealed(&self, base: i64, size: u64) -> Segment {
         Segment::sealed(&self.place.disk, &self.place.dir, base, size)
     }
 
-    fn open_clean(
-        &mut self,
-        found: Vec<FoundSegment>,
-    ) -> Result<(Vec<Arc<Segment>>, i64), LogError> {
+    fn open_clean(&mut self, found: Vec<FoundSegment>) -> Result<(Vec<Arc<Segment>>, i64), LogError> {
         let mut segments = Vec::with_capacity(found.len());
         let mut log_end = 0;
         let last = found.len().saturating_sub(1);
@@ -245,8 +235,7 @@ impl Loader<'_> {
             let path = segment.path(extension);
             read_file(&*self.place.disk, &path).map_err(LogError::io("read", &path))
         };
-        let offsets =
-            read(OFFSET_INDEX)?.and_then(|bytes| OffsetIndex::decode(&bytes, segment.size()));
+        let offsets = read(OFFSET_INDEX)?.and_then(|bytes| OffsetIndex::decode(&bytes, segment.size()));
         let times = read(TIME_INDEX)?.and_then(|bytes| TimeIndex::decode(&bytes));
         let indexes = match (offsets, times) {
             (Some(offsets), Some(times)) => {
@@ -258,9 +247,7 @@ impl Loader<'_> {
         let mut walk = Walk::new(segment, indexes);
         if walk.run(from, &mut self.epochs)?.is_some() {
             // Not as it was closed; whether that matters is judged as after a crash.
-            return self
-                .recover_segment(segment, true)
-                .map(|(log_end, _)| log_end);
+            return self.recover_segment(segment, true).map(|(log_end, _)| log_end);
         }
         segment.activate(walk.indexes);
         Ok(walk.next_offset)
@@ -316,20 +303,12 @@ impl Loader<'_> {
             "log ends at offset {end}, but everything below {} was durable",
             self.recovery_point
         );
-        LogError::Corrupt {
-            path,
-            position,
-            reason,
-        }
+        LogError::Corrupt { path, position, reason }
     }
 
     /// Checks a segment from its first byte, cuts it at the first bad batch and
     /// syncs what is left. Answers the offset after it and whether it was cut.
-    fn recover_segment(
-        &mut self,
-        segment: &Segment,
-        is_last: bool,
-    ) -> Result<(i64, bool), LogError> {
+    fn recover_segment(&mut self, segment: &Segment, is_last: bool) -> Result<(i64, bool), LogError> {
         let indexes = ActiveIndexes::new(segment.base_offset, self.interval_bytes);
         let mut walk = Walk::new(segment, indexes);
         let fault = walk.run(0, &mut self.epochs)?;
@@ -382,11 +361,7 @@ impl Loader<'_> {
         self.write_indexes(segment, walk.indexes)
     }
 
-    fn write_indexes(
-        &mut self,
-        segment: &Segment,
-        mut indexes: ActiveIndexes,
-    ) -> Result<(), LogError> {
+    fn write_indexes(&mut self, segment: &Segment, mut indexes: ActiveIndexes) -> Result<(), LogError> {
         indexes.close();
         for (extension, content) in [
             (OFFSET_INDEX, indexes.offsets.encode()),
@@ -421,8 +396,7 @@ impl Loader<'_> {
                 continue;
             }
             let path = self.place.dir.join(&name);
-            let content =
-                read_file(&*self.place.disk, &path).map_err(LogError::io("read", &path))?;
+            let content = read_file(&*self.place.disk, &path).map_err(LogError::io("read", &path))?;
             match ProducerState::decode_snapshot(&content.unwrap_or_default()) {
                 Some(whole) if offset <= log_end => restored = Some((whole, offset)),
                 // Torn, or it knows batches that are gone and whose offsets will be
@@ -433,9 +407,7 @@ impl Loader<'_> {
         let (mut state, from) = restored.unwrap_or_default();
         let snapshot_at = (from == log_end && from > 0).then_some(from);
         for (at, segment) in segments.iter().enumerate() {
-            let ends_before = segments
-                .get(at + 1)
-                .is_some_and(|next| next.base_offset <= from);
+            let ends_before = segments.get(at + 1).is_some_and(|next| next.base_offset <= from);
             if from >= log_end || ends_before {
                 continue;
             }
@@ -510,8 +482,7 @@ struct SegmentFiles {
 impl SegmentFiles {
     fn has_indexes(&self) -> bool {
         let whole = |bytes: Option<u64>, entry| bytes.is_some_and(|bytes| bytes % entry == 0);
-        whole(self.index_bytes, offset_index::ENTRY_BYTES)
-            && whole(self.time_index_bytes, time_index::ENTRY_BYTES)
+        whole(self.index_bytes, offset_index::ENTRY_BYTES) && whole(self.time_index_bytes, time_index::ENTRY_BYTES)
     }
 }
 
@@ -527,10 +498,7 @@ impl Found {
     fn of(entries: &[DirEntry]) -> Self {
         let size_of = |base, extension| {
             let name = file_name(base, extension);
-            entries
-                .iter()
-                .find(|entry| entry.name == name)
-                .map(|entry| entry.size)
+            entries.iter().find(|entry| entry.name == name).map(|entry| entry.size)
         };
         let mut segments: Vec<FoundSegment> = entries
             .iter()
@@ -554,10 +522,7 @@ impl Found {
             .filter_map(|entry| base_of(&entry.name, SNAPSHOT))
             .collect();
         snapshots.sort_unstable();
-        Self {
-            segments,
-            snapshots,
-        }
+        Self { segments, snapshots }
     }
 }
 
@@ -573,10 +538,7 @@ fn base_of(name: &str, extension: &str) -> Option<i64> {
 /// Returns the last offset in a file of whole batches.
 fn last_offset_of(place: &Place, path: &Path) -> Result<Option<i64>, LogError> {
     let failed = || LogError::io("read", path);
-    let file = place
-        .disk
-        .open(path, OpenMode::Existing)
-        .map_err(failed())?;
+    let file = place.disk.open(path, OpenMode::Existing).map_err(failed())?;
     let size = file.size().map_err(failed())?;
     let mut position = 0;
     let mut last = None;

@@ -56,12 +56,7 @@ impl ActiveIndexes {
     }
 
     /// Goes on with indexes read from a sealed segment's files.
-    pub(crate) fn resume(
-        base_offset: i64,
-        interval_bytes: u64,
-        offsets: OffsetIndex,
-        times: TimeIndex,
-    ) -> Self {
+    pub(crate) fn resume(base_offset: i64, interval_bytes: u64, offsets: OffsetIndex, times: TimeIndex) -> Self {
         let largest = times.last();
         Self {
             offsets,
@@ -75,8 +70,7 @@ impl ActiveIndexes {
     pub(crate) fn note(&mut self, header: &BatchHeader, largest_at: i64, position: u64) {
         // Entries point at the batch with which the interval is passed, so the
         // scan from an entry meets at most one interval of other batches.
-        let relative_of =
-            |offset: i64| u32::try_from(offset - self.base_offset).unwrap_or(u32::MAX);
+        let relative_of = |offset: i64| u32::try_from(offset - self.base_offset).unwrap_or(u32::MAX);
         if self.bytes_since_entry > self.interval_bytes {
             let position = u32::try_from(position).unwrap_or(u32::MAX);
             self.offsets.push(OffsetEntry {
@@ -172,12 +166,7 @@ impl Segment {
     }
 
     /// Describes a segment that is on disk with its indexes.
-    pub(crate) fn sealed(
-        disk: &Arc<dyn Disk>,
-        dir: &Arc<Path>,
-        base_offset: i64,
-        size: u64,
-    ) -> Self {
+    pub(crate) fn sealed(disk: &Arc<dyn Disk>, dir: &Arc<Path>, base_offset: i64, size: u64) -> Self {
         Self {
             base_offset,
             dir: Arc::clone(dir),
@@ -278,10 +267,7 @@ impl Segment {
     }
 
     fn absolute(&self, entry: TimeEntry) -> (i64, i64) {
-        (
-            entry.timestamp,
-            self.base_offset + i64::from(entry.relative_offset),
-        )
+        (entry.timestamp, self.base_offset + i64::from(entry.relative_offset))
     }
 
     /// Returns an offset before which every record is older than `timestamp`.
@@ -320,14 +306,9 @@ impl Segment {
 
     /// Remembers where a sequential reader goes on.
     fn remember(&self, next_offset: i64, position: u64) {
-        if let (Ok(relative), Ok(position)) = (
-            u32::try_from(next_offset - self.base_offset),
-            u32::try_from(position),
-        ) {
-            self.hint.store(
-                u64::from(relative) << 32 | u64::from(position),
-                Ordering::Relaxed,
-            );
+        if let (Ok(relative), Ok(position)) = (u32::try_from(next_offset - self.base_offset), u32::try_from(position)) {
+            self.hint
+                .store(u64::from(relative) << 32 | u64::from(position), Ordering::Relaxed);
         }
     }
 
@@ -376,11 +357,9 @@ impl Segment {
     }
 
     fn chunk(&self, position: u64, want: usize, size: u64) -> Result<Vec<u8>, LogError> {
-        let length = usize::try_from(size - position)
-            .unwrap_or(usize::MAX)
-            .min(want);
-        let chunk = crate::io::read_chunk(&**self.log()?, position, length)
-            .map_err(LogError::io("read", &self.path(LOG)))?;
+        let length = usize::try_from(size - position).unwrap_or(usize::MAX).min(want);
+        let chunk =
+            crate::io::read_chunk(&**self.log()?, position, length).map_err(LogError::io("read", &self.path(LOG)))?;
         if chunk.len() < length {
             let reason = ProtocolError::CorruptBatch {
                 reason: "file is shorter than it was",
@@ -493,9 +472,14 @@ enum Scan {
     /// The first batch wanted may not be seen yet, or is larger than allowed.
     Hidden,
     /// Nothing wanted in the chunk; go on after these bytes.
-    Skip { bytes: usize },
+    Skip {
+        bytes: usize,
+    },
     /// The batch at `start` needs `bytes` bytes.
-    Cut { start: usize, bytes: usize },
+    Cut {
+        start: usize,
+        bytes: usize,
+    },
 }
 
 fn scan(chunk: &[u8], read: &SegmentRead) -> Result<Scan, ProtocolError> {
@@ -534,14 +518,7 @@ fn scan(chunk: &[u8], read: &SegmentRead) -> Result<Scan, ProtocolError> {
             return Ok(answer(found, at, Scan::Hidden));
         }
         if size > rest.len() {
-            return Ok(answer(
-                found,
-                at,
-                Scan::Cut {
-                    start: at,
-                    bytes: size,
-                },
-            ));
+            return Ok(answer(found, at, Scan::Cut { start: at, bytes: size }));
         }
         let start = found.map_or(at, |(start, _)| start);
         found = Some((start, header.next_offset()));

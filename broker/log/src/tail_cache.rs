@@ -88,9 +88,7 @@ impl TailCache {
     fn pop(&self, batches: &mut Batches) {
         if let Some(oldest) = batches.queue.pop_front() {
             batches.bytes -= oldest.bytes.len();
-            self.budget
-                .used
-                .fetch_sub(oldest.bytes.len(), Ordering::Relaxed);
+            self.budget.used.fetch_sub(oldest.bytes.len(), Ordering::Relaxed);
         }
     }
 
@@ -111,15 +109,12 @@ impl TailCache {
         if read.from < first.base_offset {
             return None;
         }
-        let start = batches
-            .queue
-            .partition_point(|batch| batch.last_offset < read.from);
+        let start = batches.queue.partition_point(|batch| batch.last_offset < read.from);
         let mut bytes = 0usize;
         let mut next_offset = read.from;
         for batch in batches.queue.range(start..) {
             bytes = bytes.saturating_add(batch.bytes.len());
-            let is_wanted =
-                bytes <= read.max_bytes || (read.at_least_one && bytes == batch.bytes.len());
+            let is_wanted = bytes <= read.max_bytes || (read.at_least_one && bytes == batch.bytes.len());
             if !is_wanted || batch.last_offset >= read.end {
                 break;
             }
@@ -135,13 +130,8 @@ impl TailCache {
         if from < batches.queue.front()?.base_offset {
             return None;
         }
-        let start = batches
-            .queue
-            .partition_point(|batch| batch.last_offset < from);
-        let visible = batches
-            .queue
-            .range(start..)
-            .take_while(|batch| batch.last_offset < end);
+        let start = batches.queue.partition_point(|batch| batch.last_offset < from);
+        let visible = batches.queue.range(start..).take_while(|batch| batch.last_offset < end);
         Some(visible.map(|batch| batch.bytes.len()).sum())
     }
 }

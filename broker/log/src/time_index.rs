@@ -38,20 +38,14 @@ pub(crate) struct TimeIndex {
 impl TimeIndex {
     /// Adds an entry if its timestamp is later than the last.
     pub(crate) fn push(&mut self, entry: TimeEntry) {
-        if self
-            .entries
-            .last()
-            .is_none_or(|last| entry.timestamp > last.timestamp)
-        {
+        if self.entries.last().is_none_or(|last| entry.timestamp > last.timestamp) {
             self.entries.push(entry);
         }
     }
 
     /// Returns the offset before which every record is older than `timestamp`.
     pub(crate) fn lookup(&self, timestamp: i64) -> u32 {
-        let after = self
-            .entries
-            .partition_point(|entry| entry.timestamp < timestamp);
+        let after = self.entries.partition_point(|entry| entry.timestamp < timestamp);
         after
             .checked_sub(1)
             .and_then(|at| self.entries.get(at))

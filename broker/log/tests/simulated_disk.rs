@@ -70,12 +70,7 @@ impl Attempt {
         for record in &self.records {
             let id = record.id.to_be_bytes();
             let header = (&b"id"[..], Some(&id[..]));
-            builder.append(
-                record.timestamp,
-                Some(&record.key),
-                record.value.as_deref(),
-                &[header],
-            );
+            builder.append(record.timestamp, Some(&record.key), record.value.as_deref(), &[header]);
         }
         BytesMut::from(&builder.build().unwrap()[..])
     }
@@ -116,9 +111,9 @@ impl Model {
     }
 
     fn next_sequence(&self, producer: i64) -> i32 {
-        self.batches_of(producer).last().map_or(0, |last| {
-            last.producer.unwrap().1 + last.records.len() as i32
-        })
+        self.batches_of(producer)
+            .last()
+            .map_or(0, |last| last.producer.unwrap().1 + last.records.len() as i32)
     }
 }
 
@@ -179,9 +174,7 @@ impl Life {
             ..LogConfig::default()
         };
         let logs = Logs::open(Arc::new(disk.clone()), Path::new(DIR), &logs_config()).unwrap();
-        let partition = logs
-            .create_partition(&name(), "id", config.clone())
-            .unwrap();
+        let partition = logs.create_partition(&name(), "id", config.clone()).unwrap();
         Self {
             seed,
             random,
@@ -204,6 +197,9 @@ impl Life {
             }
             let step = self.random.random_range(0..100);
             self.trace(step);
+            if self.random.random_bool(0.08) {
+                self.disk.cut_power_after(self.random.random_range(0..25));
+            }
             match step {
                 0..50 => self.append(),
                 50..66 => self.flush(),
@@ -212,13 +208,12 @@ impl Life {
                 75..81 => self.compact(),
                 81..84 => self.delete_records(),
                 84..87 => drop(self.logs.write_checkpoints()),
-                87..89 => self
-                    .disk
-                    .set_free_bytes(Some(self.random.random_range(0..600))),
+                87..89 => self.disk.set_free_bytes(Some(self.random.random_range(0..600))),
                 89..90 => self.disk.fail_syncs(1),
                 90..94 => self.check_visible(),
                 _ => self.stop_and_start(),
             }
+            self.must_stop |= self.disk.has_no_power();
             if self.random.random_bool(0.2) {
                 self.disk.set_free_bytes(None);
             }
@@ -229,14 +224,9 @@ impl Life {
     /// Tells each step when a single seed is run.
     fn trace(&self, step: u32) {
         if number("WEIR_SIM_SEED").is_some() {
-            let (end, flushed) = (
-                self.partition.log_end_offset(),
-                self.partition.flushed_offset(),
-            );
+            let (end, flushed) = (self.partition.log_end_offset(), self.partition.flushed_offset());
             let files = self.disk.list(Path::new("/data/t-0")).unwrap_or_default();
-            let files = files
-                .iter()
-                .map(|file| format!("{}={}", file.name, file.size));
+            let files = files.iter().map(|file| format!("{}={}", file.name, file.size));
             let files = files.collect::<Vec<_>>().join(" ");
             eprintln!("step {step}: end {end} flushed {flushed} {files}");
         }
@@ -276,9 +266,7 @@ impl Life {
     }
 
     fn sequences(&self) -> BTreeMap<i64, i32> {
-        (0..PRODUCERS)
-            .map(|id| (id, self.model.next_sequence(id)))
-            .collect()
+        (0..PRODUCERS).map(|id| (id, self.model.next_sequence(id))).collect()
     }
 
     fn append(&mut self) {
@@ -291,9 +279,7 @@ impl Life {
                 sequences.insert(id, first + attempt.records.len() as i32);
             }
             next_offset = attempt.last_offset() + 1;
-            self.model
-                .attempts
-                .insert(attempt.records[0].id, attempt.clone());
+            self.model.attempts.insert(attempt.records[0].id, attempt.clone());
             attempts.push(attempt);
         }
         let answers = self.hand_over(&attempts);
@@ -302,11 +288,7 @@ impl Life {
             let first_id = attempt.records[0].id;
             match answer {
                 Ok(info) => {
-                    assert!(
-                        !info.is_duplicate,
-                        "{}: a new batch is no duplicate",
-                        self.seed
-                    );
+                    assert!(!info.is_duplicate, "{}: a new batch is no duplicate", self.seed);
                     assert!(
                         has_failed || info.base_offset == attempt.base_offset,
                         "seed {}",
@@ -397,9 +379,7 @@ impl Life {
     }
 
     fn delete_records(&mut self) {
-        let before = self
-            .random
-            .random_range(0..=self.partition.flushed_offset());
+        let before = self.random.random_range(0..=self.partition.flushed_offset());
         let result = self.partition.delete_records(before);
         self.settle(result);
         self.model.log_start = self.partition.log_start_offset();
@@ -407,7 +387,7 @@ impl Life {
 
     /// Reads what a consumer may see now, from a random place.
     fn check_visible(&mut self) {
-        if self.partition.offline_reason().is_some() {
+        if self.partition.offline_reason().is_some() || self.disk.lost_power() {
             return;
         }
         let start = self.partition.log_start_offset();
@@ -419,46 +399,51 @@ impl Life {
     }
 
     fn stop_and_start(&mut self) {
-        let is_clean = !self.must_stop && self.random.random_bool(0.25) && self.close();
-        self.disk.set_free_bytes(None);
-        let cut = self.random.random_bool(0.7);
-        self.disk
-            .stop(if cut { Stop::PowerCut } else { Stop::Kill });
-        self.must_stop = false;
-        self.logs =
-            Logs::open(Arc::new(self.disk.clone()), Path::new(DIR), &logs_config()).unwrap();
-        if is_clean {
-            assert_eq!(self.logs.shutdown(), weir_log::log_config::Shutdown::Clean);
+        if !self.must_stop && self.random.random_bool(0.25) {
+            self.close();
         }
+        let cut = self.disk.lost_power() || self.random.random_bool(0.7);
+        self.disk.stop(if cut { Stop::PowerCut } else { Stop::Kill });
+        self.must_stop = false;
+        if self.random.random_bool(0.2) {
+            // The power goes again while the log recovers.
+            self.disk.cut_power_after(self.random.random_range(0..60));
+            let reopened = self.open();
+            if self.disk.lost_power() {
+                self.disk.stop(Stop::PowerCut);
+            } else {
+                reopened.unwrap_or_else(|error| panic!("seed {}: {error}", self.seed));
+                self.disk.stop(Stop::Kill);
+            }
+        }
+        self.open()
+            .unwrap_or_else(|error| panic!("seed {}: {error}", self.seed));
         self.epoch += 1;
-        let found = self.logs.find_partitions().unwrap();
-        let opened = if found.iter().any(|found| found.name == name()) {
-            self.logs.open_partition(&name(), self.config.clone())
-        } else {
-            assert_eq!(
-                self.model.acked_end, 0,
-                "seed {}: the partition is gone",
-                self.seed
-            );
-            self.logs
-                .create_partition(&name(), "id", self.config.clone())
-        };
-        self.partition = opened.unwrap_or_else(|error| panic!("seed {}: {error}", self.seed));
         self.check_restarted();
         self.check_producers();
     }
 
-    fn close(&mut self) -> bool {
+    fn open(&mut self) -> Result<(), LogError> {
+        let disk = Arc::new(self.disk.clone());
+        self.logs = Logs::open(disk, Path::new(DIR), &logs_config())?;
+        let found = self.logs.find_partitions()?;
+        self.partition = if found.iter().any(|found| found.name == name()) {
+            self.logs.open_partition(&name(), self.config.clone())?
+        } else {
+            assert_eq!(self.model.acked_end, 0, "seed {}: the partition is gone", self.seed);
+            self.logs.create_partition(&name(), "id", self.config.clone())?
+        };
+        Ok(())
+    }
+
+    fn close(&mut self) {
         let result = self.partition.close().and_then(|()| self.logs.mark_clean());
-        self.settle(result).is_some()
+        self.settle(result);
     }
 
     fn check_restarted(&mut self) {
         let seed = self.seed;
-        let (start, end) = (
-            self.partition.log_start_offset(),
-            self.partition.log_end_offset(),
-        );
+        let (start, end) = (self.partition.log_start_offset(), self.partition.log_end_offset());
         assert!(
             end >= self.model.acked_end,
             "seed {seed}: log ends at {end}, acked {}",
@@ -477,39 +462,50 @@ impl Life {
         assert!(self.model.end() <= end.max(acked_end), "seed {seed}");
         self.model.acked_end = end;
         let served = self.serve(start, end);
+        self.check_times(end);
         let mut present = served.iter().map(|served| served.offset).peekable();
         for offset in start..acked_end {
             if present.next_if_eq(&offset).is_some() {
                 continue;
             }
             let record = self.model.record_at(offset);
-            let record =
-                record.unwrap_or_else(|| panic!("seed {seed}: {offset} was never written"));
-            let is_superseded = (offset + 1..self.model.acked_end).any(|later| {
-                self.model
-                    .record_at(later)
-                    .is_some_and(|later| later.key == record.key)
-            });
-            let may_go =
-                self.config.cleanup_policy.compact && (is_superseded || record.value.is_none());
+            let record = record.unwrap_or_else(|| panic!("seed {seed}: {offset} was never written"));
+            let is_superseded = (offset + 1..self.model.acked_end)
+                .any(|later| self.model.record_at(later).is_some_and(|later| later.key == record.key));
+            let may_go = self.config.cleanup_policy.compact && (is_superseded || record.value.is_none());
             assert!(may_go, "seed {seed}: flushed record {offset} is lost");
         }
+    }
+
+    /// Looks records up by time, which needs whole time indexes.
+    fn check_times(&mut self, end: i64) {
+        let served = self.serve(self.partition.log_start_offset(), end);
+        let Some(some) = served.len().checked_sub(1) else {
+            return;
+        };
+        let wanted = served[self.random.random_range(0..=some)].record.timestamp;
+        let expected = served.iter().find(|served| served.record.timestamp >= wanted);
+        let found = self.partition.reader().offset_for_timestamp(wanted, end);
+        let found = found.unwrap_or_else(|error| panic!("seed {}: {error}", self.seed));
+        let expected = expected.map(|served| (served.offset, served.record.timestamp));
+        assert_eq!(
+            found.map(|found| (found.offset, found.timestamp)),
+            expected,
+            "seed {}",
+            self.seed
+        );
     }
 
     /// Base offsets and first record ids of the batches from an offset on.
     fn batches_from(&self, from: i64) -> Vec<(i64, u64)> {
         let mut batches = Vec::new();
-        self.read(
-            from,
-            self.partition.log_end_offset(),
-            &mut |batch, records| {
-                if batch.header.base_offset >= from {
-                    let attempt_of = records.first().map(|served| served.record.id);
-                    let first_id = attempt_of.expect("only flushed batches are compacted");
-                    batches.push((batch.header.base_offset, first_id));
-                }
-            },
-        );
+        self.read(from, self.partition.log_end_offset(), &mut |batch, records| {
+            if batch.header.base_offset >= from {
+                let attempt_of = records.first().map(|served| served.record.id);
+                let first_id = attempt_of.expect("only flushed batches are compacted");
+                batches.push((batch.header.base_offset, first_id));
+            }
+        });
         batches
     }
 
@@ -553,15 +549,10 @@ impl Life {
             }
             for batch in read.pieces.iter().flat_map(|piece| BatchIter::new(piece)) {
                 let batch = batch.unwrap();
-                batch
-                    .check_crc()
-                    .unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+                batch.check_crc().unwrap_or_else(|error| panic!("seed {seed}: {error}"));
                 visit(&batch, records_of(&batch));
             }
-            assert!(
-                read.next_offset > from && read.next_offset <= end,
-                "seed {seed}"
-            );
+            assert!(read.next_offset > from && read.next_offset <= end, "seed {seed}");
             from = read.next_offset;
             max_bytes = (max_bytes * 7) % 1500;
         }
@@ -571,18 +562,9 @@ impl Life {
     fn check_producers(&mut self) {
         for producer in 0..PRODUCERS {
             let batches = self.model.batches_of(producer);
-            let recent = batches
-                .iter()
-                .rev()
-                .take(5)
-                .rev()
-                .cloned()
-                .collect::<Vec<_>>();
+            let recent = batches.iter().rev().take(5).rev().cloned().collect::<Vec<_>>();
             if number("WEIR_SIM_SEED").is_some() {
-                let places: Vec<_> = recent
-                    .iter()
-                    .map(|one| (one.base_offset, one.producer))
-                    .collect();
+                let places: Vec<_> = recent.iter().map(|one| (one.base_offset, one.producer)).collect();
                 let known: Vec<_> = self.partition.producers().iter().collect();
                 let start = self.partition.log_start_offset();
                 eprintln!("restarted at {start}: {places:?} of {known:?}");
@@ -590,11 +572,7 @@ impl Life {
             let answers = self.hand_over(&recent);
             for (attempt, answer) in recent.iter().zip(answers) {
                 let info = answer.unwrap_or_else(|error| panic!("seed {}: {error}", self.seed));
-                assert!(
-                    info.is_duplicate,
-                    "seed {}: a repeated batch was appended",
-                    self.seed
-                );
+                assert!(info.is_duplicate, "seed {}: a repeated batch was appended", self.seed);
                 assert_eq!(
                     (info.base_offset, info.last_offset),
                     (attempt.base_offset, attempt.last_offset()),
@@ -644,9 +622,7 @@ fn records_of(batch: &BatchView<'_>) -> Vec<Served> {
 }
 
 fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable)
-        .ok()
-        .and_then(|text| text.parse().ok())
+    std::env::var(variable).ok().and_then(|text| text.parse().ok())
 }
 
 #[test]

@@ -70,7 +70,8 @@ struct State {
     life: u64,
     free_bytes: Option<usize>,
     failing_syncs: u32,
-    syncs: u64,
+    /// Operations until the power goes.
+    operations_left: Option<u32>,
 }
 
 /// The disk; clones share it.
@@ -95,7 +96,7 @@ impl SimDisk {
             life: 0,
             free_bytes: None,
             failing_syncs: 0,
-            syncs: 0,
+            operations_left: None,
         })))
     }
 
@@ -113,9 +114,24 @@ impl SimDisk {
         self.state().failing_syncs = count;
     }
 
-    /// Number of completed syncs.
-    pub(crate) fn syncs(&self) -> u64 {
-        self.state().syncs
+    /// Lets the power go after a number of operations; all later ones fail.
+    pub(crate) fn cut_power_after(&self, operations: u32) {
+        self.state().operations_left = Some(operations);
+    }
+
+    /// Returns whether the power went.
+    pub(crate) fn has_no_power(&self) -> bool {
+        self.state().operations_left == Some(0)
+    }
+
+    /// Returns whether the power went, or takes a coming cut back.
+    pub(crate) fn lost_power(&self) -> bool {
+        let mut state = self.state();
+        let is_lost = state.operations_left == Some(0);
+        if !is_lost {
+            state.operations_left = None;
+        }
+        is_lost
     }
 
     /// Flips a bit of a file, in the durable bytes too.
@@ -135,6 +151,7 @@ impl SimDisk {
         state.life += 1;
         state.free_bytes = None;
         state.failing_syncs = 0;
+        state.operations_left = None;
         match stop {
             Stop::Kill => {
                 // Pages a failed sync gave up count as clean and may be dropped.
@@ -220,7 +237,7 @@ impl File {
         self.current = self.durable.clone();
     }
 
-    /// Keeps a part of a write: its beginning, or scattered sectors.
+    /// Keeps a part of a write: its beginning, or scattered sectors, some as garbage.
     fn tear(&mut self, at: usize, bytes: &[u8], random: &mut SmallRng) {
         const SECTOR: usize = 32;
         if random.random_bool(0.5) {
@@ -287,10 +304,17 @@ impl State {
 
     fn split(&self, path: &Path) -> io::Result<(Id, String)> {
         let parent = self.find_dir(path.parent().ok_or_else(not_found)?)?;
-        Ok((
-            parent,
-            path.file_name().unwrap().to_str().unwrap().to_owned(),
-        ))
+        Ok((parent, path.file_name().unwrap().to_str().unwrap().to_owned()))
+    }
+
+    /// Counts an operation.
+    fn operate(&mut self) -> io::Result<()> {
+        match &mut self.operations_left {
+            Some(0) => return Err(io::Error::other("no power")),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Ok(())
     }
 
     /// Every name that is made takes a little space.
@@ -311,14 +335,13 @@ impl Disk for SimDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn DiskFile>> {
         let mut guard = self.state();
         let state = &mut *guard;
+        state.operate()?;
         let found = state.find(path);
         let id = match (found, mode) {
             (Ok(Entry::File(id)), OpenMode::Existing) => id,
             (Ok(Entry::File(id)), OpenMode::Create) => {
                 state.files[id].current.clear();
-                state.files[id]
-                    .pending
-                    .push((ContentChange::Size(0), false));
+                state.files[id].pending.push((ContentChange::Size(0), false));
                 id
             }
             (Ok(Entry::Dir(_)), _) => return Err(io::ErrorKind::IsADirectory.into()),
@@ -343,6 +366,7 @@ impl Disk for SimDisk {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         let mut guard = self.state();
         let state = &mut *guard;
+        state.operate()?;
         if state.find_dir(path).is_ok() {
             return Ok(());
         }
@@ -356,6 +380,7 @@ impl Disk for SimDisk {
     fn remove_dir(&self, path: &Path) -> io::Result<()> {
         let mut guard = self.state();
         let state = &mut *guard;
+        state.operate()?;
         let id = state.find_dir(path)?;
         if !state.dirs[id].current.is_empty() {
             return Err(io::ErrorKind::DirectoryNotEmpty.into());
@@ -368,6 +393,7 @@ impl Disk for SimDisk {
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut guard = self.state();
         let state = &mut *guard;
+        state.operate()?;
         let Entry::File(_) = state.find(path)? else {
             return Err(io::ErrorKind::IsADirectory.into());
         };
@@ -379,13 +405,11 @@ impl Disk for SimDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut guard = self.state();
         let state = &mut *guard;
+        state.operate()?;
         state.find(from)?;
         let (old_parent, old_name) = state.split(from)?;
         let (new_parent, new_name) = state.split(to)?;
-        assert_eq!(
-            old_parent, new_parent,
-            "a log renames inside a directory only"
-        );
+        assert_eq!(old_parent, new_parent, "a log renames inside a directory only");
         state.dirs[old_parent].change(NameChange::Rename(old_name, new_name));
         Ok(())
     }
@@ -393,8 +417,8 @@ impl Disk for SimDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut guard = self.state();
         let state = &mut *guard;
+        state.operate()?;
         let id = state.find_dir(path)?;
-        state.syncs += 1;
         let dir = &mut state.dirs[id];
         dir.durable = dir.current.clone();
         dir.pending.clear();
@@ -404,24 +428,21 @@ impl Disk for SimDisk {
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         let state = self.state();
         let id = state.find_dir(path)?;
-        let entries = state.dirs[id]
-            .current
-            .iter()
-            .map(|(name, entry)| match entry {
-                Entry::File(id) => {
-                    let size = state.files[*id].current.len() as u64;
-                    DirEntry {
-                        name: name.clone(),
-                        size,
-                        is_dir: false,
-                    }
-                }
-                Entry::Dir(_) => DirEntry {
+        let entries = state.dirs[id].current.iter().map(|(name, entry)| match entry {
+            Entry::File(id) => {
+                let size = state.files[*id].current.len() as u64;
+                DirEntry {
                     name: name.clone(),
-                    size: 0,
-                    is_dir: true,
-                },
-            });
+                    size,
+                    is_dir: false,
+                }
+            }
+            Entry::Dir(_) => DirEntry {
+                name: name.clone(),
+                size: 0,
+                is_dir: true,
+            },
+        });
         Ok(entries.collect())
     }
 
@@ -443,6 +464,7 @@ impl SimFile {
         if state.life != self.life {
             return Err(io::Error::other("handle of an earlier life"));
         }
+        state.operate()?;
         body(&mut state, self.id)
     }
 }
@@ -460,10 +482,7 @@ impl DiskFile for SimFile {
 
     fn append(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         self.with(|state, id| {
-            let wanted: Vec<u8> = pieces
-                .iter()
-                .flat_map(|piece| piece.iter().copied())
-                .collect();
+            let wanted: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).collect();
             let taken = state.take_space(wanted.len())?;
             let file = &mut state.files[id];
             let at = file.current.len();
@@ -506,7 +525,6 @@ impl DiskFile for SimFile {
                     apply_content(&mut file.durable, &change);
                 }
             }
-            state.syncs += 1;
             Ok(())
         })
     }
