@@ -102,10 +102,7 @@ fn apply_retention(partition: &PartitionHandle, now_ms: i64) {
 
 /// Compacts a log when that is due. Only planning and the swap at the end hold its lock.
 fn clean(partition: &PartitionHandle, now_ms: i64) {
-    let Some(job) = partition
-        .with_log(|log| log.plan_cleaning(now_ms))
-        .flatten()
-    else {
+    let Some(job) = partition.with_log(|log| log.plan_cleaning(now_ms)).flatten() else {
         return;
     };
     match job.run() {
@@ -125,11 +122,7 @@ fn total_offsets(shared: &Shared) -> i64 {
     let topics = shared.partitions.topics();
     let offsets = topics.iter().flat_map(|topic| &topic.partitions);
     offsets
-        .map(|partition| {
-            partition
-                .log_end_offset()
-                .wrapping_add(partition.log_start_offset())
-        })
+        .map(|partition| partition.log_end_offset().wrapping_add(partition.log_start_offset()))
         .sum()
 }
 

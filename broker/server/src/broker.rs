@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use weir_log::io::RealDisk;
@@ -64,12 +65,11 @@ impl Broker {
             required_cluster_id: None,
             tail_cache_total_bytes: TAIL_CACHE_TOTAL_BYTES,
         };
-        let logs = Logs::open(Arc::new(RealDisk), directory, &settings).map_err(|source| {
-            ServerError::DataDirectory {
+        let logs =
+            Logs::open(Arc::new(RealDisk), directory, &settings).map_err(|source| ServerError::DataDirectory {
                 directory: directory.to_path_buf(),
                 source,
-            }
-        })?;
+            })?;
         Ok(BoundBroker {
             config: Arc::new(config),
             listeners,
@@ -90,10 +90,7 @@ impl BoundBroker {
     /// The bound addresses, in the order of `listeners`.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners
-            .iter()
-            .map(|listener| listener.address)
-            .collect()
+        self.listeners.iter().map(|listener| listener.address).collect()
     }
 
     /// The id of the cluster, kept in the data directory.
@@ -112,6 +109,9 @@ impl BoundBroker {
             listeners,
             logs,
         } = self;
+        // With a handler in place, a file size limit is an error of the write, like a full disk,
+        // and no longer ends the process. Nothing has to receive the signal.
+        let _size_limit = signal(SignalKind::from_raw(libc::SIGXFSZ));
         let parts = {
             let (config, logs) = (Arc::clone(&config), Arc::clone(&logs));
             blocking(move || Parts::recover(&config, &logs)).await?
@@ -138,12 +138,17 @@ impl BoundBroker {
         });
         let mut workers = JoinSet::new();
         workers.spawn(groups.run(working.clone()));
-        workers.spawn(background::run(
-            Arc::clone(&shared),
-            Arc::clone(&logs),
-            working.clone(),
-        ));
-        let served = serve(listeners, &shared, &stop).await;
+        workers.spawn(background::run(Arc::clone(&shared), Arc::clone(&logs), working.clone()));
+        let failed = parts.failed.clone();
+        let served = tokio::select! {
+            served = serve(listeners, &shared, &stop) => served,
+            () = failed.cancelled() => {
+                // Nothing more is written, and the directory is not marked clean.
+                shared.stop.cancel();
+                working.cancel();
+                return Err(ServerError::Panicked);
+            }
+        };
         working.cancel();
         while workers.join_next().await.is_some() {}
         blocking(move || parts.stop(&logs)).await;
@@ -163,11 +168,7 @@ async fn serve(
         let address = listener.address;
         tracing::info!(%address, "broker is listening");
         let served = listener::serve(listener, Arc::clone(shared), Arc::clone(&counts));
-        serving.spawn(async move {
-            served
-                .await
-                .map_err(|source| ServerError::Bind { address, source })
-        });
+        serving.spawn(async move { served.await.map_err(|source| ServerError::Bind { address, source }) });
     }
     let mut outcome = Ok(());
     while let Some(served) = serving.join_next().await {
@@ -196,6 +197,8 @@ struct Parts {
     flusher: Arc<Flusher>,
     partitions: Arc<Partitions>,
     cluster: Arc<Cluster>,
+    /// Cancelled by the panic of a writer or the flusher.
+    failed: CancellationToken,
     /// Logs that could not be opened keep the directory from being marked clean.
     all_opened: bool,
 }
@@ -203,6 +206,7 @@ struct Parts {
 impl Parts {
     fn recover(config: &Arc<BrokerConfig>, logs: &Arc<Logs>) -> Result<Self, ServerError> {
         let clock = Clock::System;
+        let failed = CancellationToken::new();
         let directory = &config.log.directory;
         let mut metadata = MetadataLog::open(directory)?;
         let leader_epoch = metadata.state().leader_epoch + 1;
@@ -212,12 +216,7 @@ impl Parts {
                 path: directory.clone(),
                 reason: error.to_string(),
             })?;
-        let deleted: Vec<String> = metadata
-            .state()
-            .deleted
-            .iter()
-            .map(|id| uuid_text::text(*id))
-            .collect();
+        let deleted: Vec<String> = metadata.state().deleted.iter().map(|id| uuid_text::text(*id)).collect();
         let environment = Arc::new(LogEnvironment {
             logs: Arc::clone(logs),
             clock: clock.clone(),
@@ -229,23 +228,19 @@ impl Parts {
             flush: flush_bounds(&config.log),
             defaults: log_defaults(&config.log),
         });
-        let flusher = Flusher::start(clock.clone())?;
+        let flusher = Flusher::start(clock.clone(), &failed)?;
         let cores = thread::available_parallelism().map_or(2, usize::from);
-        let shards = WriterShards::start(cores, &flusher)?;
+        let shards = WriterShards::start(cores, &flusher, &failed)?;
         let partitions = Arc::new(Partitions::new(environment, shards, Arc::clone(&flusher)));
         let cluster_id = logs.cluster_id().to_owned();
-        let cluster = Cluster::new(
-            cluster_id,
-            Arc::clone(config),
-            Arc::clone(&partitions),
-            metadata,
-        )?;
+        let cluster = Cluster::new(cluster_id, Arc::clone(config), Arc::clone(&partitions), metadata)?;
         let all_opened = open_logs(&partitions, logs, &deleted, config)?;
         Ok(Self {
             clock,
             flusher,
             partitions,
             cluster: Arc::new(cluster),
+            failed,
             all_opened,
         })
     }
@@ -321,10 +316,7 @@ fn open_logs(
         .collect();
     let mut wanted = Vec::new();
     for found in logs.find_partitions().map_err(data_fault)? {
-        let is_deleted = found
-            .topic_id
-            .as_ref()
-            .is_some_and(|id| deleted.contains(id));
+        let is_deleted = found.topic_id.as_ref().is_some_and(|id| deleted.contains(id));
         let belongs = ids
             .get(found.name.topic.as_str())
             .is_some_and(|id| found.topic_id.as_ref().is_none_or(|on_disk| on_disk == id));
@@ -350,10 +342,7 @@ fn open_logs(
             })
             .collect();
         // Every worker is joined: `all` would stop at the first failure.
-        let failures: Vec<usize> = workers
-            .into_iter()
-            .map(|worker| worker.join().unwrap_or(1))
-            .collect();
+        let failures: Vec<usize> = workers.into_iter().map(|worker| worker.join().unwrap_or(1)).collect();
         failures.iter().all(|failures| *failures == 0)
     });
     Ok(all_opened)
@@ -385,10 +374,7 @@ fn set_aside(directory: &Path, found: &FoundPartition) {
     let name = format!("{}-{}", found.name.topic, found.name.partition);
     let stray = directory.join(format!("{name}-stray"));
     match std::fs::rename(directory.join(&name), &stray) {
-        Ok(()) => tracing::warn!(
-            directory = name,
-            "partition of no known topic set aside as -stray"
-        ),
+        Ok(()) => tracing::warn!(directory = name, "partition of no known topic set aside as -stray"),
         Err(error) => {
             tracing::error!(directory = name, %error, "partition of no known topic cannot be set aside")
         }

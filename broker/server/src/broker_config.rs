@@ -47,7 +47,10 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accepted { key, reason } => write!(f, "property {key} has no effect: {reason}"),
-            Self::Unknown { key, nearest: Some(known) } => write!(f, "unknown property {key}, did you mean {known}?"),
+            Self::Unknown {
+                key,
+                nearest: Some(known),
+            } => write!(f, "unknown property {key}, did you mean {known}?"),
             Self::Unknown { key, nearest: None } => write!(f, "unknown property {key}"),
             Self::Adjusted { key, reason } => write!(f, "property {key}: {reason}"),
         }
@@ -181,9 +184,7 @@ impl BrokerConfig {
         }
         // Refuses what no topic could be created with, before anything starts.
         TopicConfig::resolve(BTreeMap::new(), &given)?;
-        let node_id = parsed
-            .opt_int("broker.id")
-            .filter(|_| given.get("node.id").is_none());
+        let node_id = parsed.opt_int("broker.id").filter(|_| given.get("node.id").is_none());
         let config = Self {
             node_id: node_id.unwrap_or(parsed.get_int("node.id")?).max(0),
             log: log_settings(&parsed)?,
@@ -252,29 +253,21 @@ fn log_settings(parsed: &ParsedConfig) -> Result<LogSettings, ServerError> {
         },
         flush_max_delay_ms: i64::from(parsed.get_int("weir.log.flush.max.delay.ms")?),
         retention_check_interval_ms: parsed.get_long("log.retention.check.interval.ms")?,
-        checkpoint_interval_ms: i64::from(
-            parsed.get_int("log.flush.offset.checkpoint.interval.ms")?,
-        ),
+        checkpoint_interval_ms: i64::from(parsed.get_int("log.flush.offset.checkpoint.interval.ms")?),
         cleaner_enabled: parsed.get_boolean("log.cleaner.enable")?,
         cleaner_backoff_ms: parsed.get_long("log.cleaner.backoff.ms")?,
-        cleaner_buffer_bytes: usize::try_from(parsed.get_long("log.cleaner.dedupe.buffer.size")?)
-            .unwrap_or(0),
+        cleaner_buffer_bytes: usize::try_from(parsed.get_long("log.cleaner.dedupe.buffer.size")?).unwrap_or(0),
         recovery_threads: unsigned(parsed.get_int("num.recovery.threads.per.data.dir")?),
         producer_id_expiration_ms: i64::from(parsed.get_int("producer.id.expiration.ms")?),
     })
 }
 
-fn socket_settings(
-    parsed: &ParsedConfig,
-    given: &Properties,
-) -> Result<SocketSettings, ServerError> {
+fn socket_settings(parsed: &ParsedConfig, given: &Properties) -> Result<SocketSettings, ServerError> {
     // A fixed size stops the system from growing the buffer with the connection, so Kafka's
     // default is applied only where the file asks for a size.
     let buffer = |key: &str| -> Result<Option<usize>, ServerError> {
         let bytes = parsed.get_int(key)?;
-        Ok(usize::try_from(bytes)
-            .ok()
-            .filter(|_| given.get(key).is_some()))
+        Ok(usize::try_from(bytes).ok().filter(|_| given.get(key).is_some()))
     };
     let idle_ms = parsed.get_long("connections.max.idle.ms")?;
     Ok(SocketSettings {
@@ -309,11 +302,9 @@ fn group_settings(parsed: &ParsedConfig) -> Result<GroupSettings, ServerError> {
         offsets_segment_bytes: parsed.get_int("offsets.topic.segment.bytes")?,
         offsets_compression_codec: parsed.get_int("offsets.topic.compression.codec")?,
         offsets_retention_ms: i64::from(parsed.get_int("offsets.retention.minutes")?) * 60_000,
-        offsets_retention_check_interval_ms: parsed
-            .get_long("offsets.retention.check.interval.ms")?,
+        offsets_retention_check_interval_ms: parsed.get_long("offsets.retention.check.interval.ms")?,
         offset_metadata_max_bytes: unsigned(parsed.get_int("offset.metadata.max.bytes")?),
-        offsets_commit_timeout_ms: u64::try_from(parsed.get_int("offsets.commit.timeout.ms")?)
-            .unwrap_or(0),
+        offsets_commit_timeout_ms: u64::try_from(parsed.get_int("offsets.commit.timeout.ms")?).unwrap_or(0),
     })
 }
 
@@ -347,9 +338,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.node_id, 7);
         assert_eq!(warnings.len(), 4);
-        assert!(
-            matches!(&warnings[0], Warning::Accepted { reason, .. } if reason.contains("ZooKeeper"))
-        );
+        assert!(matches!(&warnings[0], Warning::Accepted { reason, .. } if reason.contains("ZooKeeper")));
         let slip = Warning::Unknown {
             key: "num.partitons".to_owned(),
             nearest: Some("num.partitions"),
@@ -375,10 +364,7 @@ mod tests {
     fn what_cannot_be_kept_is_refused_by_name() {
         for (text, named) in [
             ("log.dirs=/a,/b", "log.dirs"),
-            (
-                "authorizer.class.name=org.example.Mine",
-                "authorizer.class.name",
-            ),
+            ("authorizer.class.name=org.example.Mine", "authorizer.class.name"),
             ("min.insync.replicas=2", "min.insync.replicas"),
             ("num.partitions=many", "num.partitions"),
             ("weir.log.flush=never", "weir.log.flush"),

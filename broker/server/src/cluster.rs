@@ -106,14 +106,7 @@ impl Cluster {
             partitions,
             metadata: Mutex::new(metadata),
         };
-        let records: Vec<TopicRecord> = cluster
-            .metadata
-            .lock()
-            .state()
-            .topics
-            .values()
-            .cloned()
-            .collect();
+        let records: Vec<TopicRecord> = cluster.metadata.lock().state().topics.values().cloned().collect();
         let mut topics = Vec::with_capacity(records.len());
         for record in records {
             topics.push(cluster.build(&record, &[])?);
@@ -137,11 +130,7 @@ impl Cluster {
     }
 
     /// Makes topics with one sync for all; each is made or refused by itself.
-    pub(crate) fn create(
-        &self,
-        topics: Vec<NewTopic>,
-        mode: Mode,
-    ) -> Vec<Result<Arc<Topic>, TopicError>> {
+    pub(crate) fn create(&self, topics: Vec<NewTopic>, mode: Mode) -> Vec<Result<Arc<Topic>, TopicError>> {
         let mut metadata = self.metadata.lock();
         let mut built: Vec<Result<Arc<Topic>, TopicError>> = Vec::with_capacity(topics.len());
         let mut entries = Vec::new();
@@ -165,17 +154,10 @@ impl Cluster {
         }
         if let Err(error) = metadata.append(entries) {
             let error = TopicError::from(error);
-            return built
-                .into_iter()
-                .map(|topic| topic.and(Err(error.clone())))
-                .collect();
+            return built.into_iter().map(|topic| topic.and(Err(error.clone()))).collect();
         }
-        self.partitions.change(|map| {
-            built
-                .iter()
-                .flatten()
-                .for_each(|topic| map.insert(Arc::clone(topic)))
-        });
+        self.partitions
+            .change(|map| built.iter().flatten().for_each(|topic| map.insert(Arc::clone(topic))));
         for topic in built.iter().flatten() {
             tracing::info!(
                 topic = &*topic.name,
@@ -197,10 +179,9 @@ impl Cluster {
         }
         match self.create(vec![topic], Mode::Apply).pop() {
             // Someone else made it in between.
-            Some(Err(error)) if error.code == ErrorCode::TOPIC_ALREADY_EXISTS => self
-                .partitions
-                .topic(&name)
-                .ok_or_else(TopicError::unknown_topic),
+            Some(Err(error)) if error.code == ErrorCode::TOPIC_ALREADY_EXISTS => {
+                self.partitions.topic(&name).ok_or_else(TopicError::unknown_topic)
+            }
             Some(outcome) => outcome,
             None => Err(TopicError::unknown_topic()),
         }
@@ -218,10 +199,7 @@ impl Cluster {
             ));
         }
         let mut metadata = self.metadata.lock();
-        let topic = self
-            .partitions
-            .topic(name)
-            .ok_or_else(TopicError::unknown_topic)?;
+        let topic = self.partitions.topic(name).ok_or_else(TopicError::unknown_topic)?;
         metadata.append(vec![Entry::TopicDeleted(topic.id)])?;
         self.partitions.change(|map| {
             map.remove(name);
@@ -239,10 +217,7 @@ impl Cluster {
     /// Unknown topic, a count that is no growth, or the disk's.
     pub(crate) fn grow(&self, name: &str, count: i32, mode: Mode) -> Result<(), TopicError> {
         let mut metadata = self.metadata.lock();
-        let topic = self
-            .partitions
-            .topic(name)
-            .ok_or_else(TopicError::unknown_topic)?;
+        let topic = self.partitions.topic(name).ok_or_else(TopicError::unknown_topic)?;
         let present = topic.partitions.len();
         let invalid = |text: String| Err(TopicError::new(ErrorCode::INVALID_PARTITIONS, text));
         let wanted = usize::try_from(count).unwrap_or(0);
@@ -276,10 +251,7 @@ impl Cluster {
         mode: Mode,
     ) -> Result<(), TopicError> {
         let mut metadata = self.metadata.lock();
-        let topic = self
-            .partitions
-            .topic(name)
-            .ok_or_else(TopicError::unknown_topic)?;
+        let topic = self.partitions.topic(name).ok_or_else(TopicError::unknown_topic)?;
         let overrides = edit(&topic.config.overrides)?;
         TopicConfig::resolve(overrides.clone(), &self.config.given)?;
         if mode == Mode::Apply {
@@ -306,12 +278,7 @@ impl Cluster {
         Ok(first)
     }
 
-    fn replace(
-        &self,
-        metadata: &mut MetadataLog,
-        topic: &Topic,
-        record: TopicRecord,
-    ) -> Result<(), TopicError> {
+    fn replace(&self, metadata: &mut MetadataLog, topic: &Topic, record: TopicRecord) -> Result<(), TopicError> {
         let replaced = self.build(&record, &topic.partitions)?;
         metadata.append(vec![Entry::Topic(record)])?;
         for partition in &topic.partitions {
@@ -322,22 +289,13 @@ impl Cluster {
     }
 
     /// The topic of a record, keeping the partitions it has already.
-    fn build(
-        &self,
-        record: &TopicRecord,
-        existing: &[Arc<PartitionHandle>],
-    ) -> Result<Arc<Topic>, ConfigError> {
-        let config = Arc::new(TopicConfig::resolve(
-            record.overrides.clone(),
-            &self.config.given,
-        )?);
+    fn build(&self, record: &TopicRecord, existing: &[Arc<PartitionHandle>]) -> Result<Arc<Topic>, ConfigError> {
+        let config = Arc::new(TopicConfig::resolve(record.overrides.clone(), &self.config.given)?);
         let name: Arc<str> = Arc::from(record.name.as_str());
         let partitions = (0..record.partitions)
             .map(|index| match existing.get(index as usize) {
                 Some(partition) => Arc::clone(partition),
-                None => self
-                    .partitions
-                    .handle(&name, record.id, index as i32, &config),
+                None => self.partitions.handle(&name, record.id, index as i32, &config),
             })
             .collect();
         Ok(Arc::new(Topic {
@@ -348,11 +306,7 @@ impl Cluster {
         }))
     }
 
-    fn check_new<'a>(
-        &self,
-        topic: &NewTopic,
-        mut earlier: impl Iterator<Item = &'a str>,
-    ) -> Result<(), TopicError> {
+    fn check_new<'a>(&self, topic: &NewTopic, mut earlier: impl Iterator<Item = &'a str>) -> Result<(), TopicError> {
         check_name(&topic.name)?;
         check_partition_count(topic.partitions)?;
         let topics = self.partitions.topics();
@@ -368,10 +322,7 @@ impl Cluster {
             if let Some(other) = topics.iter().find(|other| collides(&other.name)) {
                 return Err(TopicError::new(
                     ErrorCode::INVALID_TOPIC_EXCEPTION,
-                    format!(
-                        "Topic '{}' collides with existing topic: {}",
-                        topic.name, other.name
-                    ),
+                    format!("Topic '{}' collides with existing topic: {}", topic.name, other.name),
                 ));
             }
         }
@@ -441,10 +392,7 @@ mod tests {
             assert!(check_name(good).is_ok(), "{good}");
         }
         for bad in ["", ".", "..", "a b", "a/b", "ü", &"x".repeat(250)] {
-            assert_eq!(
-                check_name(bad).unwrap_err().code,
-                ErrorCode::INVALID_TOPIC_EXCEPTION
-            );
+            assert_eq!(check_name(bad).unwrap_err().code, ErrorCode::INVALID_TOPIC_EXCEPTION);
         }
         assert!(same_metric_name("a.b", "a_b"));
         assert!(!same_metric_name("a.b", "a-b"));

@@ -254,21 +254,13 @@ mod tests {
     fn every_row_builds_and_no_accepted_key_is_one() {
         for row in ROWS {
             assert!(BROKER_DEF.get(row.name).is_some(), "{}", row.name);
-            assert!(
-                ACCEPTED.iter().all(|(key, _)| *key != row.name),
-                "{}",
-                row.name
-            );
+            assert!(ACCEPTED.iter().all(|(key, _)| *key != row.name), "{}", row.name);
         }
     }
 
     #[test]
     fn accepted_keys_give_their_reason() {
-        assert!(
-            accepted_reason("zookeeper.connect")
-                .unwrap()
-                .contains("ZooKeeper")
-        );
+        assert!(accepted_reason("zookeeper.connect").unwrap().contains("ZooKeeper"));
         assert!(accepted_reason("transaction.state.log.replication.factor").is_some());
         assert_eq!(accepted_reason("no.such.key"), None);
     }

@@ -21,12 +21,17 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use weir_protocol::api::ApiKey;
+
 use crate::context::{ConnectionInfo, Shared};
-use crate::dispatch::{CloseReason, Outcome, ReplyFuture, dispatch};
+use crate::dispatch::dispatch;
 use crate::frame_reader::{FrameReader, ReadEnd};
+use crate::reply::{CloseReason, Outcome, ReplyFuture};
 
 const MAX_IN_FLIGHT: usize = 64;
 const MAX_IN_FLIGHT_BYTES: usize = 16 * 1024 * 1024;
+/// What a fetch counts for: its answer may be large, so a third one is not read ahead.
+const FETCH_BYTES: usize = MAX_IN_FLIGHT_BYTES / 2;
 /// Slices of one `writev`.
 const MAX_SLICES: usize = 64;
 /// Replies joined into one write.
@@ -65,14 +70,12 @@ pub(crate) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, info: Arc<
         bytes: 0,
         replies: VecDeque::new(),
     };
-    let max_idle =
-        Duration::from_millis(shared.config.sockets.max_idle_ms.min(u64::from(u32::MAX)));
+    let max_idle = Duration::from_millis(shared.config.sockets.max_idle_ms.min(u64::from(u32::MAX)));
     let mut last_active = Instant::now();
     let idle = sleep_until(last_active + max_idle);
     tokio::pin!(idle);
     loop {
-        let may_read =
-            requests.in_flight.len() < MAX_IN_FLIGHT && requests.bytes < MAX_IN_FLIGHT_BYTES;
+        let may_read = requests.in_flight.len() < MAX_IN_FLIGHT && requests.bytes < MAX_IN_FLIGHT_BYTES;
         // Cancel safe: `next` of the ordered queue and of the reader keep their state outside.
         tokio::select! {
             biased;
@@ -120,13 +123,11 @@ pub(crate) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, info: Arc<
 }
 
 impl Requests {
-    fn start(
-        &mut self,
-        shared: &Arc<Shared>,
-        info: &Arc<ConnectionInfo>,
-        frame: Bytes,
-    ) -> Result<(), CloseReason> {
-        let bytes = frame.len();
+    fn start(&mut self, shared: &Arc<Shared>, info: &Arc<ConnectionInfo>, frame: Bytes) -> Result<(), CloseReason> {
+        let mut bytes = frame.len();
+        if frame.starts_with(&ApiKey::FETCH.0.to_be_bytes()) {
+            bytes += FETCH_BYTES;
+        }
         let reply = dispatch(shared, info, frame)?;
         self.bytes += bytes;
         self.in_flight.push_back(InFlight { reply, bytes });
@@ -156,26 +157,18 @@ impl Requests {
 async fn drain(requests: &mut Requests, sender: &mut (impl AsyncWrite + Unpin)) {
     let finish = async {
         while let Some((outcome, bytes)) = requests.in_flight.next().await {
-            if requests.collect(outcome, bytes).is_err()
-                || write_all(sender, &mut requests.replies).await.is_err()
-            {
+            if requests.collect(outcome, bytes).is_err() || write_all(sender, &mut requests.replies).await.is_err() {
                 return;
             }
         }
     };
     if timeout(DRAIN, finish).await.is_err() {
-        tracing::debug!(
-            abandoned = requests.in_flight.len(),
-            "requests abandoned at stop"
-        );
+        tracing::debug!(abandoned = requests.in_flight.len(), "requests abandoned at stop");
     }
     let _ = sender.shutdown().await;
 }
 
-async fn write_all(
-    sender: &mut (impl AsyncWrite + Unpin),
-    pieces: &mut VecDeque<Bytes>,
-) -> io::Result<()> {
+async fn write_all(sender: &mut (impl AsyncWrite + Unpin), pieces: &mut VecDeque<Bytes>) -> io::Result<()> {
     while !pieces.is_empty() {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut count = 0;

@@ -9,45 +9,21 @@
 //! To add an API: a row in `weir_protocol::api`, an arm in `route`.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use weir_protocol::api::{self, ApiKey};
-use weir_protocol::decode::{decode_request, encode_response};
+use weir_protocol::decode::decode_request;
 use weir_protocol::error::ProtocolError;
 use weir_protocol::header::decode_request_header;
 use weir_protocol::messages::{KafkaRequest, KafkaResponse};
 
 use crate::context::{ConnectionInfo, RequestCx, Shared};
 use crate::handlers::{
-    api_versions, cluster, configs, fetch, group, list_offsets, log_dirs, metadata, offsets,
-    produce, producers, records, topics,
+    api_versions, cluster, configs, fetch, group, list_offsets, log_dirs, metadata, offsets, produce, producers,
+    records, topics,
 };
-
-/// What a request ends in.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    /// Bytes of a whole response frame, in pieces.
-    Reply(Vec<Bytes>),
-    /// No response (acks=0).
-    Silent,
-    /// Nothing can be answered; the connection is closed.
-    Close(CloseReason),
-}
-
-/// Why a connection is closed from our side.
-#[derive(Debug)]
-pub(crate) enum CloseReason {
-    /// The bytes are not Kafka's protocol.
-    Malformed(ProtocolError),
-    /// No reply format exists for this key and version.
-    Unsupported { key: i16, version: i16 },
-    /// A produce without acks failed: the client refreshes its metadata on reconnect.
-    SilentProduceFailed,
-}
-
-pub(crate) type ReplyFuture = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+use crate::reply::{CloseReason, Outcome, ReplyFuture, encode};
 
 /// Starts the request in `frame` (without its length prefix).
 ///
@@ -68,9 +44,7 @@ pub(crate) fn dispatch(
     };
     let known = api::find(header.api_key).filter(|api| api.supports(header.api_version));
     match known {
-        Some(_) => {
-            route(Arc::clone(shared), cx, header.api_key, body).map_err(CloseReason::Malformed)
-        }
+        Some(_) => route(Arc::clone(shared), cx, header.api_key, body).map_err(CloseReason::Malformed),
         None if header.api_key == ApiKey::API_VERSIONS => Ok(api_versions::answer_unsupported(&cx)),
         None => Err(CloseReason::Unsupported {
             key: cx.api_key,
@@ -79,12 +53,7 @@ pub(crate) fn dispatch(
     }
 }
 
-fn route(
-    shared: Arc<Shared>,
-    cx: RequestCx,
-    key: ApiKey,
-    body: Bytes,
-) -> Result<ReplyFuture, ProtocolError> {
+fn route(shared: Arc<Shared>, cx: RequestCx, key: ApiKey, body: Bytes) -> Result<ReplyFuture, ProtocolError> {
     match key {
         ApiKey::PRODUCE => produce::start(&shared, cx, body),
         ApiKey::FETCH => fetch::start(shared, cx, body),
@@ -106,32 +75,22 @@ fn route(
         ApiKey::DELETE_TOPICS => answer(shared, cx, body, topics::delete_topics),
         ApiKey::CREATE_PARTITIONS => answer(shared, cx, body, topics::create_partitions),
         ApiKey::DELETE_RECORDS => answer(shared, cx, body, records::delete_records),
-        ApiKey::OFFSET_FOR_LEADER_EPOCH => {
-            answer(shared, cx, body, list_offsets::offset_for_leader_epoch)
-        }
+        ApiKey::OFFSET_FOR_LEADER_EPOCH => answer(shared, cx, body, list_offsets::offset_for_leader_epoch),
         ApiKey::INIT_PRODUCER_ID => answer(shared, cx, body, producers::init_producer_id),
         ApiKey::DESCRIBE_CONFIGS => answer(shared, cx, body, configs::describe_configs),
         ApiKey::ALTER_CONFIGS => answer(shared, cx, body, configs::alter_configs),
-        ApiKey::INCREMENTAL_ALTER_CONFIGS => {
-            answer(shared, cx, body, configs::incremental_alter_configs)
-        }
+        ApiKey::INCREMENTAL_ALTER_CONFIGS => answer(shared, cx, body, configs::incremental_alter_configs),
         ApiKey::LIST_CONFIG_RESOURCES => answer(shared, cx, body, configs::list_config_resources),
         ApiKey::DESCRIBE_LOG_DIRS => answer(shared, cx, body, log_dirs::describe_log_dirs),
         ApiKey::DESCRIBE_CLUSTER => answer(shared, cx, body, cluster::describe_cluster),
-        ApiKey::DESCRIBE_TOPIC_PARTITIONS => {
-            answer(shared, cx, body, metadata::describe_topic_partitions)
-        }
+        ApiKey::DESCRIBE_TOPIC_PARTITIONS => answer(shared, cx, body, metadata::describe_topic_partitions),
         ApiKey::ELECT_LEADERS => answer(shared, cx, body, cluster::elect_leaders),
-        ApiKey::LIST_PARTITION_REASSIGNMENTS => {
-            answer(shared, cx, body, cluster::list_partition_reassignments)
-        }
+        ApiKey::LIST_PARTITION_REASSIGNMENTS => answer(shared, cx, body, cluster::list_partition_reassignments),
         // A row of the table without an arm here: the wire test of all advertised pairs fails.
-        _ => Ok(Box::pin(std::future::ready(Outcome::Close(
-            CloseReason::Unsupported {
-                key: cx.api_key,
-                version: cx.version,
-            },
-        )))),
+        _ => Ok(Box::pin(std::future::ready(Outcome::Close(CloseReason::Unsupported {
+            key: cx.api_key,
+            version: cx.version,
+        })))),
     }
 }
 
@@ -150,15 +109,7 @@ where
     let request = decode_request::<Q>(body, cx.version)?;
     let (correlation_id, version) = (cx.correlation_id, cx.version);
     let response = handler(shared, cx, request);
-    Ok(Box::pin(async move {
-        encode(correlation_id, version, &response.await)
-    }))
-}
-
-/// Encodes a response; one that its version cannot carry is our bug and closes the connection.
-pub(crate) fn encode<R: KafkaResponse>(correlation_id: i32, version: i16, response: &R) -> Outcome {
-    match encode_response(correlation_id, response, version) {
-        Ok(frame) => Outcome::Reply(vec![frame.freeze()]),
-        Err(error) => Outcome::Close(CloseReason::Malformed(error)),
-    }
+    Ok(Box::pin(
+        async move { encode(correlation_id, version, &response.await) },
+    ))
 }

@@ -61,6 +61,9 @@ pub enum ServerError {
         /// What was found.
         reason: String,
     },
+    /// An invariant of the log broke; what was acknowledged is on disk.
+    #[error("a writer thread panicked; the broker stopped and recovers at its next start")]
+    Panicked,
     /// A thread of the broker cannot be started.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),

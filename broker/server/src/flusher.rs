@@ -8,14 +8,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+use tokio_util::sync::CancellationToken;
 use weir_metrics::clock::Clock;
 
 use crate::error::ServerError;
 use crate::partition::PartitionHandle;
+use crate::worker_thread;
 
 /// Values of `PartitionHandle::flush_request`.
 const NOT_QUEUED: u8 = 0;
@@ -37,6 +39,7 @@ struct FlushQueue {
     urgent: Vec<Arc<PartitionHandle>>,
     /// By rising deadline, as long as all ask with the same delay; a shorter one goes urgent.
     lazy: VecDeque<(i64, Arc<PartitionHandle>)>,
+    is_syncing: bool,
     is_closed: bool,
 }
 
@@ -45,7 +48,7 @@ impl Flusher {
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub(crate) fn start(clock: Clock) -> Result<Arc<Self>, ServerError> {
+    pub(crate) fn start(clock: Clock, failed: &CancellationToken) -> Result<Arc<Self>, ServerError> {
         let flusher = Arc::new(Self {
             state: Mutex::default(),
             wake: Condvar::new(),
@@ -53,10 +56,7 @@ impl Flusher {
             thread: Mutex::new(None),
         });
         let own = Arc::clone(&flusher);
-        let thread = thread::Builder::new()
-            .name("weir-flusher".to_owned())
-            .spawn(move || own.flush_until_closed())
-            .map_err(ServerError::Thread)?;
+        let thread = worker_thread::spawn("weir-flusher", failed, move || own.flush_until_closed())?;
         *flusher.thread.lock() = Some(thread);
         Ok(flusher)
     }
@@ -86,15 +86,19 @@ impl Flusher {
         }
         let deadline_ms = self.clock.now_ms().saturating_add(delay_ms);
         let mut state = self.state.lock();
-        let at = state
-            .lazy
-            .partition_point(|(known_ms, _)| *known_ms <= deadline_ms);
+        let at = state.lazy.partition_point(|(known_ms, _)| *known_ms <= deadline_ms);
         state.lazy.insert(at, (deadline_ms, Arc::clone(partition)));
         let is_next = at == 0 && state.urgent.is_empty();
         drop(state);
         if is_next {
             self.wake.notify_one();
         }
+    }
+
+    /// Whether a sync asked for now would begin at once.
+    pub(crate) fn is_idle(&self) -> bool {
+        let state = self.state.lock();
+        state.urgent.is_empty() && !state.is_syncing
     }
 
     /// Syncs everything asked for and ends the thread.
@@ -123,6 +127,7 @@ impl Flusher {
     /// Waits for partitions to sync; false once closed and nothing is left.
     fn take_due(&self, due: &mut Vec<Arc<PartitionHandle>>) -> bool {
         let mut state = self.state.lock();
+        state.is_syncing = false;
         loop {
             due.append(&mut state.urgent);
             let now_ms = self.clock.now_ms();
@@ -133,6 +138,7 @@ impl Flusher {
                 due.extend(state.lazy.pop_front().map(|(_, partition)| partition));
             }
             if !due.is_empty() {
+                state.is_syncing = true;
                 return true;
             }
             if state.is_closed {

@@ -54,10 +54,7 @@ impl FrameReader {
     ///
     /// # Errors
     /// Why there is none.
-    pub(crate) async fn next(
-        &mut self,
-        socket: &mut (impl AsyncRead + Unpin),
-    ) -> Result<Bytes, ReadEnd> {
+    pub(crate) async fn next(&mut self, socket: &mut (impl AsyncRead + Unpin)) -> Result<Bytes, ReadEnd> {
         loop {
             if let Some(frame) = self.take_ready().map_err(ReadEnd::Malformed)? {
                 return Ok(frame);
@@ -137,9 +134,7 @@ mod tests {
             _: &mut Context<'_>,
             out: &mut ReadBuf<'_>,
         ) -> Poll<std::io::Result<()>> {
-            let (head, tail) = self
-                .rest
-                .split_at(self.step.min(self.rest.len()).min(out.remaining()));
+            let (head, tail) = self.rest.split_at(self.step.min(self.rest.len()).min(out.remaining()));
             out.put_slice(head);
             self.rest = tail;
             Poll::Ready(Ok(()))
@@ -164,10 +159,7 @@ mod tests {
             .iter()
             .map(|len| vec![*len as u8; *len])
             .collect();
-        let input: Vec<u8> = payloads
-            .iter()
-            .flat_map(|payload| framed(payload))
-            .collect();
+        let input: Vec<u8> = payloads.iter().flat_map(|payload| framed(payload)).collect();
         for step in [1, 3, 4096, 65_536, input.len()] {
             let (frames, end) = frames(&input, step).await;
             assert_eq!(frames, payloads, "step {step}");

@@ -7,6 +7,7 @@ pub mod broker;
 pub mod broker_config;
 pub mod error;
 
+mod append;
 mod background;
 mod cluster;
 mod config_table;
@@ -27,7 +28,9 @@ mod partitions;
 mod producer_ids;
 mod purgatory;
 mod recompress;
+mod reply;
 mod shard;
 mod topic_config;
 mod uuid_text;
 mod wire;
+mod worker_thread;

@@ -42,10 +42,7 @@ impl BoundListener {
     ///
     /// # Errors
     /// The host does not resolve or the port is taken; the text says what to change.
-    pub(crate) fn bind(
-        spec: &ListenerSpec,
-        settings: &SocketSettings,
-    ) -> Result<Self, ServerError> {
+    pub(crate) fn bind(spec: &ListenerSpec, settings: &SocketSettings) -> Result<Self, ServerError> {
         let mut failure = None;
         for address in candidates(&spec.host, spec.port)? {
             match bind_address(address, settings) {
@@ -79,27 +76,18 @@ fn candidates(host: &str, port: u16) -> Result<Vec<SocketAddr>, ServerError> {
             SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
         ]);
     }
-    let resolved = (host, port)
-        .to_socket_addrs()
-        .map_err(|source| ServerError::Resolve {
-            host: host.to_owned(),
-            source,
-        })?;
+    let resolved = (host, port).to_socket_addrs().map_err(|source| ServerError::Resolve {
+        host: host.to_owned(),
+        source,
+    })?;
     let mut addresses: Vec<SocketAddr> = resolved.collect();
     // Clients try IPv4 for a name in any case; not all of them IPv6.
     addresses.sort_by_key(SocketAddr::is_ipv6);
     Ok(addresses)
 }
 
-fn bind_address(
-    address: SocketAddr,
-    settings: &SocketSettings,
-) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+fn bind_address(address: SocketAddr, settings: &SocketSettings) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() && address.ip().is_unspecified() {
         socket.set_only_v6(false)?;
     }
@@ -211,10 +199,7 @@ pub(crate) async fn serve(
         while connections.join_next().await.is_some() {}
     });
     if finished.await.is_err() {
-        tracing::debug!(
-            abandoned = connections.len(),
-            "connections abandoned at stop"
-        );
+        tracing::debug!(abandoned = connections.len(), "connections abandoned at stop");
         connections.abort_all();
     }
     Ok(())

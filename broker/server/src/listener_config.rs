@@ -90,13 +90,9 @@ pub(crate) fn parse_listeners(parsed: &ParsedConfig) -> Result<Listeners, Server
 }
 
 fn check_listeners(bound: &[ListenerSpec]) -> Result<(), ServerError> {
-    let refuse =
-        |value: &str, reason: &str| Err(ConfigError::invalid(LISTENERS, value, reason).into());
+    let refuse = |value: &str, reason: &str| Err(ConfigError::invalid(LISTENERS, value, reason).into());
     if bound.is_empty() {
-        return refuse(
-            "",
-            "at least one listener that is not a controller's is needed",
-        );
+        return refuse("", "at least one listener that is not a controller's is needed");
     }
     for (at, one) in bound.iter().enumerate() {
         for other in &bound[at + 1..] {
@@ -104,10 +100,7 @@ fn check_listeners(bound: &[ListenerSpec]) -> Result<(), ServerError> {
                 return refuse(&one.name, "each listener must have a different name");
             }
             if one.port != 0 && one.port == other.port && one.host == other.host {
-                return refuse(
-                    &one.port.to_string(),
-                    "each listener must have a different port",
-                );
+                return refuse(&one.port.to_string(), "each listener must have a different port");
             }
         }
     }
@@ -120,11 +113,7 @@ fn protocol_map(text: &str) -> HashMap<&str, &str> {
         .collect()
 }
 
-fn check_protocol(
-    name: &str,
-    protocols: &HashMap<&str, &str>,
-    value: &str,
-) -> Result<(), ServerError> {
+fn check_protocol(name: &str, protocols: &HashMap<&str, &str>, value: &str) -> Result<(), ServerError> {
     let own = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
         .contains(&name)
         .then_some(name);
@@ -231,17 +220,10 @@ mod tests {
     fn several_names_and_ipv6() {
         let parsed = listeners(&[
             ("listeners", "INSIDE://[::1]:19092, outside://10.0.0.1:9092"),
-            (
-                "listener.security.protocol.map",
-                "INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT",
-            ),
+            ("listener.security.protocol.map", "INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT"),
         ])
         .unwrap();
-        let hosts: Vec<_> = parsed
-            .bound
-            .iter()
-            .map(|listener| listener.host.as_str())
-            .collect();
+        let hosts: Vec<_> = parsed.bound.iter().map(|listener| listener.host.as_str()).collect();
         assert_eq!(hosts, ["::1", "10.0.0.1"]);
     }
 
@@ -252,17 +234,9 @@ mod tests {
             ("listeners", "SSL://:9092", "SSL"),
             ("listeners", "NEW://:9092", "listener.security.protocol.map"),
             ("listeners", "PLAINTEXT://:notaport", "HOST:PORT"),
-            (
-                "listeners",
-                "PLAINTEXT://:1,PLAINTEXT://:2",
-                "different name",
-            ),
+            ("listeners", "PLAINTEXT://:1,PLAINTEXT://:2", "different name"),
             ("listeners", "CONTROLLER://:9093", "at least one listener"),
-            (
-                "advertised.listeners",
-                "PLAINTEXT://0.0.0.0:9092",
-                "0.0.0.0",
-            ),
+            ("advertised.listeners", "PLAINTEXT://0.0.0.0:9092", "0.0.0.0"),
         ] {
             let error = listeners(&[(key, value)]).unwrap_err().to_string();
             assert!(error.contains(named), "{value}: {error}");

@@ -102,9 +102,7 @@ impl MetadataLog {
     pub(crate) fn open(directory: &Path) -> Result<Self, ServerError> {
         let mut state = MetadataState::default();
         let snapshot = directory.join(SNAPSHOT_NAME);
-        if let Some(bytes) =
-            read_if_there(&snapshot).map_err(|error| io_fault(&snapshot, &error))?
-        {
+        if let Some(bytes) = read_if_there(&snapshot).map_err(|error| io_fault(&snapshot, &error))? {
             let end = replay(&bytes, &mut state).map_err(|reason| corrupt(&snapshot, reason))?;
             if end != bytes.len() {
                 return Err(corrupt(&snapshot, "a frame is cut short"));
@@ -139,15 +137,10 @@ impl MetadataLog {
     /// The disk's. The log takes no further change then: what the file holds is unknown.
     pub(crate) fn append(&mut self, entries: Vec<Entry>) -> io::Result<()> {
         if self.failed {
-            return Err(io::Error::other(
-                "an earlier write of the metadata log failed",
-            ));
+            return Err(io::Error::other("an earlier write of the metadata log failed"));
         }
         let frame = encode_frame(&entries);
-        let written = self
-            .file
-            .write_all(&frame)
-            .and_then(|()| self.file.sync_data());
+        let written = self.file.write_all(&frame).and_then(|()| self.file.sync_data());
         if let Err(error) = written {
             self.failed = true;
             return Err(error);
@@ -248,10 +241,7 @@ fn replay(bytes: &[u8], state: &mut MetadataState) -> Result<usize, &'static str
     loop {
         let end = bytes.len() - rest.len();
         match next_frame(rest)? {
-            Frame::Whole {
-                payload,
-                rest: after,
-            } => {
+            Frame::Whole { payload, rest: after } => {
                 for entry in decode_entries(payload).ok_or("an entry does not parse")? {
                     state.apply(entry);
                 }
@@ -277,10 +267,7 @@ fn next_frame(bytes: &[u8]) -> Result<Frame<'_>, &'static str> {
         return Ok(Frame::Torn);
     };
     // A length of zero is never written: the system grew the file but not its content.
-    let Some(payload) = reader
-        .take(length as usize)
-        .filter(|payload| !payload.is_empty())
-    else {
+    let Some(payload) = reader.take(length as usize).filter(|payload| !payload.is_empty()) else {
         return Ok(Frame::Torn);
     };
     if crc32c::crc32c(payload) == crc {
@@ -413,8 +400,7 @@ mod tests {
         let mut log = MetadataLog::open(directory.path()).unwrap();
         log.append(vec![topic(1, 1), topic(2, 3), Entry::LeaderEpoch(4)])
             .unwrap();
-        log.append(vec![Entry::NextProducerId(2000), topic(1, 5)])
-            .unwrap();
+        log.append(vec![Entry::NextProducerId(2000), topic(1, 5)]).unwrap();
         log.append(vec![Entry::TopicDeleted(Uuid::from_bytes([2; 16]))])
             .unwrap();
         let state = log.state().clone();

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use bytes::BytesMut;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use weir_log::checkpoint::TopicPartition;
@@ -22,103 +21,20 @@ use weir_log::reader::LogReader;
 use weir_metrics::clock::Clock;
 use weir_protocol::error_code::ErrorCode;
 use weir_protocol::messages::Uuid;
-use weir_protocol::records::validate::BatchFacts;
 
-use crate::flusher::Flusher;
+use crate::append::{Ack, AppendError, AppendJob, AppendResult, Appended};
 use crate::purgatory::WaiterList;
 use crate::topic_config::TopicConfig;
 use crate::uuid_text;
 
-/// When an append is answered.
+/// What a run of appends asks of the flusher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ack {
-    /// Once it is in the log file (acks 0 and 1).
-    Written,
-    /// Once a completed sync covers it (acks all, coordinator records), by the flush policy.
-    Durable,
-}
-
-/// One validated batch on its way to the log.
-#[derive(Debug)]
-pub(crate) struct AppendJob {
-    pub(crate) partition: Arc<PartitionHandle>,
-    pub(crate) batch: BytesMut,
-    pub(crate) facts: BatchFacts,
-    pub(crate) ack: Ack,
-    reply: oneshot::Sender<AppendResult>,
-}
-
-/// Where an answered append landed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Appended {
-    pub(crate) base_offset: i64,
-    pub(crate) last_offset: i64,
-    /// -1 unless the topic stamps the append time.
-    pub(crate) log_append_time_ms: i64,
-    pub(crate) log_start_offset: i64,
-}
-
-/// Why an append was refused, as the client is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct AppendError {
-    pub(crate) code: ErrorCode,
-    pub(crate) message: Option<String>,
-}
-
-pub(crate) type AppendResult = Result<Appended, AppendError>;
-
-/// The answer to an append, on its way.
-#[derive(Debug)]
-pub(crate) struct AppendFuture(oneshot::Receiver<AppendResult>);
-
-impl AppendFuture {
-    /// An append job and the future of its answer.
-    pub(crate) fn job(
-        partition: Arc<PartitionHandle>,
-        batch: BytesMut,
-        facts: BatchFacts,
-        ack: Ack,
-    ) -> (AppendJob, Self) {
-        let (reply, answer) = oneshot::channel();
-        (
-            AppendJob {
-                partition,
-                batch,
-                facts,
-                ack,
-                reply,
-            },
-            Self(answer),
-        )
-    }
-
-    /// Resolves when the append is answered. Dropping it does not undo the append.
-    pub(crate) async fn done(self) -> AppendResult {
-        self.0
-            .await
-            .unwrap_or_else(|_| Err(AppendError::stopping()))
-    }
-}
-
-impl AppendError {
-    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: Some(message.into()),
-        }
-    }
-
-    fn offline() -> Self {
-        Self::new(
-            ErrorCode::KAFKA_STORAGE_ERROR,
-            "the log is offline until the broker restarts",
-        )
-    }
-
-    /// The broker is going down; the client retries later.
-    pub(crate) fn stopping() -> Self {
-        Self::new(ErrorCode::NOT_LEADER_OR_FOLLOWER, "the broker is stopping")
-    }
+pub(crate) enum FlushNeed {
+    /// Nothing ever waits for a sync.
+    None,
+    /// Someone waits, or a bound is reached.
+    Now,
+    WithinMs(i64),
 }
 
 /// An append in the log that waits for the sync that covers it.
@@ -193,7 +109,7 @@ pub(crate) struct PartitionHandle {
     unflushed_bytes: AtomicU64,
     unflushed_records: AtomicU64,
     durable_waiters: Mutex<Vec<DurableWaiter>>,
-    waiters: WaiterList,
+    waiters: Arc<WaiterList>,
 }
 
 impl PartitionHandle {
@@ -217,7 +133,7 @@ impl PartitionHandle {
             unflushed_bytes: AtomicU64::new(0),
             unflushed_records: AtomicU64::new(0),
             durable_waiters: Mutex::new(Vec::new()),
-            waiters: WaiterList::default(),
+            waiters: Arc::default(),
         }
     }
 
@@ -231,9 +147,10 @@ impl PartitionHandle {
 
     /// Which of `shards` writers appends here: a hash that spreads the partitions of a topic.
     pub(crate) fn shard(&self, shards: usize) -> usize {
-        let name: usize = self.topic.bytes().fold(0, |hash, byte| {
-            hash.wrapping_mul(31).wrapping_add(usize::from(byte))
-        });
+        let name: usize = self
+            .topic
+            .bytes()
+            .fold(0, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
         name.wrapping_add(self.index.unsigned_abs() as usize) % shards.max(1)
     }
 
@@ -250,10 +167,7 @@ impl PartitionHandle {
 
     /// The next offset to be written.
     pub(crate) fn log_end_offset(&self) -> i64 {
-        self.reader
-            .load()
-            .as_ref()
-            .map_or(0, |reader| reader.log_end_offset())
+        self.reader.load().as_ref().map_or(0, |reader| reader.log_end_offset())
     }
 
     pub(crate) fn log_start_offset(&self) -> i64 {
@@ -277,7 +191,7 @@ impl PartitionHandle {
     }
 
     /// The fetches parked here.
-    pub(crate) fn waiters(&self) -> &WaiterList {
+    pub(crate) fn waiters(&self) -> &Arc<WaiterList> {
         &self.waiters
     }
 
@@ -379,7 +293,7 @@ impl PartitionHandle {
     }
 
     /// Appends a run of batches in order and answers or parks each. On the writer's thread.
-    pub(crate) fn append_run(self: &Arc<Self>, run: Vec<AppendJob>, flusher: &Flusher) {
+    pub(crate) fn append_run(&self, run: Vec<AppendJob>) -> FlushNeed {
         let mut batches = Vec::with_capacity(run.len());
         let mut replies = Vec::with_capacity(run.len());
         let mut bytes = 0;
@@ -392,10 +306,7 @@ impl PartitionHandle {
         } in run
         {
             bytes += batch.len() as u64;
-            batches.push(IncomingBatch {
-                bytes: batch,
-                facts,
-            });
+            batches.push(IncomingBatch { bytes: batch, facts });
             replies.push((ack, reply));
         }
         let at = AppendTime {
@@ -405,13 +316,19 @@ impl PartitionHandle {
         let answers = {
             let mut slot = self.log.lock();
             match self.open(&mut slot) {
-                Ok(log) => log.append_all(batches, at),
+                Ok(log) => {
+                    let answers = log.append_all(batches, at);
+                    if log.offline_reason().is_some() {
+                        self.go_offline(&mut slot);
+                    }
+                    answers
+                }
                 Err(error) => {
                     drop(slot);
                     for (_, reply) in replies {
                         let _ = reply.send(Err(error.clone()));
                     }
-                    return;
+                    return FlushNeed::None;
                 }
             }
         };
@@ -420,7 +337,7 @@ impl PartitionHandle {
         if self.environment.visibility == Visibility::Written {
             self.waiters.wake_all();
         }
-        self.request_flush(needs_sync, flusher);
+        self.flush_need(needs_sync)
     }
 
     /// Answers what need not wait; true when something waits for a sync.
@@ -464,22 +381,21 @@ impl PartitionHandle {
         needs_sync
     }
 
-    fn request_flush(self: &Arc<Self>, needs_sync: bool, flusher: &Flusher) {
+    fn flush_need(&self, needs_sync: bool) -> FlushNeed {
         let config = self.config.load();
-        let policy = &self.environment.flush;
-        let is_awaited =
-            self.environment.visibility == Visibility::Flushed && !self.waiters.is_empty();
-        let is_full = self.unflushed_bytes.load(Ordering::Relaxed) >= policy.max_bytes
+        let bounds = &self.environment.flush;
+        let is_awaited = self.environment.visibility == Visibility::Flushed && !self.waiters.is_empty();
+        let is_full = self.unflushed_bytes.load(Ordering::Relaxed) >= bounds.max_bytes
             || self.unflushed_records.load(Ordering::Relaxed) >= config.flush_messages;
-        let delay_ms = policy.max_delay_ms.min(config.flush_ms);
-        if needs_sync || is_awaited || is_full {
-            flusher.request_urgent(self);
-        } else if delay_ms < i64::MAX {
-            flusher.request_within(self, delay_ms);
+        match bounds.max_delay_ms.min(config.flush_ms) {
+            _ if needs_sync || is_awaited || is_full => FlushNeed::Now,
+            i64::MAX => FlushNeed::None,
+            delay_ms => FlushNeed::WithinMs(delay_ms),
         }
     }
 
-    /// Syncs what was appended so far and answers who waited for it. On the flusher's thread.
+    /// Syncs what was appended so far and answers who waited for it. On the flusher's thread, or
+    /// the writer's; two at once are fine.
     pub(crate) fn flush(&self) {
         self.unflushed_bytes.store(0, Ordering::Relaxed);
         self.unflushed_records.store(0, Ordering::Relaxed);
@@ -510,11 +426,7 @@ impl PartitionHandle {
         let refusal = self
             .unavailable()
             .map(|code| AppendError::new(code, "the log is offline"));
-        let flushed = self
-            .reader
-            .load()
-            .as_ref()
-            .map_or(0, |reader| reader.flushed_offset());
+        let flushed = self.reader.load().as_ref().map_or(0, |reader| reader.flushed_offset());
         let due: Vec<DurableWaiter> = {
             let mut waiters = self.durable_waiters.lock();
             if refusal.is_some() {
@@ -589,10 +501,7 @@ impl PartitionHandle {
     }
 
     /// Runs background work on the open log, if there is one.
-    pub(crate) fn with_log<T>(
-        &self,
-        work: impl FnOnce(&mut Partition) -> Result<T, LogError>,
-    ) -> Option<T> {
+    pub(crate) fn with_log<T>(&self, work: impl FnOnce(&mut Partition) -> Result<T, LogError>) -> Option<T> {
         let mut slot = self.log.lock();
         let LogSlot::Open(log) = &mut *slot else {
             return None;
@@ -624,8 +533,5 @@ impl PartitionHandle {
     }
 }
 
-impl From<LogError> for AppendError {
-    fn from(error: LogError) -> Self {
-        Self::new(error.code(), error.to_string())
-    }
-}
+#[cfg(test)]
+mod tests;

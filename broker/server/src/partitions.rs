@@ -13,8 +13,9 @@ use bytes::BytesMut;
 use weir_protocol::messages::Uuid;
 use weir_protocol::records::validate::{BatchFacts, BatchRules, validate_batch};
 
+use crate::append::{Ack, AppendError, AppendFuture};
 use crate::flusher::Flusher;
-use crate::partition::{Ack, AppendError, AppendFuture, LogEnvironment, PartitionHandle};
+use crate::partition::{LogEnvironment, PartitionHandle};
 use crate::shard::WriterShards;
 use crate::topic_config::TopicConfig;
 
@@ -30,9 +31,7 @@ pub(crate) struct Topic {
 
 impl Topic {
     pub(crate) fn partition(&self, index: i32) -> Option<&Arc<PartitionHandle>> {
-        usize::try_from(index)
-            .ok()
-            .and_then(|at| self.partitions.get(at))
+        usize::try_from(index).ok().and_then(|at| self.partitions.get(at))
     }
 
     /// Whether clients may only read it (`__consumer_offsets`, `__transaction_state`).
@@ -100,11 +99,7 @@ pub(crate) struct Partitions {
 }
 
 impl Partitions {
-    pub(crate) fn new(
-        environment: Arc<LogEnvironment>,
-        shards: WriterShards,
-        flusher: Arc<Flusher>,
-    ) -> Self {
+    pub(crate) fn new(environment: Arc<LogEnvironment>, shards: WriterShards, flusher: Arc<Flusher>) -> Self {
         Self {
             topics: ArcSwap::default(),
             environment,
@@ -147,13 +142,7 @@ impl Partitions {
     ) -> Arc<PartitionHandle> {
         let environment = Arc::clone(&self.environment);
         let (topic, config) = (Arc::clone(topic), Arc::clone(config));
-        Arc::new(PartitionHandle::new(
-            topic,
-            topic_id,
-            index,
-            config,
-            environment,
-        ))
+        Arc::new(PartitionHandle::new(topic, topic_id, index, config, environment))
     }
 
     /// Queues a validated batch for its partition's writer. Batches of one partition are written
@@ -165,8 +154,8 @@ impl Partitions {
         facts: BatchFacts,
         ack: Ack,
     ) -> AppendFuture {
-        let (job, future) = AppendFuture::job(Arc::clone(partition), batch, facts, ack);
-        self.shards.submit(job);
+        let (job, future) = AppendFuture::job(batch, facts, ack);
+        self.shards.submit(Arc::clone(partition), job);
         future
     }
 

@@ -10,8 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::partition::PartitionHandle;
-
 /// The fetches parked on one partition. Bounded by the connections: one parked fetch each.
 #[derive(Debug, Default)]
 pub(crate) struct WaiterList {
@@ -54,18 +52,18 @@ impl WaiterList {
 #[derive(Debug)]
 pub(crate) struct ParkedFetch {
     notify: Arc<Notify>,
-    partitions: Vec<Arc<PartitionHandle>>,
+    lists: Vec<Arc<WaiterList>>,
 }
 
 impl ParkedFetch {
-    /// Registers with every partition. Look at the partitions again *after* this and before
+    /// Registers with every partition's list. Look at the partitions again *after* this and before
     /// waiting, so that a move in between is not missed.
-    pub(crate) fn register(partitions: Vec<Arc<PartitionHandle>>) -> Self {
+    pub(crate) fn register(lists: Vec<Arc<WaiterList>>) -> Self {
         let notify = Arc::new(Notify::new());
-        for partition in &partitions {
-            partition.waiters().register(&notify);
+        for list in &lists {
+            list.register(&notify);
         }
-        Self { notify, partitions }
+        Self { notify, lists }
     }
 
     /// Resolves once a partition moved since the last call.
@@ -76,8 +74,8 @@ impl ParkedFetch {
 
 impl Drop for ParkedFetch {
     fn drop(&mut self) {
-        for partition in &self.partitions {
-            partition.waiters().unregister(&self.notify);
+        for list in &self.lists {
+            list.unregister(&self.notify);
         }
     }
 }

@@ -45,9 +45,7 @@ pub(crate) fn recompressed(
     let mut out = BytesMut::with_capacity(HEADER_BYTES + block.len());
     out.extend_from_slice(bytes.get(..HEADER_BYTES).unwrap_or_default());
     out.extend_from_slice(&block);
-    let length = i32::try_from(out.len() - 12).map_err(|_| ProtocolError::TooLarge {
-        what: "record batch",
-    })?;
+    let length = i32::try_from(out.len() - 12).map_err(|_| ProtocolError::TooLarge { what: "record batch" })?;
     let attributes = (batch.header.attributes.0 & !CODEC_BITS) | target.codec.id();
     (&mut out[8..12]).put_i32(length);
     (&mut out[21..23]).put_i16(attributes);
@@ -66,13 +64,7 @@ mod tests {
 
     #[test]
     fn records_survive_every_change_of_codec() {
-        let codecs = [
-            Codec::None,
-            Codec::Gzip,
-            Codec::Snappy,
-            Codec::Lz4,
-            Codec::Zstd,
-        ];
+        let codecs = [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
         for from in codecs {
             let mut builder = BatchBuilder::new(BatchSettings {
                 codec: from,

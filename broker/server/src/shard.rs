@@ -2,18 +2,27 @@
 //!
 //! Per wake a shard takes all queued batches, sorts them by partition (arrival order within one)
 //! and writes each partition's run under one lock of its log; the flusher is asked once per run.
-//! Copies per batch: none of ours; syscalls per batch: one write, at most; syncs: none here.
+//! Copies per batch: none of ours; syscalls per batch: one write, at most; syncs: none here, but
+//! for a small last run while the flusher is idle.
 //! The queue is bounded by what connections may have in flight (`connection.rs`) and by the
 //! coordinator's own groups.
 
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
+use tokio_util::sync::CancellationToken;
 
+use crate::append::AppendJob;
 use crate::error::ServerError;
 use crate::flusher::Flusher;
-use crate::partition::AppendJob;
+use crate::partition::{FlushNeed, PartitionHandle};
+use crate::worker_thread;
+
+/// A run up to this size is synced by its writer when the flusher is idle.
+const OWN_SYNC_BYTES: usize = 64 * 1024;
+
+type QueuedJob = (Arc<PartitionHandle>, AppendJob);
 
 /// The writer threads and their queues.
 #[derive(Debug)]
@@ -30,7 +39,7 @@ struct ShardQueue {
 
 #[derive(Debug, Default)]
 struct QueueState {
-    jobs: Vec<AppendJob>,
+    jobs: Vec<QueuedJob>,
     is_closed: bool,
 }
 
@@ -39,17 +48,17 @@ impl WriterShards {
     ///
     /// # Errors
     /// The system refuses a thread.
-    pub(crate) fn start(count: usize, flusher: &Arc<Flusher>) -> Result<Self, ServerError> {
+    pub(crate) fn start(count: usize, flusher: &Arc<Flusher>, failed: &CancellationToken) -> Result<Self, ServerError> {
         let mut queues = Vec::with_capacity(count);
         let mut threads = Vec::with_capacity(count);
         for index in 0..count {
             let queue = Arc::new(ShardQueue::default());
             queues.push(Arc::clone(&queue));
             let flusher = Arc::clone(flusher);
-            let thread = thread::Builder::new()
-                .name(format!("weir-writer-{index}"))
-                .spawn(move || write_until_closed(&queue, &flusher))
-                .map_err(ServerError::Thread)?;
+            let name = format!("weir-writer-{index}");
+            let thread = worker_thread::spawn(&name, failed, move || {
+                write_until_closed(&queue, &flusher);
+            })?;
             threads.push(thread);
         }
         Ok(Self {
@@ -59,9 +68,8 @@ impl WriterShards {
     }
 
     /// Queues an append. After `stop` the job is dropped, which answers it.
-    pub(crate) fn submit(&self, job: AppendJob) {
-        let at = job.partition.shard(self.queues.len());
-        let Some(queue) = self.queues.get(at) else {
+    pub(crate) fn submit(&self, partition: Arc<PartitionHandle>, job: AppendJob) {
+        let Some(queue) = self.queues.get(partition.shard(self.queues.len())) else {
             return;
         };
         let mut state = queue.state.lock();
@@ -69,7 +77,7 @@ impl WriterShards {
             return;
         }
         let was_idle = state.jobs.is_empty();
-        state.jobs.push(job);
+        state.jobs.push((partition, job));
         drop(state);
         // A shard that has work already looks again before it sleeps.
         if was_idle {
@@ -109,16 +117,23 @@ fn write_until_closed(queue: &ShardQueue, flusher: &Flusher) {
 }
 
 /// Appends the jobs, one run a partition.
-fn write_runs(jobs: &mut Vec<AppendJob>, flusher: &Flusher) {
+fn write_runs(jobs: &mut Vec<QueuedJob>, flusher: &Flusher) {
     // Stable: batches of one partition keep their order.
-    jobs.sort_by_key(|job| Arc::as_ptr(&job.partition) as usize);
+    jobs.sort_by_key(|(partition, _)| Arc::as_ptr(partition) as usize);
     let mut rest = jobs.drain(..).peekable();
-    while let Some(first) = rest.next() {
-        let partition = Arc::clone(&first.partition);
+    while let Some((partition, first)) = rest.next() {
+        let mut bytes = first.batch.len();
         let mut run = vec![first];
-        while let Some(job) = rest.next_if(|job| Arc::ptr_eq(&job.partition, &partition)) {
+        while let Some((_, job)) = rest.next_if(|(other, _)| Arc::ptr_eq(other, &partition)) {
+            bytes += job.batch.len();
             run.push(job);
         }
-        partition.append_run(run, flusher);
+        let may_sync_here = bytes <= OWN_SYNC_BYTES && rest.peek().is_none();
+        match partition.append_run(run) {
+            FlushNeed::None => {}
+            FlushNeed::Now if may_sync_here && flusher.is_idle() => partition.flush(),
+            FlushNeed::Now => flusher.request_urgent(&partition),
+            FlushNeed::WithinMs(delay_ms) => flusher.request_within(&partition, delay_ms),
+        }
     }
 }

@@ -32,10 +32,7 @@ pub(crate) struct Synonym {
 }
 
 const fn same(broker_key: &'static str) -> Synonym {
-    Synonym {
-        broker_key,
-        to_ms: 1,
-    }
+    Synonym { broker_key, to_ms: 1 }
 }
 const fn minutes(broker_key: &'static str) -> Synonym {
     Synonym {
@@ -162,11 +159,8 @@ pub(crate) fn topic_key(name: &str) -> Option<&'static TopicKey> {
 }
 
 /// The definition of all topic keys.
-pub(crate) static TOPIC_DEF: LazyLock<ConfigDef> = LazyLock::new(|| {
-    TOPIC_KEYS
-        .iter()
-        .fold(ConfigDef::new(), |def, key| def.key(key.row()))
-});
+pub(crate) static TOPIC_DEF: LazyLock<ConfigDef> =
+    LazyLock::new(|| TOPIC_KEYS.iter().fold(ConfigDef::new(), |def, key| def.key(key.row())));
 
 /// Settings a client gave a topic, by key.
 pub(crate) type Overrides = BTreeMap<String, String>;
@@ -206,9 +200,7 @@ impl TopicConfig {
     /// An unknown key, a value that does not fit, or one this broker cannot keep.
     pub(crate) fn resolve(overrides: Overrides, broker: &Properties) -> Result<Self, ConfigError> {
         if let Some(unknown) = overrides.keys().find(|name| topic_key(name).is_none()) {
-            return Err(ConfigError::Other(format!(
-                "Unknown topic config name: {unknown}"
-            )));
+            return Err(ConfigError::Other(format!("Unknown topic config name: {unknown}")));
         }
         let mut values = ConfigMap::new();
         for key in TOPIC_KEYS {
@@ -233,10 +225,7 @@ impl TopicConfig {
     pub(crate) fn log_config(&self, defaults: &LogConfig) -> LogConfig {
         LogConfig {
             segment_bytes: u64::from(self.segment_bytes),
-            segment_ms: self
-                .segment_ms
-                .saturating_sub(self.segment_jitter_ms.max(0))
-                .max(1),
+            segment_ms: self.segment_ms.saturating_sub(self.segment_jitter_ms.max(0)).max(1),
             index_interval_bytes: u64::from(self.index_interval_bytes),
             segment_index_bytes: u64::from(self.segment_index_bytes),
             timestamp_type: if self.stamps_append_time {
@@ -260,9 +249,8 @@ impl TopicConfig {
 
     fn typed(overrides: Overrides, parsed: &ParsedConfig) -> Result<Self, ConfigError> {
         let policy = parsed.get_list(CLEANUP_POLICY)?;
-        let unsigned = |name: &str| -> Result<u32, ConfigError> {
-            Ok(u32::try_from(parsed.get_int(name)?).unwrap_or(0))
-        };
+        let unsigned =
+            |name: &str| -> Result<u32, ConfigError> { Ok(u32::try_from(parsed.get_int(name)?).unwrap_or(0)) };
         Ok(Self {
             compacts: policy.iter().any(|policy| policy == "compact"),
             deletes: policy.iter().any(|policy| policy == "delete"),
@@ -326,14 +314,8 @@ mod tests {
         assert_eq!(resolve(&[], &minutes).unwrap().retention_ms, 180_000);
         let ms = format!("{minutes}\nlog.retention.ms=4");
         assert_eq!(resolve(&[], &ms).unwrap().retention_ms, 4);
-        assert_eq!(
-            resolve(&[("retention.ms", "5")], &ms).unwrap().retention_ms,
-            5
-        );
-        assert_eq!(
-            resolve(&[], "log.retention.hours=-1").unwrap().retention_ms,
-            -1
-        );
+        assert_eq!(resolve(&[("retention.ms", "5")], &ms).unwrap().retention_ms, 5);
+        assert_eq!(resolve(&[], "log.retention.hours=-1").unwrap().retention_ms, -1);
         assert_eq!(resolve(&[], "").unwrap().retention_ms, 604_800_000);
     }
 

@@ -21,9 +21,7 @@ pub(crate) fn fresh() -> Uuid {
 pub(crate) fn text(id: Uuid) -> String {
     let mut text = String::with_capacity(22);
     for chunk in id.as_bytes().chunks(3) {
-        let bits = chunk
-            .iter()
-            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte));
         let bits = bits << (8 * (3 - chunk.len()));
         for at in 0..=chunk.len() {
             text.push(char::from(ALPHABET[(bits >> (18 - 6 * at)) as usize & 63]));

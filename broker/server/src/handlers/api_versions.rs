@@ -9,27 +9,18 @@ use std::sync::Arc;
 
 use weir_protocol::api;
 use weir_protocol::error_code::ErrorCode;
-use weir_protocol::messages::api_versions_response::{
-    ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
-};
+use weir_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 use weir_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, StrBytes};
 
 use crate::context::{RequestCx, Shared};
-use crate::dispatch::{Outcome, ReplyFuture, encode};
+use crate::reply::{Outcome, ReplyFuture, encode};
 use crate::wire::wire;
 
 /// The level of Kafka 4.0: the behaviour copied here, without the features of later levels.
 const METADATA_VERSION: (&str, i16, i16) = ("metadata.version", 7, 25);
 
-pub(crate) async fn api_versions(
-    _: Arc<Shared>,
-    cx: RequestCx,
-    request: ApiVersionsRequest,
-) -> ApiVersionsResponse {
-    let names = [
-        &request.client_software_name,
-        &request.client_software_version,
-    ];
+pub(crate) async fn api_versions(_: Arc<Shared>, cx: RequestCx, request: ApiVersionsRequest) -> ApiVersionsResponse {
+    let names = [&request.client_software_name, &request.client_software_version];
     if cx.version >= 3 && !names.iter().all(|name| is_software_text(name)) {
         return wire!(ApiVersionsResponse {
             error_code: ErrorCode::INVALID_REQUEST.0

@@ -76,20 +76,22 @@ pub(crate) async fn elect_leaders(
     let wanted = request.topic_partitions.unwrap_or_default();
     let results = wanted.iter().map(|wanted| {
         let topic = shared.partitions.topic(&wanted.topic);
-        let partitions = wanted.partitions.iter().map(|index| {
-            match topic.as_ref().and_then(|topic| topic.partition(*index)) {
-                Some(_) => result(
-                    *index,
-                    ErrorCode::ELECTION_NOT_NEEDED,
-                    "Leader election not needed for topic partition.",
-                ),
-                None => result(
-                    *index,
-                    ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
-                    "This server does not host this topic-partition.",
-                ),
-            }
-        });
+        let partitions =
+            wanted
+                .partitions
+                .iter()
+                .map(|index| match topic.as_ref().and_then(|topic| topic.partition(*index)) {
+                    Some(_) => result(
+                        *index,
+                        ErrorCode::ELECTION_NOT_NEEDED,
+                        "Leader election not needed for topic partition.",
+                    ),
+                    None => result(
+                        *index,
+                        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION,
+                        "This server does not host this topic-partition.",
+                    ),
+                });
         wire!(ReplicaElectionResult {
             topic: wanted.topic.clone(),
             partition_result: partitions.collect(),

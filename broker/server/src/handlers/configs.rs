@@ -19,8 +19,8 @@ use weir_protocol::messages::incremental_alter_configs_request::AlterableConfig;
 use weir_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
     IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, ListConfigResourcesRequest,
-    ListConfigResourcesResponse, StrBytes, alter_configs_response,
-    incremental_alter_configs_response, list_config_resources_response::ConfigResource,
+    ListConfigResourcesResponse, StrBytes, alter_configs_response, incremental_alter_configs_response,
+    list_config_resources_response::ConfigResource,
 };
 
 use crate::cluster::{Mode, TopicError};
@@ -121,16 +121,11 @@ fn describe(
     match resource.resource_type {
         RESOURCE_TOPIC => {
             let name = resource.resource_name.as_str();
-            let topic = shared
-                .partitions
-                .topic(name)
-                .ok_or_else(TopicError::unknown_topic)?;
+            let topic = shared.partitions.topic(name).ok_or_else(TopicError::unknown_topic)?;
             let broker = &shared.config.given;
             let settings = topic_settings(broker, &topic.config);
             let wanted = settings.filter(|setting| is_wanted(setting.name));
-            Ok(wanted
-                .map(|setting| topic_row(setting, broker, detail))
-                .collect())
+            Ok(wanted.map(|setting| topic_row(setting, broker, detail)).collect())
         }
         RESOURCE_BROKER => {
             check_broker(shared, &resource.resource_name)?;
@@ -165,11 +160,7 @@ fn check_broker(shared: &Shared, name: &str) -> Result<(), TopicError> {
     ))
 }
 
-fn topic_row(
-    setting: Setting,
-    broker: &Properties,
-    detail: Detail,
-) -> DescribeConfigsResourceResult {
+fn topic_row(setting: Setting, broker: &Properties, detail: Detail) -> DescribeConfigsResourceResult {
     let mut row = wire!(DescribeConfigsResourceResult {
         name: StrBytes::from(setting.name),
         value: Some(StrBytes::from(setting.value.as_str())),
@@ -197,11 +188,7 @@ fn synonyms(setting: &Setting, broker: &Properties) -> Vec<DescribeConfigsSynony
     }
     for known in setting.key.synonyms {
         if let Some(text) = broker.get(known.broker_key) {
-            synonyms.push(synonym(
-                known.broker_key,
-                text.to_owned(),
-                Source::STATIC_BROKER,
-            ));
+            synonyms.push(synonym(known.broker_key, text.to_owned(), Source::STATIC_BROKER));
         }
     }
     if let Some(known) = setting.key.synonyms.first() {
@@ -236,11 +223,8 @@ fn broker_row(shared: &Shared, name: &str, detail: Detail) -> DescribeConfigsRes
         };
         row.synonyms
             .extend(given.map(|value| synonym(value, Source::STATIC_BROKER)));
-        row.synonyms.extend(
-            default
-                .as_deref()
-                .map(|value| synonym(value, Source::DEFAULT)),
-        );
+        row.synonyms
+            .extend(default.as_deref().map(|value| synonym(value, Source::DEFAULT)));
     }
     add_types(&mut row, &BROKER_DEF, name, detail);
     row
@@ -296,9 +280,7 @@ pub(crate) async fn alter_configs(
         }
         responses.push(answer);
     }
-    wire!(AlterConfigsResponse {
-        responses: responses
-    })
+    wire!(AlterConfigsResponse { responses: responses })
 }
 
 pub(crate) async fn incremental_alter_configs(
@@ -313,29 +295,21 @@ pub(crate) async fn incremental_alter_configs(
         let (config, edits) = (Arc::clone(&shared), resource.configs);
         let edit = move |current: &Overrides| edited(current, &edits, &config.config.given);
         let outcome = alter(&shared, kind, name, mode, edit).await;
-        let mut answer = wire!(
-            incremental_alter_configs_response::AlterConfigsResourceResponse {
-                resource_type: kind,
-                resource_name: resource.resource_name,
-            }
-        );
+        let mut answer = wire!(incremental_alter_configs_response::AlterConfigsResourceResponse {
+            resource_type: kind,
+            resource_name: resource.resource_name,
+        });
         if let Err(error) = outcome {
             answer.error_code = error.code.0;
             answer.error_message = Some(StrBytes::from(error.message));
         }
         responses.push(answer);
     }
-    wire!(IncrementalAlterConfigsResponse {
-        responses: responses
-    })
+    wire!(IncrementalAlterConfigsResponse { responses: responses })
 }
 
 fn mode_of(validate_only: bool) -> Mode {
-    if validate_only {
-        Mode::ValidateOnly
-    } else {
-        Mode::Apply
-    }
+    if validate_only { Mode::ValidateOnly } else { Mode::Apply }
 }
 
 async fn alter(
@@ -363,11 +337,7 @@ const APPEND: i8 = 2;
 const SUBTRACT: i8 = 3;
 
 /// The overrides after a list of edits.
-fn edited(
-    current: &Overrides,
-    edits: &[AlterableConfig],
-    broker: &Properties,
-) -> Result<Overrides, TopicError> {
+fn edited(current: &Overrides, edits: &[AlterableConfig], broker: &Properties) -> Result<Overrides, TopicError> {
     let mut overrides = current.clone();
     let mut seen = HashSet::new();
     for edit in edits {
@@ -410,19 +380,14 @@ fn edited_list(
     broker: &Properties,
 ) -> Result<String, TopicError> {
     let refuse = |text: String| TopicError::new(ErrorCode::INVALID_CONFIG, text);
-    let key =
-        topic_key(name).ok_or_else(|| refuse(format!("Unknown topic config name: {name}")))?;
+    let key = topic_key(name).ok_or_else(|| refuse(format!("Unknown topic config name: {name}")))?;
     if TOPIC_DEF
         .get(name)
         .is_none_or(|row| row.config_type != ConfigType::List)
     {
         return Err(refuse(format!(
             "Can't {} to key {name} because its type is not LIST.",
-            if operation == APPEND {
-                "append"
-            } else {
-                "subtract"
-            }
+            if operation == APPEND { "append" } else { "subtract" }
         )));
     }
     let current = overrides.get(name).cloned();
@@ -468,11 +433,7 @@ pub(crate) async fn list_config_resources(
         let is_wanted = |kind: i8| kinds.is_empty() || kinds.contains(&kind);
         if is_wanted(RESOURCE_TOPIC) {
             let topics = shared.partitions.topics().sorted();
-            resources.extend(
-                topics
-                    .iter()
-                    .map(|topic| resource(RESOURCE_TOPIC, &topic.name)),
-            );
+            resources.extend(topics.iter().map(|topic| resource(RESOURCE_TOPIC, &topic.name)));
         }
         let node = shared.cluster.node_id.to_string();
         for kind in [RESOURCE_BROKER, RESOURCE_BROKER_LOGGER] {
@@ -509,11 +470,7 @@ mod tests {
         assert_eq!(both["cleanup.policy"], "delete,compact");
         let none = after(&[edit("cleanup.policy", SUBTRACT, Some("delete"))]).unwrap();
         assert_eq!(none["cleanup.policy"], "");
-        assert!(
-            after(&[edit("retention.ms", DELETE, None)])
-                .unwrap()
-                .is_empty()
-        );
+        assert!(after(&[edit("retention.ms", DELETE, None)]).unwrap().is_empty());
         assert_eq!(
             after(&[edit("retention.ms", SET, Some("6"))]).unwrap()["retention.ms"],
             "6"
@@ -524,10 +481,7 @@ mod tests {
     fn edits_that_make_no_sense_are_refused() {
         let append = edit("retention.ms", APPEND, Some("1"));
         assert_eq!(after(&[append]), Err(ErrorCode::INVALID_CONFIG));
-        let twice = [
-            edit("retention.ms", SET, Some("1")),
-            edit("retention.ms", DELETE, None),
-        ];
+        let twice = [edit("retention.ms", SET, Some("1")), edit("retention.ms", DELETE, None)];
         assert_eq!(after(&twice), Err(ErrorCode::INVALID_REQUEST));
         assert_eq!(
             after(&[edit("retention.ms", SET, None)]),

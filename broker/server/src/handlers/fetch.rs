@@ -21,10 +21,10 @@ use weir_protocol::messages::fetch_request::FetchPartition;
 use weir_protocol::messages::{FetchRequest, StrBytes, Uuid};
 
 use crate::context::{RequestCx, Shared};
-use crate::dispatch::{Outcome, ReplyFuture};
 use crate::handlers::fetch_reply::{FetchReply, FetchedPartition, FetchedTopic};
 use crate::partition::PartitionHandle;
-use crate::purgatory::ParkedFetch;
+use crate::purgatory::{ParkedFetch, WaiterList};
+use crate::reply::{Outcome, ReplyFuture};
 
 /// First version that names topics by id.
 const FIRST_WITH_IDS: i16 = 13;
@@ -70,11 +70,7 @@ enum Look {
     Wait,
 }
 
-pub(crate) fn start(
-    shared: Arc<Shared>,
-    cx: RequestCx,
-    body: Bytes,
-) -> Result<ReplyFuture, ProtocolError> {
+pub(crate) fn start(shared: Arc<Shared>, cx: RequestCx, body: Bytes) -> Result<ReplyFuture, ProtocolError> {
     let request = decode_request::<FetchRequest>(body, cx.version)?;
     if cx.version >= FIRST_WITH_SESSIONS && !SESSIONLESS_EPOCHS.contains(&request.session_epoch) {
         // No session is ever handed out, so this one is of an earlier broker.
@@ -126,10 +122,7 @@ fn resolve(shared: &Shared, version: i16, request: FetchRequest) -> Fetch {
     }
 }
 
-fn wanted_partition(
-    partition: &FetchPartition,
-    target: Result<Arc<PartitionHandle>, ErrorCode>,
-) -> WantedPartition {
+fn wanted_partition(partition: &FetchPartition, target: Result<Arc<PartitionHandle>, ErrorCode>) -> WantedPartition {
     WantedPartition {
         index: partition.partition,
         offset: partition.fetch_offset,
@@ -146,7 +139,7 @@ fn unsigned(value: i32) -> usize {
 async fn run(shared: Arc<Shared>, cx: RequestCx, fetch: Fetch) -> Outcome {
     let mut look = fetch.look(&shared);
     if look == Look::Wait {
-        let parked = ParkedFetch::register(fetch.handles());
+        let parked = ParkedFetch::register(fetch.waiter_lists());
         loop {
             look = fetch.look(&shared);
             if look != Look::Wait {
@@ -176,11 +169,9 @@ impl Fetch {
         self.topics.iter().flat_map(|topic| &topic.partitions)
     }
 
-    fn handles(&self) -> Vec<Arc<PartitionHandle>> {
-        self.partitions()
-            .filter_map(|wanted| wanted.target.as_ref().ok())
-            .cloned()
-            .collect()
+    fn waiter_lists(&self) -> Vec<Arc<WaiterList>> {
+        let targets = self.partitions().filter_map(|wanted| wanted.target.as_ref().ok());
+        targets.map(|partition| Arc::clone(partition.waiters())).collect()
     }
 
     /// Whether to answer now, judged from offsets alone.
@@ -198,9 +189,7 @@ impl Fetch {
                 must_answer = true;
             } else if wanted.offset < high_watermark {
                 match partition.tail_bytes_between(wanted.offset, high_watermark) {
-                    Some(bytes) => {
-                        available = available.saturating_add(bytes.min(wanted.max_bytes.max(1)))
-                    }
+                    Some(bytes) => available = available.saturating_add(bytes.min(wanted.max_bytes.max(1))),
                     None => {
                         is_cached = false;
                         must_answer = true;
@@ -263,8 +252,7 @@ impl WantedPartition {
         if let Some(code) = partition.check_leader_epoch(self.leader_epoch) {
             return Some(code);
         }
-        let is_inside = self.offset >= partition.log_start_offset()
-            && self.offset <= partition.log_end_offset();
+        let is_inside = self.offset >= partition.log_start_offset() && self.offset <= partition.log_end_offset();
         (!is_inside).then_some(ErrorCode::OFFSET_OUT_OF_RANGE)
     }
 
@@ -282,10 +270,7 @@ impl WantedPartition {
             max_bytes: limits.max_bytes,
             at_least_one: limits.at_least_one,
         };
-        let records = match partition
-            .reader()
-            .map(|reader| reader.read(self.offset, limits_of_log))
-        {
+        let records = match partition.reader().map(|reader| reader.read(self.offset, limits_of_log)) {
             None => Vec::new(),
             Some(Ok(read)) => read.pieces,
             Some(Err(error)) => {

@@ -140,10 +140,7 @@ impl Pieces {
         }
         put_bytes_length(out, bytes, lengths);
         if bytes <= COPY_BYTES {
-            partition
-                .records
-                .iter()
-                .for_each(|piece| out.put_slice(piece));
+            partition.records.iter().for_each(|piece| out.put_slice(piece));
         } else {
             self.cuts.push((out.len(), partition.records));
             self.records_bytes += bytes;
@@ -233,8 +230,7 @@ mod tests {
             let length = i32::from_be_bytes(frame[..4].try_into().unwrap());
             assert_eq!(length as usize, frame.len() - 4, "version {version}");
             let payload = Bytes::from(frame).slice(4..);
-            let (correlation, response) =
-                decode_response::<FetchResponse>(payload, version).unwrap();
+            let (correlation, response) = decode_response::<FetchResponse>(payload, version).unwrap();
             assert_eq!(correlation, 77);
             let topic = &response.responses[0];
             assert_eq!(topic.topic.as_str() == "t", version < 13);
@@ -244,10 +240,7 @@ mod tests {
             assert_eq!(partitions[2].records.as_deref(), Some(&all_large[..]));
             assert_eq!(partitions[0].aborted_transactions, None);
             assert_eq!(partitions[1].aborted_transactions, Some(Vec::new()));
-            assert_eq!(
-                (partitions[3].error_code, partitions[3].high_watermark),
-                (1, -1)
-            );
+            assert_eq!((partitions[3].error_code, partitions[3].high_watermark), (1, -1));
         }
     }
 }

@@ -11,15 +11,10 @@ use weir_log::error::LogError;
 use weir_log::reader::TimestampedOffset;
 use weir_protocol::error_code::ErrorCode;
 use weir_protocol::messages::list_offsets_request::ListOffsetsPartition;
-use weir_protocol::messages::list_offsets_response::{
-    ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
-};
-use weir_protocol::messages::offset_for_leader_epoch_response::{
-    EpochEndOffset, OffsetForLeaderTopicResult,
-};
+use weir_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use weir_protocol::messages::offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult};
 use weir_protocol::messages::{
-    ListOffsetsRequest, ListOffsetsResponse, OffsetForLeaderEpochRequest,
-    OffsetForLeaderEpochResponse,
+    ListOffsetsRequest, ListOffsetsResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
 };
 
 use crate::context::{RequestCx, Shared};
@@ -63,9 +58,7 @@ fn list(shared: &Shared, version: i16, request: &ListOffsetsRequest) -> ListOffs
     let topics = request.topics.iter().map(|topic| {
         let found = shared.partitions.topic(&topic.name);
         let partitions = topic.partitions.iter().map(|wanted| {
-            let partition = found
-                .as_ref()
-                .and_then(|topic| topic.partition(wanted.partition_index));
+            let partition = found.as_ref().and_then(|topic| topic.partition(wanted.partition_index));
             let looked_up = match partition {
                 None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
                 Some(partition) => look_up(partition, wanted, sees_all),
@@ -144,11 +137,7 @@ fn searched(
     }
 }
 
-fn answer(
-    index: i32,
-    version: i16,
-    looked_up: Result<TimestampedOffset, ErrorCode>,
-) -> ListOffsetsPartitionResponse {
+fn answer(index: i32, version: i16, looked_up: Result<TimestampedOffset, ErrorCode>) -> ListOffsetsPartitionResponse {
     let (code, found) = match looked_up {
         Ok(found) => (ErrorCode::NONE, found),
         Err(code) => (code, NONE),

@@ -32,10 +32,7 @@ pub(crate) async fn describe_log_dirs(
             .iter()
             .filter_map(|wanted| {
                 let topic = shared.partitions.topic(&wanted.topic)?;
-                let partitions = wanted
-                    .partitions
-                    .iter()
-                    .filter_map(|at| topic.partition(*at));
+                let partitions = wanted.partitions.iter().filter_map(|at| topic.partition(*at));
                 Some(described(&topic, partitions))
             })
             .collect(),
@@ -49,10 +46,7 @@ pub(crate) async fn describe_log_dirs(
     })
 }
 
-fn described<'a>(
-    topic: &Topic,
-    partitions: impl Iterator<Item = &'a Arc<PartitionHandle>>,
-) -> DescribeLogDirsTopic {
+fn described<'a>(topic: &Topic, partitions: impl Iterator<Item = &'a Arc<PartitionHandle>>) -> DescribeLogDirsTopic {
     let partitions = partitions.map(|partition| {
         let bytes = partition.reader().map_or(0, |reader| reader.size());
         wire!(DescribeLogDirsPartition {

@@ -16,8 +16,7 @@ use weir_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use weir_protocol::messages::{
-    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, MetadataRequest,
-    MetadataResponse, StrBytes, Uuid,
+    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, MetadataRequest, MetadataResponse, StrBytes, Uuid,
 };
 
 use crate::cluster::{Cluster, NewTopic, TopicError, check_name};
@@ -34,11 +33,7 @@ const TOPIC_OPERATIONS: i32 = 0b1101_1111_1000;
 /// idempotent write).
 pub(crate) const CLUSTER_OPERATIONS: i32 = 0b1_1111_1010_0000;
 
-pub(crate) async fn metadata(
-    shared: Arc<Shared>,
-    cx: RequestCx,
-    request: MetadataRequest,
-) -> MetadataResponse {
+pub(crate) async fn metadata(shared: Arc<Shared>, cx: RequestCx, request: MetadataRequest) -> MetadataResponse {
     let operations = operations_of(cx.version, request.include_topic_authorized_operations);
     let wants_all = match &request.topics {
         None => true,
@@ -112,10 +107,7 @@ async fn by_name(shared: &Shared, name: &str, may_create: bool) -> Result<Arc<To
         partitions: shared.config.topics.num_partitions,
         overrides: Overrides::new(),
     };
-    let made = shared
-        .cluster
-        .change(move |cluster| cluster.ensure(topic))
-        .await;
+    let made = shared.cluster.change(move |cluster| cluster.ensure(topic)).await;
     made.map_err(|error: TopicError| error.code)
 }
 
@@ -156,12 +148,7 @@ fn known(shared: &Shared, topic: &Topic, version: i16, operations: i32) -> Metad
     answer
 }
 
-fn unknown(
-    name: Option<StrBytes>,
-    id: Uuid,
-    code: ErrorCode,
-    version: i16,
-) -> MetadataResponseTopic {
+fn unknown(name: Option<StrBytes>, id: Uuid, code: ErrorCode, version: i16) -> MetadataResponseTopic {
     // Null names exist from v12 on; the empty text stands for them before.
     let name = name.or_else(|| (version < 12).then(StrBytes::default));
     let mut answer = wire!(MetadataResponseTopic {
@@ -184,11 +171,7 @@ pub(crate) async fn describe_topic_partitions(
     request: DescribeTopicPartitionsRequest,
 ) -> DescribeTopicPartitionsResponse {
     let topics = shared.partitions.topics();
-    let mut names: Vec<String> = request
-        .topics
-        .iter()
-        .map(|topic| topic.name.to_string())
-        .collect();
+    let mut names: Vec<String> = request.topics.iter().map(|topic| topic.name.to_string()).collect();
     if names.is_empty() {
         names = topics.iter().map(|topic| topic.name.to_string()).collect();
     }
@@ -206,15 +189,8 @@ pub(crate) async fn describe_topic_partitions(
             response.topics.push(undescribed(name));
             continue;
         };
-        let skip = if name == first_name {
-            first_partition
-        } else {
-            0
-        };
-        let left = topic
-            .partitions
-            .iter()
-            .filter(|partition| partition.index >= skip);
+        let skip = if name == first_name { first_partition } else { 0 };
+        let left = topic.partitions.iter().filter(|partition| partition.index >= skip);
         if room == 0 && left.clone().next().is_some() {
             response.next_cursor = Some(cursor_at(name, skip));
             break;
@@ -225,15 +201,13 @@ pub(crate) async fn describe_topic_partitions(
             .collect();
         room -= partitions.len() as i32;
         let next = skip + partitions.len() as i32;
-        response
-            .topics
-            .push(wire!(DescribeTopicPartitionsResponseTopic {
-                name: Some(StrBytes::from(name.as_str())),
-                topic_id: topic.id,
-                is_internal: topic.is_internal(),
-                partitions: partitions,
-                topic_authorized_operations: TOPIC_OPERATIONS,
-            }));
+        response.topics.push(wire!(DescribeTopicPartitionsResponseTopic {
+            name: Some(StrBytes::from(name.as_str())),
+            topic_id: topic.id,
+            is_internal: topic.is_internal(),
+            partitions: partitions,
+            topic_authorized_operations: TOPIC_OPERATIONS,
+        }));
         if (next as usize) < topic.partitions.len() {
             response.next_cursor = Some(cursor_at(name, next));
             break;

@@ -26,11 +26,12 @@ use weir_protocol::messages::{ProduceRequest, ProduceResponse, StrBytes, Uuid};
 use weir_protocol::records::batch::{BatchHeader, TimestampType};
 use weir_protocol::records::validate::{BatchFacts, BatchRules, Rejection, validate_batch};
 
+use crate::append::{Ack, AppendError, AppendFuture, AppendResult};
 use crate::context::{RequestCx, Shared};
-use crate::dispatch::{CloseReason, Outcome, ReplyFuture, encode};
-use crate::partition::{Ack, AppendError, AppendFuture, AppendResult, PartitionHandle};
+use crate::partition::PartitionHandle;
 use crate::partitions::Topic;
 use crate::recompress::recompressed;
+use crate::reply::{CloseReason, Outcome, ReplyFuture, encode};
 use crate::topic_config::TopicConfig;
 use crate::wire::wire;
 
@@ -66,11 +67,7 @@ enum State {
 }
 
 /// Checks and queues every batch; the future answers when the acks are in.
-pub(crate) fn start(
-    shared: &Arc<Shared>,
-    cx: RequestCx,
-    body: Bytes,
-) -> Result<ReplyFuture, ProtocolError> {
+pub(crate) fn start(shared: &Arc<Shared>, cx: RequestCx, body: Bytes) -> Result<ReplyFuture, ProtocolError> {
     let request = decode_request::<ProduceRequest>(body.clone(), cx.version)?;
     let (acks, timeout_ms) = (request.acks, request.timeout_ms);
     let ack = match acks {
@@ -86,10 +83,7 @@ pub(crate) fn start(
         for partition in &data.partition_data {
             let found = match ack {
                 Some(_) => topic.clone(),
-                None => Err(rejection(
-                    ErrorCode::INVALID_REQUIRED_ACKS,
-                    "acks must be 0, 1 or -1",
-                )),
+                None => Err(rejection(ErrorCode::INVALID_REQUIRED_ACKS, "acks must be 0, 1 or -1")),
             };
             let checked = found.and_then(|topic| {
                 let check = Check {
@@ -97,12 +91,7 @@ pub(crate) fn start(
                     topic: &topic,
                     version: cx.version,
                 };
-                check.partition(
-                    &body,
-                    partition.index,
-                    partition.records.as_ref(),
-                    &mut scratch,
-                )
+                check.partition(&body, partition.index, partition.records.as_ref(), &mut scratch)
             });
             let state = checked.unwrap_or_else(State::Refused);
             parts.push(Part {
@@ -124,27 +113,16 @@ pub(crate) fn start(
     Ok(Box::pin(reply.finish(parts, acks)))
 }
 
-fn find_topic(
-    shared: &Shared,
-    version: i16,
-    name: &str,
-    id: Uuid,
-) -> Result<Arc<Topic>, Rejection> {
+fn find_topic(shared: &Shared, version: i16, name: &str, id: Uuid) -> Result<Arc<Topic>, Rejection> {
     let topic = if version >= FIRST_WITH_IDS {
         let topics = shared.partitions.topics();
         let found = topics.get_by_id(id).cloned();
         found.ok_or_else(|| rejection(ErrorCode::UNKNOWN_TOPIC_ID, "unknown topic id"))?
     } else {
-        shared
-            .partitions
-            .topic(name)
-            .ok_or_else(unknown_partition)?
+        shared.partitions.topic(name).ok_or_else(unknown_partition)?
     };
     if topic.is_internal() {
-        return Err(rejection(
-            ErrorCode::INVALID_TOPIC_EXCEPTION,
-            "the topic is internal",
-        ));
+        return Err(rejection(ErrorCode::INVALID_TOPIC_EXCEPTION, "the topic is internal"));
     }
     Ok(topic)
 }
@@ -226,11 +204,7 @@ fn rules(config: &TopicConfig, version: i16, now_ms: i64) -> BatchRules {
     }
 }
 
-fn check_batch(
-    records: &[u8],
-    rules: &BatchRules,
-    scratch: &mut Vec<u8>,
-) -> Result<BatchFacts, Rejection> {
+fn check_batch(records: &[u8], rules: &BatchRules, scratch: &mut Vec<u8>) -> Result<BatchFacts, Rejection> {
     let is_heavy = records.len() >= OFFLOAD_BYTES
         && BatchHeader::parse(records).is_ok_and(|header| header.attributes.0 & 0x07 != 0);
     if is_heavy {
@@ -243,8 +217,7 @@ fn check_batch(
 /// Works on a compressed batch here, so that requests keep their order; it would hold up other
 /// connections of this thread, so the runtime is told to move them elsewhere meanwhile.
 fn in_place<T>(work: impl FnOnce() -> T) -> T {
-    let can_move = Handle::try_current()
-        .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+    let can_move = Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
     if can_move {
         tokio::task::block_in_place(work)
     } else {
@@ -264,9 +237,7 @@ fn queue(shared: &Shared, parts: &mut [Part], body: Bytes, ack: Ack) {
             bytes,
         } = &mut part.state
         {
-            let append = shared
-                .partitions
-                .append(partition, std::mem::take(bytes), *facts, ack);
+            let append = shared.partitions.append(partition, std::mem::take(bytes), *facts, ack);
             part.state = State::Queued(append);
             continue;
         }

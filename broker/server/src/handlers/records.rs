@@ -6,9 +6,7 @@
 use std::sync::Arc;
 
 use weir_protocol::error_code::ErrorCode;
-use weir_protocol::messages::delete_records_response::{
-    DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
-};
+use weir_protocol::messages::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
 use weir_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 
 use crate::context::{RequestCx, Shared};
@@ -58,9 +56,7 @@ fn delete(topic: Option<&Topic>, index: i32, offset: i64) -> Result<i64, ErrorCo
     if topic.is_internal() {
         return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
     }
-    let partition = topic
-        .partition(index)
-        .ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
+    let partition = topic.partition(index).ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     if !topic.config.deletes {
         return Err(ErrorCode::POLICY_VIOLATION);
     }

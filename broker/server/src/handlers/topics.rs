@@ -11,13 +11,11 @@ use std::sync::Arc;
 use weir_protocol::error_code::ErrorCode;
 use weir_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use weir_protocol::messages::create_topics_request::CreatableTopic;
-use weir_protocol::messages::create_topics_response::{
-    CreatableTopicConfigs, CreatableTopicResult,
-};
+use weir_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
 use weir_protocol::messages::delete_topics_response::DeletableTopicResult;
 use weir_protocol::messages::{
-    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
-    DeleteTopicsRequest, DeleteTopicsResponse, StrBytes, Uuid,
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest,
+    DeleteTopicsResponse, StrBytes, Uuid,
 };
 
 use crate::cluster::{Mode, NewTopic, TopicError};
@@ -54,10 +52,7 @@ pub(crate) async fn create_topics(
         }
     }
     let (places, topics): (Vec<usize>, Vec<NewTopic>) = wanted.into_iter().unzip();
-    let made = shared
-        .cluster
-        .change(move |cluster| cluster.create(topics, mode))
-        .await;
+    let made = shared.cluster.change(move |cluster| cluster.create(topics, mode)).await;
     for (at, outcome) in places.into_iter().zip(made) {
         let answer = match outcome {
             Ok(topic) => created(&shared, &topic, cx.version, mode),
@@ -71,11 +66,7 @@ pub(crate) async fn create_topics(
 }
 
 fn mode_of(validate_only: bool) -> Mode {
-    if validate_only {
-        Mode::ValidateOnly
-    } else {
-        Mode::Apply
-    }
+    if validate_only { Mode::ValidateOnly } else { Mode::Apply }
 }
 
 fn duplicates<'a>(names: impl Iterator<Item = &'a str>) -> HashSet<&'a str> {
@@ -115,9 +106,9 @@ fn check_replication_factor(shared: &Shared, factor: i16) -> Result<(), TopicErr
     let refuse = |text: String| Err(TopicError::new(ErrorCode::INVALID_REPLICATION_FACTOR, text));
     match factor {
         -1 | 1 => Ok(()),
-        factor if factor <= 0 => refuse(
-            "Replication factor must be larger than 0, or -1 to use the default value.".to_owned(),
-        ),
+        factor if factor <= 0 => {
+            refuse("Replication factor must be larger than 0, or -1 to use the default value.".to_owned())
+        }
         _ if shared.config.topics.clamps_replication_factor => Ok(()),
         factor => refuse(format!(
             "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be reached because only 1 broker(s) are registered."
@@ -140,19 +131,11 @@ fn assigned_partitions(shared: &Shared, topic: &CreatableTopic) -> Result<i32, T
         .map(|assignment| assignment.partition_index)
         .collect();
     indexes.sort_unstable();
-    if indexes
-        .iter()
-        .zip(0..)
-        .any(|(index, expected)| *index != expected)
-    {
+    if indexes.iter().zip(0..).any(|(index, expected)| *index != expected) {
         return refuse("partitions should be a consecutive 0-based integer sequence");
     }
     let own = [shared.cluster.node_id];
-    if topic
-        .assignments
-        .iter()
-        .any(|assignment| assignment.broker_ids != own)
-    {
+    if topic.assignments.iter().any(|assignment| assignment.broker_ids != own) {
         return refuse("The manual partition assignment includes a broker that is not registered.");
     }
     Ok(indexes.len() as i32)
@@ -194,14 +177,8 @@ pub(crate) async fn delete_topics(
     cx: RequestCx,
     request: DeleteTopicsRequest,
 ) -> DeleteTopicsResponse {
-    let by_name = request
-        .topic_names
-        .into_iter()
-        .map(|name| (Some(name), Uuid::ZERO));
-    let by_state = request
-        .topics
-        .into_iter()
-        .map(|topic| (topic.name, topic.topic_id));
+    let by_name = request.topic_names.into_iter().map(|name| (Some(name), Uuid::ZERO));
+    let by_state = request.topics.into_iter().map(|topic| (topic.name, topic.topic_id));
     let wanted: Vec<(Option<StrBytes>, Uuid)> = by_name.chain(by_state).collect();
     let mut responses = Vec::with_capacity(wanted.len());
     let mut deleted = Vec::new();
@@ -246,9 +223,7 @@ pub(crate) async fn delete_topics(
     if !deleted.is_empty() {
         shared.groups.topics_deleted(&deleted).await;
     }
-    wire!(DeleteTopicsResponse {
-        responses: responses
-    })
+    wire!(DeleteTopicsResponse { responses: responses })
 }
 
 async fn delete(shared: &Shared, name: String) -> Result<Arc<Topic>, TopicError> {
@@ -256,10 +231,7 @@ async fn delete(shared: &Shared, name: String) -> Result<Arc<Topic>, TopicError>
         let text = format!("Topic '{name}' is internal and cannot be deleted.");
         return Err(TopicError::new(ErrorCode::INVALID_TOPIC_EXCEPTION, text));
     }
-    shared
-        .cluster
-        .change(move |cluster| cluster.delete(&name))
-        .await
+    shared.cluster.change(move |cluster| cluster.delete(&name)).await
 }
 
 pub(crate) async fn create_partitions(
@@ -277,14 +249,9 @@ pub(crate) async fn create_partitions(
             if !answered.insert(name) {
                 continue;
             }
-            Err(TopicError::new(
-                ErrorCode::INVALID_REQUEST,
-                "Duplicate topic name.",
-            ))
+            Err(TopicError::new(ErrorCode::INVALID_REQUEST, "Duplicate topic name."))
         } else if let Some(assignments) = &topic.assignments
-            && assignments
-                .iter()
-                .any(|one| one.broker_ids != [shared.cluster.node_id])
+            && assignments.iter().any(|one| one.broker_ids != [shared.cluster.node_id])
         {
             Err(TopicError::new(
                 ErrorCode::INVALID_REPLICA_ASSIGNMENT,

@@ -2,29 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{
-    TestBroker, batch, built, create_topic, directory, fetch, idempotent, message, produce,
-};
+use crate::support::{TestBroker, batch, built, create_topic, directory, fetch, idempotent, message, produce};
 use weir_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use weir_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use weir_protocol::messages::delete_topics_request::DeleteTopicState;
 use weir_protocol::messages::describe_configs_request::DescribeConfigsResource;
-use weir_protocol::messages::incremental_alter_configs_request::{
-    AlterConfigsResource, AlterableConfig,
-};
+use weir_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use weir_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
-use weir_protocol::messages::offset_for_leader_epoch_request::{
-    OffsetForLeaderPartition, OffsetForLeaderTopic,
-};
+use weir_protocol::messages::offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic};
 use weir_protocol::messages::*;
 use weir_protocol::records::batch::BatchIter;
 use weir_protocol::records::builder::BatchSettings;
 use weir_protocol::records::compression::Codec;
 
 fn producer_id() -> InitProducerIdRequest {
-    message!(InitProducerIdRequest {
-        transactional_id: None
-    })
+    message!(InitProducerIdRequest { transactional_id: None })
 }
 
 fn all_topics() -> MetadataRequest {
@@ -36,10 +28,7 @@ fn values(records: &[u8]) -> Vec<(i64, Vec<u8>)> {
     for view in BatchIter::new(records) {
         let view = view.unwrap();
         view.check_crc().unwrap();
-        for record in weir_protocol::records::record::RecordWalker::new(
-            view.records(),
-            view.header.records_count,
-        ) {
+        for record in weir_protocol::records::record::RecordWalker::new(view.records(), view.header.records_count) {
             let record = record.unwrap();
             let offset = view.header.base_offset + i64::from(record.offset_delta);
             values.push((offset, record.value.unwrap().to_vec()));
@@ -57,24 +46,14 @@ async fn what_is_produced_is_fetched_byte_for_byte() {
     for (acks, expected) in [(-1, 0), (1, 2), (-1, 4)] {
         let answer = client.produce("t", batch(&[b"one", b"two"]), acks).await;
         assert_eq!((answer.error_code, answer.base_offset), (0, expected));
-        assert_eq!(
-            (answer.log_append_time_ms, answer.log_start_offset),
-            (-1, 0)
-        );
+        assert_eq!((answer.log_append_time_ms, answer.log_start_offset), (-1, 0));
     }
     let fetched = client.fetch("t", 0, 5000).await;
     assert_eq!(
-        (
-            fetched.error_code,
-            fetched.high_watermark,
-            fetched.last_stable_offset
-        ),
+        (fetched.error_code, fetched.high_watermark, fetched.last_stable_offset),
         (0, 6, 6)
     );
-    let offsets: Vec<i64> = values(&fetched.records.unwrap())
-        .iter()
-        .map(|(at, _)| *at)
-        .collect();
+    let offsets: Vec<i64> = values(&fetched.records.unwrap()).iter().map(|(at, _)| *at).collect();
     assert_eq!(offsets, [0, 1, 2, 3, 4, 5]);
     // Inside a batch: the whole batch that holds the offset.
     let inside = client.fetch("t", 3, 5000).await;
@@ -121,13 +100,7 @@ async fn a_parked_fetch_wakes_when_a_record_is_durable() {
     let begun = Instant::now();
     let correlation = consumer.send(&fetch("t", 0, 15_000), 12).await;
     let mut producer = broker.client().await;
-    assert_eq!(
-        producer
-            .produce("t", batch(&[b"wake"]), -1)
-            .await
-            .error_code,
-        0
-    );
+    assert_eq!(producer.produce("t", batch(&[b"wake"]), -1).await.error_code, 0);
     let response: FetchResponse = consumer.receive(correlation, 12).await;
     let records = response.responses[0].partitions[0].records.clone().unwrap();
     assert_eq!(values(&records), [(0, b"wake".to_vec())]);
@@ -137,13 +110,7 @@ async fn a_parked_fetch_wakes_when_a_record_is_durable() {
     );
     // acks=1 is synced at once when a consumer waits for it.
     let correlation = consumer.send(&fetch("t", 1, 15_000), 12).await;
-    assert_eq!(
-        producer
-            .produce("t", batch(&[b"again"]), 1)
-            .await
-            .error_code,
-        0
-    );
+    assert_eq!(producer.produce("t", batch(&[b"again"]), 1).await.error_code, 0);
     let response: FetchResponse = consumer.receive(correlation, 12).await;
     assert_eq!(response.responses[0].partitions[0].high_watermark, 2);
     broker.stop().await;
@@ -158,11 +125,7 @@ async fn a_fetch_at_the_end_waits_its_time_and_answers_empty() {
     let begun = Instant::now();
     let fetched = client.fetch("t", 0, 300).await;
     assert!(begun.elapsed() >= Duration::from_millis(290));
-    assert_eq!(
-        fetched.records.as_deref(),
-        Some(&[][..]),
-        "empty, never null"
-    );
+    assert_eq!(fetched.records.as_deref(), Some(&[][..]), "empty, never null");
     for (offset, code) in [(1, 1), (-5, 1)] {
         let refused = client.fetch("t", offset, 15_000).await;
         assert_eq!((refused.error_code, refused.high_watermark), (code, -1));
@@ -211,9 +174,7 @@ async fn duplicates_answer_their_first_offset_and_gaps_are_refused() {
         assert_eq!((answer.error_code, answer.base_offset), (0, expected));
         sequence += 2;
     }
-    let repeated = client
-        .produce("t", idempotent(id, 0, 2, &[b"a", b"b"]), -1)
-        .await;
+    let repeated = client.produce("t", idempotent(id, 0, 2, &[b"a", b"b"]), -1).await;
     assert_eq!((repeated.error_code, repeated.base_offset), (0, 2));
     let gap = client.produce("t", idempotent(id, 0, 9, &[b"a"]), -1).await;
     assert_eq!(gap.error_code, 45);
@@ -229,10 +190,7 @@ async fn duplicates_answer_their_first_offset_and_gaps_are_refused() {
     }
     for (correlation, offset) in correlations.into_iter().zip(7..) {
         let response: ProduceResponse = client.receive(correlation, 9).await;
-        assert_eq!(
-            response.responses[0].partition_responses[0].base_offset,
-            offset
-        );
+        assert_eq!(response.responses[0].partition_responses[0].base_offset, offset);
     }
     broker.stop().await;
 }
@@ -242,12 +200,8 @@ async fn everything_is_there_after_a_restart() {
     let directory = directory();
     let broker = TestBroker::start(directory.path()).await;
     let mut client = broker.client().await;
-    client
-        .create_topic("t", 2, &[("cleanup.policy", "compact")])
-        .await;
-    client
-        .produce("t", idempotent(7, 0, 0, &[b"a", b"b"]), -1)
-        .await;
+    client.create_topic("t", 2, &[("cleanup.policy", "compact")]).await;
+    client.produce("t", idempotent(7, 0, 0, &[b"a", b"b"]), -1).await;
     let before = client.call(&all_topics(), 12).await;
     let first_id = client.call(&producer_id(), 4).await.producer_id;
     assert!(broker.stop().await < Duration::from_secs(2));
@@ -269,21 +223,11 @@ async fn everything_is_there_after_a_restart() {
         topic(&before).partitions[0].leader_epoch,
         topic(&after).partitions[0].leader_epoch,
     );
-    assert_eq!(
-        epochs.1,
-        epochs.0 + 1,
-        "clients must be able to see the restart"
-    );
+    assert_eq!(epochs.1, epochs.0 + 1, "clients must be able to see the restart");
     let fetched = client.fetch("t", 0, 5000).await;
     assert_eq!(values(&fetched.records.unwrap()).len(), 2);
-    let repeated = client
-        .produce("t", idempotent(7, 0, 0, &[b"a", b"b"]), -1)
-        .await;
-    assert_eq!(
-        (repeated.error_code, repeated.base_offset),
-        (0, 0),
-        "sequences survive"
-    );
+    let repeated = client.produce("t", idempotent(7, 0, 0, &[b"a", b"b"]), -1).await;
+    assert_eq!((repeated.error_code, repeated.base_offset), (0, 0), "sequences survive");
     let next_id = client.call(&producer_id(), 4).await.producer_id;
     assert!(next_id > first_id, "ids are never given twice");
     let end = client
@@ -303,10 +247,7 @@ async fn everything_is_there_after_a_restart() {
         )
         .await;
     let end = &end.topics[0].partitions[0];
-    assert_eq!(
-        (end.error_code, end.leader_epoch, end.end_offset),
-        (0, epochs.0, 2)
-    );
+    assert_eq!((end.error_code, end.leader_epoch, end.end_offset), (0, epochs.0, 2));
     broker.stop().await;
 }
 
@@ -379,11 +320,7 @@ async fn topics_are_made_grown_emptied_and_deleted() {
         ),
     ] {
         let response = client.call(&request, 7).await;
-        assert_eq!(
-            response.topics[0].error_code, code,
-            "{:?}",
-            response.topics[0]
-        );
+        assert_eq!(response.topics[0].error_code, code, "{:?}", response.topics[0]);
     }
     client.produce("t", batch(&[b"a", b"b", b"c"]), -1).await;
     let grow = |count| {
@@ -433,9 +370,7 @@ async fn altered_configs_hold_for_the_next_append_and_are_described() {
     let directory = directory();
     let broker = TestBroker::start(directory.path()).await;
     let mut client = broker.client().await;
-    client
-        .create_topic("t", 1, &[("cleanup.policy", "compact")])
-        .await;
+    client.create_topic("t", 1, &[("cleanup.policy", "compact")]).await;
     let alter = |key: &str, value: &str| {
         message!(IncrementalAlterConfigsRequest {
             resources: vec![message!(AlterConfigsResource {
@@ -450,11 +385,7 @@ async fn altered_configs_hold_for_the_next_append_and_are_described() {
         })
     };
     assert_eq!(
-        client
-            .call(&alter("max.message.bytes", "100"), 1)
-            .await
-            .responses[0]
-            .error_code,
+        client.call(&alter("max.message.bytes", "100"), 1).await.responses[0].error_code,
         0
     );
     assert_eq!(
@@ -464,12 +395,7 @@ async fn altered_configs_hold_for_the_next_append_and_are_described() {
     let large = client.produce("t", batch(&[&[1; 200]]), -1).await;
     assert_eq!(large.error_code, 10);
     let mut keyless = weir_protocol::records::builder::BatchBuilder::new(BatchSettings::default());
-    keyless.append(
-        weir_metrics::clock::Clock::System.now_ms(),
-        None,
-        Some(b"v"),
-        &[],
-    );
+    keyless.append(weir_metrics::clock::Clock::System.now_ms(), None, Some(b"v"), &[]);
     let keyless = bytes::BytesMut::from(keyless.build().unwrap().as_slice());
     assert_eq!(client.produce("t", keyless, -1).await.error_code, 87);
     let describe = message!(DescribeConfigsRequest {
@@ -483,20 +409,11 @@ async fn altered_configs_hold_for_the_next_append_and_are_described() {
     let response = client.call(&describe, 4).await;
     let row = |name: &str| {
         let rows = &response.results[0].configs;
-        rows.iter()
-            .find(|row| row.name.as_str() == name)
-            .unwrap()
-            .clone()
+        rows.iter().find(|row| row.name.as_str() == name).unwrap().clone()
     };
-    assert!(
-        response.results[0].configs.len() > 25,
-        "every known key is listed"
-    );
+    assert!(response.results[0].configs.len() > 25, "every known key is listed");
     let policy = row("cleanup.policy");
-    assert_eq!(
-        (policy.value.as_deref(), policy.config_source),
-        (Some("compact"), 1)
-    );
+    assert_eq!((policy.value.as_deref(), policy.config_source), (Some("compact"), 1));
     let retention = row("retention.ms");
     assert_eq!(
         (retention.value.as_deref(), retention.config_source),
@@ -512,13 +429,7 @@ async fn every_codec_is_stored_as_sent() {
     let broker = TestBroker::start(directory.path()).await;
     let mut client = broker.client().await;
     client.create_topic("t", 1, &[]).await;
-    for codec in [
-        Codec::None,
-        Codec::Gzip,
-        Codec::Snappy,
-        Codec::Lz4,
-        Codec::Zstd,
-    ] {
+    for codec in [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd] {
         let sent = built(
             BatchSettings {
                 codec,
@@ -528,11 +439,7 @@ async fn every_codec_is_stored_as_sent() {
         );
         let answer = client.produce("t", sent.clone(), -1).await;
         assert_eq!(answer.error_code, 0, "{codec:?}");
-        let fetched = client
-            .fetch("t", answer.base_offset, 5000)
-            .await
-            .records
-            .unwrap();
+        let fetched = client.fetch("t", answer.base_offset, 5000).await.records.unwrap();
         assert_eq!(fetched[21..], sent[21..], "{codec:?}");
     }
     broker.stop().await;
@@ -555,9 +462,6 @@ async fn a_port_in_use_and_a_directory_in_use_are_named() {
     );
     let locked = BrokerConfig::bundled(directory.path(), "127.0.0.1", 0);
     let error = Broker::bind(locked).unwrap_err().to_string();
-    assert!(
-        error.contains(&directory.path().display().to_string()),
-        "{error}"
-    );
+    assert!(error.contains(&directory.path().display().to_string()), "{error}");
     broker.stop().await;
 }

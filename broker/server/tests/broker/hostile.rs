@@ -24,13 +24,7 @@ fn framed(payload: &[u8]) -> Vec<u8> {
 
 async fn still_serves(broker: &TestBroker) {
     let mut client = broker.client().await;
-    assert_eq!(
-        client
-            .call(&ApiVersionsRequest::default(), 0)
-            .await
-            .error_code,
-        0
-    );
+    assert_eq!(client.call(&ApiVersionsRequest::default(), 0).await.error_code, 0);
 }
 
 #[tokio::test]
@@ -51,16 +45,12 @@ async fn claimed_array_lengths_allocate_nothing() {
     // The two byte strings that aborted another codec: 154 GB (v4) and 309 GB (v9) were reserved.
     closes(
         &broker,
-        &framed(&[
-            0, 3, 0, 4, 0, 0, 0, 1, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff, 1,
-        ]),
+        &framed(&[0, 3, 0, 4, 0, 0, 0, 1, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff, 1]),
     )
     .await;
     closes(
         &broker,
-        &framed(&[
-            0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0x0f,
-        ]),
+        &framed(&[0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0, 0xff, 0xff, 0xff, 0xff, 0x0f]),
     )
     .await;
     still_serves(&broker).await;
@@ -96,11 +86,7 @@ async fn a_slow_or_vanishing_client_holds_up_nobody() {
     let mut slow = broker.client().await;
     slow.stream.write_all(&[0, 0, 0x10]).await.unwrap();
     let mut large = broker.client().await;
-    large
-        .stream
-        .write_all(&100_000_000i32.to_be_bytes())
-        .await
-        .unwrap();
+    large.stream.write_all(&100_000_000i32.to_be_bytes()).await.unwrap();
     large.stream.write_all(&[0; 100]).await.unwrap();
     still_serves(&broker).await;
     drop((slow, large));
@@ -147,18 +133,11 @@ async fn produce_without_acks_gets_no_answer_and_closes_on_failure() {
     let broker = TestBroker::start(directory.path()).await;
     let mut client = broker.client().await;
     client.create_topic("t", 1, &[]).await;
-    client
-        .send(&produce("t", 0, batch(&[b"quiet"]), 0), 9)
-        .await;
+    client.send(&produce("t", 0, batch(&[b"quiet"]), 0), 9).await;
     let versions = client.call(&ApiVersionsRequest::default(), 0).await;
-    assert_eq!(
-        versions.error_code, 0,
-        "the next answer is the next request's"
-    );
+    assert_eq!(versions.error_code, 0, "the next answer is the next request's");
     assert_eq!(client.fetch("t", 0, 5000).await.error_code, 0);
-    client
-        .send(&produce("no-such-topic", 0, batch(&[b"lost"]), 0), 9)
-        .await;
+    client.send(&produce("no-such-topic", 0, batch(&[b"lost"]), 0), 9).await;
     assert_eq!(client.frame().await, None);
     broker.stop().await;
 }

@@ -15,10 +15,9 @@ use weir_protocol::decode::{decode_response, encode_request};
 use weir_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use weir_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use weir_protocol::messages::{
-    CreateTopicsRequest, FetchRequest, FetchResponse, KafkaRequest, KafkaResponse, ProduceRequest,
-    ProduceResponse, RequestResponsePair, StrBytes, create_topics_request::CreatableTopic,
-    create_topics_request::CreatableTopicConfig, fetch_response::PartitionData,
-    produce_response::PartitionProduceResponse,
+    CreateTopicsRequest, FetchRequest, FetchResponse, KafkaRequest, KafkaResponse, ProduceRequest, ProduceResponse,
+    RequestResponsePair, StrBytes, create_topics_request::CreatableTopic, create_topics_request::CreatableTopicConfig,
+    fetch_response::PartitionData, produce_response::PartitionProduceResponse,
 };
 use weir_protocol::records::builder::{BatchBuilder, BatchSettings};
 use weir_server::broker::Broker;
@@ -54,11 +53,7 @@ impl TestBroker {
         let address = bound.addresses()[0];
         let stop = CancellationToken::new();
         let task = tokio::spawn(bound.run(stop.clone()));
-        Self {
-            address,
-            stop,
-            task,
-        }
+        Self { address, stop, task }
     }
 
     pub(crate) async fn client(&self) -> Client {
@@ -86,10 +81,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = timeout(SOON, TcpStream::connect(address))
-            .await
-            .unwrap()
-            .unwrap();
+        let stream = timeout(SOON, TcpStream::connect(address)).await.unwrap().unwrap();
         Self {
             stream,
             next_correlation: 1,
@@ -124,10 +116,7 @@ impl Client {
     }
 
     pub(crate) async fn receive<R: KafkaResponse>(&mut self, correlation: i32, version: i16) -> R {
-        let frame = self
-            .frame()
-            .await
-            .expect("the broker closed the connection");
+        let frame = self.frame().await.expect("the broker closed the connection");
         let (answered, response) = decode_response::<R>(frame, version).unwrap();
         assert_eq!(answered, correlation, "replies out of order");
         response
@@ -142,12 +131,7 @@ impl Client {
         self.receive(correlation, version).await
     }
 
-    pub(crate) async fn create_topic(
-        &mut self,
-        name: &str,
-        partitions: i32,
-        configs: &[(&str, &str)],
-    ) {
+    pub(crate) async fn create_topic(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
         let response = self.call(&create_topic(name, partitions, configs), 7).await;
         assert_eq!(
             response.topics[0].error_code, 0,
@@ -156,32 +140,18 @@ impl Client {
         );
     }
 
-    pub(crate) async fn produce(
-        &mut self,
-        topic: &str,
-        batch: BytesMut,
-        acks: i16,
-    ) -> PartitionProduceResponse {
+    pub(crate) async fn produce(&mut self, topic: &str, batch: BytesMut, acks: i16) -> PartitionProduceResponse {
         let response: ProduceResponse = self.call(&produce(topic, 0, batch, acks), 9).await;
         response.responses[0].partition_responses[0].clone()
     }
 
-    pub(crate) async fn fetch(
-        &mut self,
-        topic: &str,
-        offset: i64,
-        max_wait_ms: i32,
-    ) -> PartitionData {
+    pub(crate) async fn fetch(&mut self, topic: &str, offset: i64, max_wait_ms: i32) -> PartitionData {
         let response: FetchResponse = self.call(&fetch(topic, offset, max_wait_ms), 12).await;
         response.responses[0].partitions[0].clone()
     }
 }
 
-pub(crate) fn create_topic(
-    name: &str,
-    partitions: i32,
-    configs: &[(&str, &str)],
-) -> CreateTopicsRequest {
+pub(crate) fn create_topic(name: &str, partitions: i32, configs: &[(&str, &str)]) -> CreateTopicsRequest {
     let configs = configs.iter().map(|(key, value)| {
         message!(CreatableTopicConfig {
             name: StrBytes::from(*key),
@@ -238,12 +208,7 @@ pub(crate) fn batch(values: &[&[u8]]) -> BytesMut {
 }
 
 /// A batch of an idempotent producer.
-pub(crate) fn idempotent(
-    producer_id: i64,
-    epoch: i16,
-    sequence: i32,
-    values: &[&[u8]],
-) -> BytesMut {
+pub(crate) fn idempotent(producer_id: i64, epoch: i16, sequence: i32, values: &[&[u8]]) -> BytesMut {
     let settings = BatchSettings {
         producer_id,
         producer_epoch: epoch,

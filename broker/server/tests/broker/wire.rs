@@ -73,10 +73,7 @@ async fn every_advertised_pair_answers_decodably() {
         request
     })
     .await;
-    probe(client, seen, |version| {
-        create_topic(&format!("made-{version}"), 1, &[])
-    })
-    .await;
+    probe(client, seen, |version| create_topic(&format!("made-{version}"), 1, &[])).await;
     probe(client, seen, |_| DeleteTopicsRequest::default()).await;
     probe(client, seen, |_| DeleteRecordsRequest::default()).await;
     probe(client, seen, |_| InitProducerIdRequest::default()).await;
@@ -88,10 +85,7 @@ async fn every_advertised_pair_answers_decodably() {
     probe(client, seen, |_| DeleteGroupsRequest::default()).await;
     probe(client, seen, |_| ElectLeadersRequest::default()).await;
     probe(client, seen, |_| IncrementalAlterConfigsRequest::default()).await;
-    probe(client, seen, |_| {
-        ListPartitionReassignmentsRequest::default()
-    })
-    .await;
+    probe(client, seen, |_| ListPartitionReassignmentsRequest::default()).await;
     probe(client, seen, |_| OffsetDeleteRequest::default()).await;
     probe(client, seen, |_| DescribeClusterRequest::default()).await;
     probe(client, seen, |_| ListConfigResourcesRequest::default()).await;
@@ -139,15 +133,8 @@ async fn api_versions_of_an_unknown_version_is_answered_and_the_connection_stays
     let frame: Bytes = client.frame().await.unwrap();
     let (correlation, response) = decode_response::<ApiVersionsResponse>(frame, 0).unwrap();
     assert_eq!((correlation, response.error_code), (5, 35));
-    let produce = response
-        .api_keys
-        .iter()
-        .find(|api| api.api_key == 0)
-        .unwrap();
-    assert_eq!(
-        produce.min_version, 0,
-        "older librdkafka turns compression off above 0"
-    );
+    let produce = response.api_keys.iter().find(|api| api.api_key == 0).unwrap();
+    assert_eq!(produce.min_version, 0, "older librdkafka turns compression off above 0");
     let again = client.call(&ApiVersionsRequest::default(), 2).await;
     assert_eq!(again.error_code, 0);
     let keys: Vec<i16> = again.api_keys.iter().map(|api| api.api_key).collect();
@@ -160,9 +147,7 @@ async fn produce_below_3_is_advertised_but_closes() {
     let directory = directory();
     let broker = TestBroker::start(directory.path()).await;
     let mut client = broker.client().await;
-    let request = [
-        0, 0, 0, 2, 0, 0, 0, 5, 0xff, 0xff, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0,
-    ];
+    let request = [0, 0, 0, 2, 0, 0, 0, 5, 0xff, 0xff, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
     client
         .stream
         .write_all(&(request.len() as i32).to_be_bytes())
@@ -190,16 +175,10 @@ async fn metadata_makes_a_topic_and_answers_where_the_client_came_in() {
     request.allow_auto_topic_creation = true;
     let response = client.call(&request, 9).await;
     assert_eq!(
-        (
-            response.topics[0].error_code,
-            response.topics[0].partitions.len()
-        ),
+        (response.topics[0].error_code, response.topics[0].partitions.len()),
         (0, 1)
     );
-    assert_eq!(
-        response.topics[0].partitions[0].leader_id,
-        response.controller_id
-    );
+    assert_eq!(response.topics[0].partitions[0].leader_id, response.controller_id);
     let answered = (response.brokers[0].host.as_str(), response.brokers[0].port);
     assert_eq!(answered, ("127.0.0.1", i32::from(broker.address.port())));
     assert_eq!(response.cluster_id.unwrap().len(), 22);
