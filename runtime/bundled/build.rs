@@ -61,9 +61,9 @@ fn build() -> Result<(), String> {
     check_target()?;
     let out = PathBuf::from(variable("OUT_DIR")?);
     let target_dir = guest_target_dir(&out)?;
-    compile(&root, &target_dir)?;
     let mut table = String::from("&[\n");
     for connector in &CONNECTORS {
+        compile(connector.package, &root, &target_dir)?;
         pack(connector, &target_dir, &out, &mut table)?;
     }
     table.push(']');
@@ -95,29 +95,28 @@ fn guest_target_dir(out: &Path) -> Result<PathBuf, String> {
     let profile = out
         .ancestors()
         .find(|folder| folder.file_name().is_some_and(|name| name == "build"));
-    let target = profile
-        .and_then(|build| build.parent())
-        .and_then(Path::parent);
+    let target = profile.and_then(|build| build.parent()).and_then(Path::parent);
     Ok(target
         .ok_or_else(|| format!("{}: no target directory above it", out.display()))?
         .join("guest"))
 }
 
-fn compile(root: &Path, target_dir: &Path) -> Result<(), String> {
+/// The crates are plain libraries, because they are also linked into this script; what makes a component of one is
+/// the crate type asked for here.
+fn compile(package: &str, root: &Path, target_dir: &Path) -> Result<(), String> {
     let mut cargo = Command::new(variable("CARGO")?);
     cargo.current_dir(root).args([
-        "build",
+        "rustc",
         "--locked",
-        "--profile",
-        PROFILE,
-        "--target",
-        TARGET,
-        "--target-dir",
+        "--lib",
+        "--crate-type",
+        "cdylib",
+        "--package",
+        package,
     ]);
-    cargo.arg(target_dir);
-    for connector in &CONNECTORS {
-        cargo.args(["--package", connector.package]);
-    }
+    cargo
+        .args(["--profile", PROFILE, "--target", TARGET, "--target-dir"])
+        .arg(target_dir);
     for name in [
         "RUSTFLAGS",
         "CARGO_BUILD_RUSTFLAGS",
@@ -128,11 +127,7 @@ fn compile(root: &Path, target_dir: &Path) -> Result<(), String> {
         cargo.env_remove(name);
     }
     // An empty wrapper also turns off one that a configuration file names; the flags replace all others.
-    for name in [
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "CARGO_BUILD_RUSTC_WRAPPER",
-    ] {
+    for name in ["RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"] {
         cargo.env(name, "");
     }
     cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+simd128");
@@ -141,25 +136,19 @@ fn compile(root: &Path, target_dir: &Path) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!(
-            "the connectors did not build for {TARGET}: cargo ended with {status}"
+            "{package} did not build for {TARGET}: cargo ended with {status}"
         ))
     }
 }
 
-fn pack(
-    connector: &Connector,
-    target_dir: &Path,
-    out: &Path,
-    table: &mut String,
-) -> Result<(), String> {
+fn pack(connector: &Connector, target_dir: &Path, out: &Path, table: &mut String) -> Result<(), String> {
     let package = connector.package;
     let file = format!("{}.wasm", package.replace('-', "_"));
     let built = target_dir.join(TARGET).join(PROFILE).join(file);
     let mut wasm = fs::read(&built).map_err(|error| format!("{}: {error}", built.display()))?;
     let manifest = manifest(&(connector.register)());
     append_section(&mut wasm, "weir:manifest", manifest.as_bytes());
-    let packed = zstd::encode_all(wasm.as_slice(), ZSTD_LEVEL)
-        .map_err(|error| format!("{package}: {error}"))?;
+    let packed = zstd::encode_all(wasm.as_slice(), ZSTD_LEVEL).map_err(|error| format!("{package}: {error}"))?;
     write(&out.join(format!("{package}.wasm.zst")), &packed)?;
     write(&out.join(format!("{package}.json")), manifest.as_bytes())?;
     let name = package.trim_start_matches("weir-");

@@ -14,9 +14,7 @@ use weir_api::frame::writer::{FrameWriter, SinkParts};
 use weir_config::map::ConfigMap;
 use weir_plugins::context::{BoxFuture, InstanceContext, OffsetLookup};
 use weir_plugins::guest::sink::SinkTaskInstance;
-use weir_plugins::guest::source::{
-    ExactlyOnceSupport, PollBudget, SourceConnectorInstance, SourceTaskInstance,
-};
+use weir_plugins::guest::source::{ExactlyOnceSupport, PollBudget, SourceConnectorInstance, SourceTaskInstance};
 use weir_plugins::plugins::{BundledComponent, PluginSettings, Plugins};
 
 const FILE_SOURCE: &str = "org.apache.kafka.connect.file.FileStreamSourceConnector";
@@ -82,8 +80,7 @@ async fn polled(task: &mut SourceTaskInstance, budget: PollBudget) -> Vec<(Strin
         return Vec::new();
     };
     let frame = task.frame(&bytes).expect("a valid frame");
-    let text =
-        |bytes: Option<&[u8]>| String::from_utf8(bytes.expect("not null").to_vec()).expect("UTF-8");
+    let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.expect("not null").to_vec()).expect("UTF-8");
     frame
         .records()
         .map(|record| (text(record.value.bytes), text(record.source_offset)))
@@ -102,18 +99,9 @@ async fn every_manifest_is_what_its_component_says() {
     assert_eq!(list, from_components.list(true));
     assert_eq!(list.len(), 3);
     for info in list {
-        let expected = from_components
-            .find_connector(&info.class)
-            .expect("is found");
-        let found = from_manifests
-            .find_connector(&info.class)
-            .expect("is found");
-        assert_eq!(
-            found.config_def.keys(),
-            expected.config_def.keys(),
-            "{}",
-            info.class
-        );
+        let expected = from_components.find_connector(&info.class).expect("is found");
+        let found = from_manifests.find_connector(&info.class).expect("is found");
+        assert_eq!(found.config_def.keys(), expected.config_def.keys(), "{}", info.class);
         assert_eq!(
             (&found.task_class, &found.aliases),
             (&expected.task_class, &expected.aliases)
@@ -143,10 +131,7 @@ async fn the_file_source_reads_lines_from_its_committed_position() {
     let settings = config(&[("file", path.to_str().expect("UTF-8")), ("topic", "t")]);
     let mut task = source(&plugins, FILE_SOURCE, &settings, Some("{\"position\":8}")).await;
     let lines = polled(&mut task, PollBudget::default()).await;
-    let expected = [
-        ("zwölf", "{\"position\":16}"),
-        ("bad \u{7f}", "{\"position\":22}"),
-    ];
+    let expected = [("zwölf", "{\"position\":16}"), ("bad \u{7f}", "{\"position\":22}")];
     assert_eq!(
         lines,
         expected.map(|(value, offset)| (value.to_owned(), offset.to_owned()))
@@ -155,10 +140,7 @@ async fn the_file_source_reads_lines_from_its_committed_position() {
         max_wait_ms: 1,
         ..PollBudget::default()
     };
-    assert!(
-        task.poll(budget).await.expect("polls").is_none(),
-        "nothing more"
-    );
+    assert!(task.poll(budget).await.expect("polls").is_none(), "nothing more");
     fs::OpenOptions::new()
         .append(true)
         .open(&path)
@@ -194,9 +176,7 @@ async fn a_missing_file_is_waited_for_and_stop_ends_the_wait() {
         ..PollBudget::default()
     };
     let started = Instant::now();
-    let (polled, ()) = tokio::join!(task.poll(budget), async {
-        stop.request(Duration::from_secs(5))
-    });
+    let (polled, ()) = tokio::join!(task.poll(budget), async { stop.request(Duration::from_secs(5)) });
     assert!(polled.expect("polls").is_none());
     // The task asks for a second; without the signal it would sleep all of it.
     assert!(
@@ -235,17 +215,11 @@ async fn the_file_sink_appends_values() {
             .expect("small");
     }
     task.put(&writer.finish()).await.expect("puts");
-    assert_eq!(
-        fs::read(&path).expect("a file"),
-        b"\xc3\xa9\xc3\xa9n\n\xff\x00\nnull\n"
-    );
+    assert_eq!(fs::read(&path).expect("a file"), b"\xc3\xa9\xc3\xa9n\n\xff\x00\nnull\n");
     task.pre_commit(&[]).await.expect("flushes");
     task.stop().await.expect("stops");
 
-    let settings = config(&[(
-        "file",
-        folder.path().join("none/out.txt").to_str().expect("UTF-8"),
-    )]);
+    let settings = config(&[("file", folder.path().join("none/out.txt").to_str().expect("UTF-8"))]);
     let context = InstanceContext {
         task: Some(0),
         ..InstanceContext::bare("c", settings.clone())
@@ -260,9 +234,7 @@ async fn the_file_sink_appends_values() {
         error.message
     );
     assert!(
-        error
-            .message
-            .ends_with("none/out.txt' for FileStreamSinkTask"),
+        error.message.ends_with("none/out.txt' for FileStreamSinkTask"),
         "{}",
         error.message
     );
@@ -281,10 +253,7 @@ async fn the_file_source_judges_offsets_and_exactly_once() {
                 .expect("is created")
         }
     };
-    let (file, standard) = (
-        config(&[("file", "/x"), ("topic", "t")]),
-        config(&[("topic", "t")]),
-    );
+    let (file, standard) = (config(&[("file", "/x"), ("topic", "t")]), config(&[("topic", "t")]));
     for (settings, expected) in [
         (&file, ExactlyOnceSupport::Supported),
         (&standard, ExactlyOnceSupport::Unsupported),
@@ -308,11 +277,7 @@ async fn datagen_makes_structs_and_goes_on_where_it_stopped() {
         ("iterations", "5"),
     ]);
     let mut task = source(&plugins, "Datagen", &settings, Some("{\"iteration\":3}")).await;
-    let bytes = task
-        .poll(PollBudget::default())
-        .await
-        .expect("polls")
-        .expect("records");
+    let bytes = task.poll(PollBudget::default()).await.expect("polls").expect("records");
     let frame = task.frame(&bytes).expect("a valid frame");
     let offsets: Vec<_> = frame
         .records()
@@ -324,23 +289,16 @@ async fn datagen_makes_structs_and_goes_on_where_it_stopped() {
         "three were made before"
     );
     for (record, number) in frame.records().zip(3..) {
-        let value =
-            decode_slot(record.value.schema, record.value.bytes, task.schemas()).expect("decodes");
+        let value = decode_slot(record.value.schema, record.value.bytes, task.schemas()).expect("decodes");
         let Value::Struct(value) = value else {
             panic!("no struct: {value:?}")
         };
-        assert_eq!(
-            value.get("orderid").expect("a field"),
-            &Value::Int32(number)
-        );
+        assert_eq!(value.get("orderid").expect("a field"), &Value::Int32(number));
         assert_eq!(value.schema.name.as_deref(), Some("weir.datagen.orders"));
     }
     let budget = PollBudget {
         max_wait_ms: 1,
         ..PollBudget::default()
     };
-    assert!(
-        task.poll(budget).await.expect("polls").is_none(),
-        "all five were made"
-    );
+    assert!(task.poll(budget).await.expect("polls").is_none(), "all five were made");
 }
