@@ -65,6 +65,7 @@ pub(crate) fn load(
         log_start,
         epochs: LeaderEpochs::default(),
         must_sync_dir: false,
+        obsolete: Vec::new(),
     };
     loader.load(shutdown)
 }
@@ -76,6 +77,8 @@ struct Loader<'a> {
     log_start: i64,
     epochs: LeaderEpochs,
     must_sync_dir: bool,
+    /// Snapshots that are of no use once this start has written its own.
+    obsolete: Vec<String>,
 }
 
 impl Loader<'_> {
@@ -104,7 +107,12 @@ impl Loader<'_> {
             let Place { disk, dir } = self.place;
             replace_file(&**disk, dir, &name, &producers.encode_snapshot())
                 .map_err(LogError::io("write", &dir.join(&name)))?;
+            self.obsolete.retain(|old| *old != name);
             snapshot_at = Some(log_end);
+        }
+        // Not before: what was restored from may be the only whole one on disk.
+        for name in std::mem::take(&mut self.obsolete) {
+            self.remove(&name)?;
         }
         self.remove_stale(&mut segments)?;
         if self.must_sync_dir {
@@ -391,7 +399,7 @@ impl Loader<'_> {
                 // One more stays, for a cut below the newest; others are history.
                 older += 1;
                 if older > 1 {
-                    self.remove(&name)?;
+                    self.obsolete.push(name);
                 }
                 continue;
             }
@@ -401,7 +409,7 @@ impl Loader<'_> {
                 Some(whole) if offset <= log_end => restored = Some((whole, offset)),
                 // Torn, or it knows batches that are gone and whose offsets will be
                 // used again.
-                _ => self.remove(&name)?,
+                _ => self.obsolete.push(name),
             }
         }
         let (mut state, from) = restored.unwrap_or_default();
