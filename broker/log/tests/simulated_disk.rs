@@ -374,6 +374,10 @@ impl Life {
     }
 
     fn compact(&mut self) {
+        if self.random.random_bool(0.3) {
+            // Far enough to hit the swap of files at the end.
+            self.disk.cut_power_after(self.random.random_range(20..160));
+        }
         let result = self.partition.compact(self.now_ms);
         self.settle(result);
     }
