@@ -51,7 +51,11 @@ pub struct ClientLayers {
 impl ClientLayers {
     /// Takes the worker's properties as written.
     pub fn new(bootstrap_servers: &[String], worker: Properties, policy: OverridePolicy) -> Self {
-        Self { bootstrap_servers: bootstrap_servers.join(","), worker, policy }
+        Self {
+            bootstrap_servers: bootstrap_servers.join(","),
+            worker,
+            policy,
+        }
     }
 
     /// Returns the settings of a source task's producer.
@@ -61,8 +65,14 @@ impl ClientLayers {
     pub fn producer(&self, id: &TaskId, connector: &ConfigMap) -> Result<Properties, WorkerError> {
         let mut settings = self.base(&format!("connector-producer-{}-{}", id.connector, id.task));
         for (key, value) in [
-            ("key.serializer", "org.apache.kafka.common.serialization.ByteArraySerializer"),
-            ("value.serializer", "org.apache.kafka.common.serialization.ByteArraySerializer"),
+            (
+                "key.serializer",
+                "org.apache.kafka.common.serialization.ByteArraySerializer",
+            ),
+            (
+                "value.serializer",
+                "org.apache.kafka.common.serialization.ByteArraySerializer",
+            ),
             ("max.block.ms", "9223372036854775807"),
             ("enable.idempotence", "false"),
             ("acks", "all"),
@@ -85,8 +95,14 @@ impl ClientLayers {
         for (key, value) in [
             ("enable.auto.commit", "false"),
             ("auto.offset.reset", "earliest"),
-            ("key.deserializer", "org.apache.kafka.common.serialization.ByteArrayDeserializer"),
-            ("value.deserializer", "org.apache.kafka.common.serialization.ByteArrayDeserializer"),
+            (
+                "key.deserializer",
+                "org.apache.kafka.common.serialization.ByteArrayDeserializer",
+            ),
+            (
+                "value.deserializer",
+                "org.apache.kafka.common.serialization.ByteArrayDeserializer",
+            ),
         ] {
             settings.insert(key, value);
         }
@@ -161,17 +177,29 @@ mod tests {
 
     fn layers(policy: &str, worker: &str) -> ClientLayers {
         let policy = OverridePolicy::parse(policy, &["acks".to_owned()]).unwrap();
-        ClientLayers::new(&["b:1".to_owned(), "c:2".to_owned()], Properties::parse(worker).unwrap(), policy)
+        ClientLayers::new(
+            &["b:1".to_owned(), "c:2".to_owned()],
+            Properties::parse(worker).unwrap(),
+            policy,
+        )
     }
 
     fn id() -> TaskId {
-        TaskId { connector: "c".to_owned(), task: 3 }
+        TaskId {
+            connector: "c".to_owned(),
+            task: 3,
+        }
     }
 
     #[test]
     fn later_layers_win() {
-        let layers = layers("All", "producer.acks=1\nproducer.linger.ms=7\nconsumer.fetch.min.bytes=9\n");
-        let connector: ConfigMap = [("producer.override.linger.ms", "8"), ("name", "c")].into_iter().collect();
+        let layers = layers(
+            "All",
+            "producer.acks=1\nproducer.linger.ms=7\nconsumer.fetch.min.bytes=9\n",
+        );
+        let connector: ConfigMap = [("producer.override.linger.ms", "8"), ("name", "c")]
+            .into_iter()
+            .collect();
         let producer = layers.producer(&id(), &connector).unwrap();
         assert_eq!(producer.get("bootstrap.servers"), Some("b:1,c:2"));
         assert_eq!(producer.get("client.id"), Some("connector-producer-c-3"));
@@ -186,13 +214,22 @@ mod tests {
 
     #[test]
     fn only_the_admin_client_takes_the_workers_security() {
-        let layers = layers("All", "security.protocol=SSL\nplugin.path=/x\nclient.id=w\nadmin.retries=2\n");
+        let layers = layers(
+            "All",
+            "security.protocol=SSL\nplugin.path=/x\nclient.id=w\nadmin.retries=2\n",
+        );
         let admin = layers.admin(&id(), &ConfigMap::new()).unwrap();
         assert_eq!(admin.get("security.protocol"), Some("SSL"));
         assert_eq!(admin.get("plugin.path"), None);
         assert_eq!(admin.get("client.id"), Some("connector-adminclient-c-3"));
         assert_eq!(admin.get("retries"), Some("2"));
-        assert_eq!(layers.producer(&id(), &ConfigMap::new()).unwrap().get("security.protocol"), None);
+        assert_eq!(
+            layers
+                .producer(&id(), &ConfigMap::new())
+                .unwrap()
+                .get("security.protocol"),
+            None
+        );
     }
 
     #[test]
@@ -203,7 +240,11 @@ mod tests {
             ("All", true, true),
             ("None", false, false),
             ("Principal", false, true),
-            ("org.apache.kafka.connect.connector.policy.AllowlistConnectorClientConfigOverridePolicy", true, false),
+            (
+                "org.apache.kafka.connect.connector.policy.AllowlistConnectorClientConfigOverridePolicy",
+                true,
+                false,
+            ),
         ] {
             let layers = layers(policy, "");
             assert_eq!(layers.producer(&id(), &acks).is_ok(), allows_acks, "{policy}");

@@ -70,7 +70,10 @@ struct Transition {
 
 #[derive(Debug)]
 enum Command {
-    TaskConfigs { max: u32, reply: oneshot::Sender<Result<Vec<ConfigMap>, WorkerError>> },
+    TaskConfigs {
+        max: u32,
+        reply: oneshot::Sender<Result<Vec<ConfigMap>, WorkerError>>,
+    },
 }
 
 /// What the guest asked for since it was last looked at.
@@ -166,19 +169,26 @@ impl Connector {
             tracing::error!(connector = self.parts.name, %error, "error while shutting down connector");
         }
         self.set_state(ConnectorState::Stopped);
-        self.parts.reports.connector(&self.parts.name, State::Unassigned, None).await;
+        self.parts
+            .reports
+            .connector(&self.parts.name, State::Unassigned, None)
+            .await;
     }
 
     // ---- states ------------------------------------------------------------------------------------------
 
     async fn next_transition(&mut self) {
-        let Some(Transition { target, reply }) = self.wanted.next.lock().take() else { return };
+        let Some(Transition { target, reply }) = self.wanted.next.lock().take() else {
+            return;
+        };
         let result = match target {
-            _ if self.state == ConnectorState::Failed && target != TargetState::Stopped => Err(WorkerError::Invalid(format!(
-                "{} Cannot transition connector to {} since it has failed",
-                self.parts.name,
-                target.name()
-            ))),
+            _ if self.state == ConnectorState::Failed && target != TargetState::Stopped => {
+                Err(WorkerError::Invalid(format!(
+                    "{} Cannot transition connector to {} since it has failed",
+                    self.parts.name,
+                    target.name()
+                )))
+            }
             TargetState::Started => self.start().await,
             TargetState::Paused => self.suspend(ConnectorState::Paused).await,
             TargetState::Stopped => self.suspend(ConnectorState::Stopped).await,
@@ -193,10 +203,15 @@ impl Connector {
         }
         match self.start_guest().await {
             Ok(started) => {
-                self.monitor_every = started.monitor_every_ms.map(|ms| Duration::from_millis(u64::from(ms.max(1))));
+                self.monitor_every = started
+                    .monitor_every_ms
+                    .map(|ms| Duration::from_millis(u64::from(ms.max(1))));
                 self.next_monitor = self.monitor_every.map(|every| Instant::now() + every);
                 self.set_state(ConnectorState::Started);
-                self.parts.reports.connector(&self.parts.name, State::Running, None).await;
+                self.parts
+                    .reports
+                    .connector(&self.parts.name, State::Running, None)
+                    .await;
                 Ok(())
             }
             Err(failure) => {
@@ -239,7 +254,9 @@ impl Connector {
             stop: self.stop.clone(),
         };
         Ok(match parts.plugin.kind {
-            PluginKind::Sink => Guest::Sink(SinkConnectorInstance::create(&parts.plugins, &parts.plugin, context).await?),
+            PluginKind::Sink => {
+                Guest::Sink(SinkConnectorInstance::create(&parts.plugins, &parts.plugin, context).await?)
+            }
             _ => Guest::Source(SourceConnectorInstance::create(&parts.plugins, &parts.plugin, context).await?),
         })
     }
@@ -263,7 +280,11 @@ impl Connector {
             }
         }
         self.set_state(to);
-        let state = if to == ConnectorState::Paused { State::Paused } else { State::Stopped };
+        let state = if to == ConnectorState::Paused {
+            State::Paused
+        } else {
+            State::Stopped
+        };
         self.parts.reports.connector(&self.parts.name, state, None).await;
         Ok(())
     }
@@ -272,12 +293,16 @@ impl Connector {
         self.guest = None;
         self.next_monitor = None;
         self.set_state(ConnectorState::Failed);
-        self.parts.reports.connector(&self.parts.name, State::Failed, Some(failure.to_trace())).await;
+        self.parts
+            .reports
+            .connector(&self.parts.name, State::Failed, Some(failure.to_trace()))
+            .await;
     }
 
     fn set_state(&mut self, state: ConnectorState) {
         self.state = state;
-        self.is_running.store(state == ConnectorState::Started, Ordering::SeqCst);
+        self.is_running
+            .store(state == ConnectorState::Started, Ordering::SeqCst);
     }
 
     // ---- questions and requests --------------------------------------------------------------------------
@@ -286,8 +311,14 @@ impl Connector {
         match command {
             Command::TaskConfigs { max, reply } => {
                 let result = match &mut self.guest {
-                    None => Err(WorkerError::NotFound(format!("Connector {} is not running", self.parts.name))),
-                    Some(guest) => guest.task_configs(max).await.map_err(|error| WorkerError::Connector(error.into())),
+                    None => Err(WorkerError::NotFound(format!(
+                        "Connector {} is not running",
+                        self.parts.name
+                    ))),
+                    Some(guest) => guest
+                        .task_configs(max)
+                        .await
+                        .map_err(|error| WorkerError::Connector(error.into())),
                 };
                 let _gone = reply.send(result);
             }
@@ -379,7 +410,10 @@ impl ConnectorHandle {
     pub async fn task_configs(&self, max: u32) -> Result<Vec<ConfigMap>, WorkerError> {
         let (reply, answer) = oneshot::channel();
         let not_running = || WorkerError::NotFound("Connector is not running".to_owned());
-        self.commands.send(Command::TaskConfigs { max, reply }).await.map_err(|_| not_running())?;
+        self.commands
+            .send(Command::TaskConfigs { max, reply })
+            .await
+            .map_err(|_| not_running())?;
         answer.await.map_err(|_| not_running())?
     }
 }

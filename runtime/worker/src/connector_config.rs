@@ -118,7 +118,10 @@ impl ConnectorConfig {
     /// [`WorkerError::Config`] names the first key whose value does not parse.
     pub fn parse(config: &ConfigMap) -> Result<Self, WorkerError> {
         let parsed = common_def().parse(config)?;
-        let log = match (parsed.get_boolean(ERRORS_LOG_ENABLE)?, parsed.get_boolean(ERRORS_LOG_MESSAGES)?) {
+        let log = match (
+            parsed.get_boolean(ERRORS_LOG_ENABLE)?,
+            parsed.get_boolean(ERRORS_LOG_MESSAGES)?,
+        ) {
             (false, _) => ErrorLog::Off,
             (true, false) => ErrorLog::Context,
             (true, true) => ErrorLog::ContextAndRecord,
@@ -195,7 +198,11 @@ fn not_built(kind: ConnectorKind, config: &ConfigMap) -> Vec<ConfigProblem> {
     }
     match kind {
         ConnectorKind::Sink if set(DLQ_TOPIC) => refuse(DLQ_TOPIC, "dead letter queues"),
-        ConnectorKind::Source if config.get(EXACTLY_ONCE_SUPPORT).is_some_and(|v| v.eq_ignore_ascii_case("required")) => {
+        ConnectorKind::Source
+            if config
+                .get(EXACTLY_ONCE_SUPPORT)
+                .is_some_and(|v| v.eq_ignore_ascii_case("required")) =>
+        {
             problems.push(ConfigProblem {
                 key: EXACTLY_ONCE_SUPPORT.to_owned(),
                 message: "This worker does not have exactly-once source support enabled.".to_owned(),
@@ -216,10 +223,18 @@ pub fn custom_problem(key: &ConfigKey, value: Option<&ConfigValue>) -> Option<St
             has_duplicates(aliases).then(|| "Duplicate alias provided.".to_owned())
         }
         (TOPICS_REGEX, ConfigValue::Text(pattern)) => pattern_error(pattern),
-        (TRANSACTION_BOUNDARY_INTERVAL, ConfigValue::Long(ms)) => (*ms < 0).then(|| "Value must be at least 0".to_owned()),
-        (name, ConfigValue::List(patterns)) if is_topic_group_key(name) => patterns.iter().find_map(|pattern| pattern_error(pattern)),
-        (name, ConfigValue::Short(count)) if is_topic_group_key(name) => (*count != -1 && *count < 1).then(|| REPLICAS_RULE.to_owned()),
-        (name, ConfigValue::Int(count)) if is_topic_group_key(name) => (*count != -1 && *count < 1).then(|| PARTITIONS_RULE.to_owned()),
+        (TRANSACTION_BOUNDARY_INTERVAL, ConfigValue::Long(ms)) => {
+            (*ms < 0).then(|| "Value must be at least 0".to_owned())
+        }
+        (name, ConfigValue::List(patterns)) if is_topic_group_key(name) => {
+            patterns.iter().find_map(|pattern| pattern_error(pattern))
+        }
+        (name, ConfigValue::Short(count)) if is_topic_group_key(name) => {
+            (*count != -1 && *count < 1).then(|| REPLICAS_RULE.to_owned())
+        }
+        (name, ConfigValue::Int(count)) if is_topic_group_key(name) => {
+            (*count != -1 && *count < 1).then(|| PARTITIONS_RULE.to_owned())
+        }
         _ => None,
     }?;
     Some(ConfigError::invalid(&key.name, value.map(ToString::to_string).unwrap_or_default(), reason).to_string())
@@ -233,7 +248,10 @@ fn is_topic_group_key(name: &str) -> bool {
 }
 
 fn has_duplicates(aliases: &[String]) -> bool {
-    aliases.iter().enumerate().any(|(at, alias)| aliases.iter().take(at).any(|seen| seen == alias))
+    aliases
+        .iter()
+        .enumerate()
+        .any(|(at, alias)| aliases.iter().take(at).any(|seen| seen == alias))
 }
 
 fn pattern_error(pattern: &str) -> Option<String> {
@@ -243,11 +261,16 @@ fn pattern_error(pattern: &str) -> Option<String> {
 
 fn sink_problems(config: &ConfigMap) -> Vec<ConfigProblem> {
     let has_list = !split_list(config.get(TOPICS).unwrap_or("")).is_empty();
-    let has_pattern = config.get(TOPICS_REGEX).is_some_and(|pattern| !pattern.trim().is_empty());
+    let has_pattern = config
+        .get(TOPICS_REGEX)
+        .is_some_and(|pattern| !pattern.trim().is_empty());
     let on_both = |message: &str| {
         [TOPICS, TOPICS_REGEX]
             .into_iter()
-            .map(|key| ConfigProblem { key: key.to_owned(), message: message.to_owned() })
+            .map(|key| ConfigProblem {
+                key: key.to_owned(),
+                message: message.to_owned(),
+            })
             .collect()
     };
     match (has_list, has_pattern) {
@@ -294,8 +317,14 @@ pub fn enriched_def(kind: ConnectorKind, config: &ConfigMap) -> ConfigDef {
             if uses_topic_creation(config) {
                 def = add_topic_group(def, "default", None);
                 let fallback = (
-                    config.get("topic.creation.default.replication.factor").unwrap_or("-1").to_owned(),
-                    config.get("topic.creation.default.partitions").unwrap_or("-1").to_owned(),
+                    config
+                        .get("topic.creation.default.replication.factor")
+                        .unwrap_or("-1")
+                        .to_owned(),
+                    config
+                        .get("topic.creation.default.partitions")
+                        .unwrap_or("-1")
+                        .to_owned(),
                 );
                 for group in topic_creation_groups(config) {
                     def = add_topic_group(def, &group, Some(&fallback));
@@ -329,9 +358,13 @@ pub fn split_list(text: &str) -> Vec<String> {
 }
 
 fn row(name: &str, kind: ConfigType, importance: Importance, group: &str, order: i32, width: Width) -> ConfigKey {
-    ConfigKey::new(name, kind).importance(importance).group(group, order).width(width)
+    ConfigKey::new(name, kind)
+        .importance(importance)
+        .group(group, order)
+        .width(width)
 }
 
+#[rustfmt::skip]
 fn common_keys() -> Vec<ConfigKey> {
     use ConfigType::{Boolean, Class, Int, List, Long, Text};
     use Importance::{High, Low, Medium};
@@ -404,6 +437,7 @@ fn common_keys() -> Vec<ConfigKey> {
     ]
 }
 
+#[rustfmt::skip]
 fn source_keys() -> Vec<ConfigKey> {
     use ConfigType::{List, Long, Text};
     use Importance::{Low, Medium};
@@ -437,6 +471,7 @@ fn source_keys() -> Vec<ConfigKey> {
     ]
 }
 
+#[rustfmt::skip]
 fn sink_keys() -> Vec<ConfigKey> {
     use ConfigType::{Boolean, List, Short, Text};
     use Importance::{High, Medium};
@@ -465,6 +500,7 @@ fn sink_keys() -> Vec<ConfigKey> {
     ]
 }
 
+#[rustfmt::skip]
 fn add_topic_group(def: ConfigDef, group: &str, fallback: Option<&(String, String)>) -> ConfigDef {
     let title = format!("Topic Creation: {group}");
     let name = |suffix: &str| format!("{TOPIC_CREATION_PREFIX}{group}.{suffix}");

@@ -39,7 +39,11 @@ pub enum WorkerError {
     #[error(
         "The connector {connector} has generated {generated} tasks, which is greater than {max}, the maximum number of tasks it is configured to create. This behaviour should be considered a bug and is disallowed. If necessary, it can be permitted by reconfiguring the connector with 'tasks.max.enforce' set to false; however, this option will be removed in a future release of Kafka Connect."
     )]
-    TooManyTasks { connector: String, generated: usize, max: u32 },
+    TooManyTasks {
+        connector: String,
+        generated: usize,
+        max: u32,
+    },
     /// The connector was told to change state again before it finished.
     #[error("{0}")]
     Superseded(String),
@@ -53,11 +57,9 @@ impl WorkerError {
             Self::Plugin(error) => error.is_retriable(),
             Self::Connector(failure) => failure.retriable,
             Self::Superseded(_) => true,
-            Self::Config(_)
-            | Self::Invalid(_)
-            | Self::Exists(_)
-            | Self::NotFound(_)
-            | Self::TooManyTasks { .. } => false,
+            Self::Config(_) | Self::Invalid(_) | Self::Exists(_) | Self::NotFound(_) | Self::TooManyTasks { .. } => {
+                false
+            }
         }
     }
 }
@@ -153,7 +155,10 @@ impl From<ConnectError> for TaskFailure {
 impl From<GuestError> for TaskFailure {
     fn from(error: GuestError) -> Self {
         let retriable = error.is_retriable();
-        Self { retriable, ..Self::from(ConnectError::from(error)) }
+        Self {
+            retriable,
+            ..Self::from(ConnectError::from(error))
+        }
     }
 }
 
@@ -163,13 +168,19 @@ impl From<ClientError> for TaskFailure {
             ClientError::Config { .. } => CONFIG_EXCEPTION,
             _ => KAFKA_EXCEPTION,
         };
-        Self { retriable: error.is_retriable(), ..Self::of(class_name, error.to_string()) }
+        Self {
+            retriable: error.is_retriable(),
+            ..Self::of(class_name, error.to_string())
+        }
     }
 }
 
 impl From<PluginError> for TaskFailure {
     fn from(error: PluginError) -> Self {
-        Self { retriable: error.is_retriable(), ..Self::connect(error.to_string()) }
+        Self {
+            retriable: error.is_retriable(),
+            ..Self::connect(error.to_string())
+        }
     }
 }
 

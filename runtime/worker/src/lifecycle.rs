@@ -31,9 +31,17 @@ impl fmt::Display for TaskId {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkerEvent {
     /// A connector instance changed state.
-    ConnectorStatus { name: String, state: State, trace: Option<String> },
+    ConnectorStatus {
+        name: String,
+        state: State,
+        trace: Option<String>,
+    },
     /// A task changed state.
-    TaskStatus { id: TaskId, state: State, trace: Option<String> },
+    TaskStatus {
+        id: TaskId,
+        state: State,
+        trace: Option<String>,
+    },
     /// The connector asks for its task set to be computed again.
     ReconfigureTasks { name: String },
 }
@@ -99,7 +107,10 @@ impl Reports {
     /// Reports go to `events`. A full channel makes the reporter wait: the receiver must be drained
     /// while calls into the worker are awaited.
     pub fn new(events: mpsc::Sender<WorkerEvent>) -> Self {
-        Self { events, muted: Arc::new(AtomicBool::new(false)) }
+        Self {
+            events,
+            muted: Arc::new(AtomicBool::new(false)),
+        }
     }
 
     /// Drops every later report.
@@ -109,12 +120,22 @@ impl Reports {
 
     /// Reports the state of a task.
     pub async fn task(&self, id: &TaskId, state: State, trace: Option<String>) {
-        self.send(WorkerEvent::TaskStatus { id: id.clone(), state, trace }).await;
+        self.send(WorkerEvent::TaskStatus {
+            id: id.clone(),
+            state,
+            trace,
+        })
+        .await;
     }
 
     /// Reports the state of a connector.
     pub async fn connector(&self, name: &str, state: State, trace: Option<String>) {
-        self.send(WorkerEvent::ConnectorStatus { name: name.to_owned(), state, trace }).await;
+        self.send(WorkerEvent::ConnectorStatus {
+            name: name.to_owned(),
+            state,
+            trace,
+        })
+        .await;
     }
 
     /// Asks for the task set to be computed again.

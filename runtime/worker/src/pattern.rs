@@ -12,7 +12,11 @@ use regex::Regex;
 pub fn whole(pattern: &str) -> Result<Regex, String> {
     Regex::new(&format!("^(?:{pattern})$")).map_err(|error| {
         let text = error.to_string();
-        text.lines().last().unwrap_or("invalid pattern").trim_start_matches("error: ").to_owned()
+        text.lines()
+            .last()
+            .unwrap_or("invalid pattern")
+            .trim_start_matches("error: ")
+            .to_owned()
     })
 }
 

@@ -28,7 +28,11 @@ impl WorkerSettings {
         Self {
             timing: config.timing,
             converters,
-            clients: ClientLayers::new(&config.bootstrap_servers, config.originals.clone(), config.override_policy.clone()),
+            clients: ClientLayers::new(
+                &config.bootstrap_servers,
+                config.originals.clone(),
+                config.override_policy.clone(),
+            ),
             topic_creation_enabled: config.topics.creation_enabled,
         }
     }

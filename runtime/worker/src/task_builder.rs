@@ -89,7 +89,11 @@ impl TaskBuilder<'_> {
     pub async fn build(self, request: TaskRequest<'_>, settings: &ConnectorConfig) -> Result<Task, WorkerError> {
         let plugin = self.plugins.find_connector(&settings.class)?;
         tracing::info!(task = %request.id, class = plugin.class, version = plugin.version, "creating task");
-        let kind = if plugin.kind == PluginKind::Sink { ConnectorKind::Sink } else { ConnectorKind::Source };
+        let kind = if plugin.kind == PluginKind::Sink {
+            ConnectorKind::Sink
+        } else {
+            ConnectorKind::Source
+        };
         if let Some(problem) = config_problems(kind, request.connector).into_iter().next() {
             return Err(WorkerError::Invalid(problem.message));
         }
@@ -122,7 +126,9 @@ impl TaskBuilder<'_> {
             offsets: StoredOffsets::shared(&request.id.connector, self.offsets),
             ..context(&request, None)
         };
-        let instance = SourceTaskInstance::create(self.plugins, plugin, context).await.map_err(failed)?;
+        let instance = SourceTaskInstance::create(self.plugins, plugin, context)
+            .await
+            .map_err(failed)?;
         let timing = self.settings.timing;
         Ok(Task::Source(Box::new(SourceTask {
             id: request.id,
@@ -134,7 +140,10 @@ impl TaskBuilder<'_> {
             sender: Sender::new(producer),
             delivery: AtLeastOnce::new(InFlightLimits::default()),
             store: self.offsets.clone(),
-            timing: CommitTiming { interval: timing.offset_flush_interval, timeout: timing.offset_flush_timeout },
+            timing: CommitTiming {
+                interval: timing.offset_flush_interval,
+                timeout: timing.offset_flush_timeout,
+            },
             control: request.control,
             reports: request.reports,
         })))
@@ -156,7 +165,9 @@ impl TaskBuilder<'_> {
         let subscription = subscription(request.connector, &properties)?;
         let handle = SinkContextHandle::new(None);
         let context = context(&request, Some(handle.clone()));
-        let instance = SinkTaskInstance::create(self.plugins, plugin, context).await.map_err(failed)?;
+        let instance = SinkTaskInstance::create(self.plugins, plugin, context)
+            .await
+            .map_err(failed)?;
         let timing = self.settings.timing;
         let commits = commit::CommitTiming {
             interval_ms: timing.offset_flush_interval.as_millis() as i64,
@@ -198,9 +209,16 @@ fn subscription(connector: &ConfigMap, consumer: &Properties) -> Result<Subscrip
         SinkTopics::List(topics) => Ok(Subscription::List(topics)),
         SinkTopics::Pattern(text) => {
             let pattern = pattern::whole(&text).map_err(WorkerError::Invalid)?;
-            let age = consumer.get("metadata.max.age.ms").and_then(|ms| ms.trim().parse().ok()).unwrap_or(METADATA_MAX_AGE_MS);
+            let age = consumer
+                .get("metadata.max.age.ms")
+                .and_then(|ms| ms.trim().parse().ok())
+                .unwrap_or(METADATA_MAX_AGE_MS);
             let admin = Admin::new(WireSettings::from_properties(consumer)?);
-            Ok(Subscription::pattern(pattern, admin, std::time::Duration::from_millis(age.max(1))))
+            Ok(Subscription::pattern(
+                pattern,
+                admin,
+                std::time::Duration::from_millis(age.max(1)),
+            ))
         }
     }
 }

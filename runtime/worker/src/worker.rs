@@ -22,12 +22,12 @@ use weir_stores::configs::state::TargetState;
 use weir_stores::offsets::OffsetStore;
 use weir_stores::status::records::State;
 
-use crate::task_builder::{TaskBuilder, TaskRequest};
 use crate::connector::{Connector, ConnectorHandle, ConnectorParts};
 use crate::connector_config::{ConnectorConfig, TASK_CLASS, TASKS_MAX_ENFORCE, TOPICS, TOPICS_REGEX};
 use crate::error::{TaskFailure, WorkerError};
 use crate::lifecycle::{Control, Reports, TaskId, WorkerEvent};
 use crate::settings::WorkerSettings;
+use crate::task_builder::{TaskBuilder, TaskRequest};
 
 /// Time all connectors together get to stop.
 const CONNECTOR_STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -65,8 +65,19 @@ pub struct TaskCount(pub u32);
 
 impl Worker {
     /// Creates a worker that runs nothing. `events` must be drained while calls are awaited.
-    pub fn new(settings: WorkerSettings, plugins: Arc<Plugins>, offsets: OffsetStore, events: mpsc::Sender<WorkerEvent>) -> Self {
-        Self { settings, plugins, offsets, events, running: Mutex::default() }
+    pub fn new(
+        settings: WorkerSettings,
+        plugins: Arc<Plugins>,
+        offsets: OffsetStore,
+        events: mpsc::Sender<WorkerEvent>,
+    ) -> Self {
+        Self {
+            settings,
+            plugins,
+            offsets,
+            events,
+            running: Mutex::default(),
+        }
     }
 
     // ---- connectors --------------------------------------------------------------------------------------
@@ -75,13 +86,20 @@ impl Worker {
     ///
     /// # Errors
     /// It runs already, its class is unknown, or its start failed; the last also reports FAILED.
-    pub async fn start_connector(&self, name: &str, config: &ConfigMap, target: TargetState) -> Result<(), WorkerError> {
+    pub async fn start_connector(
+        &self,
+        name: &str,
+        config: &ConfigMap,
+        target: TargetState,
+    ) -> Result<(), WorkerError> {
         let handle = match self.create_connector(name, config) {
             Ok(handle) => handle,
             Err(error @ WorkerError::Exists(_)) => return Err(error),
             Err(error) => {
                 let failure = TaskFailure::connect(error.to_string());
-                Reports::new(self.events.clone()).connector(name, State::Failed, Some(failure.to_trace())).await;
+                Reports::new(self.events.clone())
+                    .connector(name, State::Failed, Some(failure.to_trace()))
+                    .await;
                 return Err(error);
             }
         };
@@ -91,10 +109,17 @@ impl Worker {
     fn create_connector(&self, name: &str, config: &ConfigMap) -> Result<ConnectorHandle, WorkerError> {
         let class = ConnectorConfig::parse(config)?.class;
         let plugin = self.plugins.find_connector(&class)?;
-        tracing::info!(connector = name, class = plugin.class, version = plugin.version, "creating connector");
+        tracing::info!(
+            connector = name,
+            class = plugin.class,
+            version = plugin.version,
+            "creating connector"
+        );
         let mut running = self.running.lock();
         if running.connectors.contains_key(name) {
-            return Err(WorkerError::Exists(format!("Connector with name {name} already exists")));
+            return Err(WorkerError::Exists(format!(
+                "Connector with name {name} already exists"
+            )));
         }
         let reports = Reports::new(self.events.clone());
         let (connector, handle) = Connector::new(ConnectorParts {
@@ -107,7 +132,13 @@ impl Worker {
         });
         let name = name.to_owned();
         let join = tokio::spawn(supervise_connector(name.clone(), connector.run(), reports));
-        running.connectors.insert(name, RunningConnector { handle: handle.clone(), join });
+        running.connectors.insert(
+            name,
+            RunningConnector {
+                handle: handle.clone(),
+                join,
+            },
+        );
         Ok(handle)
     }
 
@@ -121,7 +152,11 @@ impl Worker {
 
     /// Is true when the connector is here and started.
     pub fn is_connector_running(&self, name: &str) -> bool {
-        self.running.lock().connectors.get(name).is_some_and(|connector| connector.handle.is_running())
+        self.running
+            .lock()
+            .connectors
+            .get(name)
+            .is_some_and(|connector| connector.handle.is_running())
     }
 
     /// Asks a connector for its task configs and adds what the framework adds.
@@ -129,13 +164,22 @@ impl Worker {
     /// # Errors
     /// It is not started, its code failed, or it made more tasks than it may; the last also reports FAILED.
     pub async fn connector_task_configs(&self, name: &str, config: &ConfigMap) -> Result<Vec<ConfigMap>, WorkerError> {
-        let handle = self.running.lock().connectors.get(name).map(|connector| connector.handle.clone());
-        let handle = handle.ok_or_else(|| WorkerError::NotFound(format!("Connector {name} not found in this worker.")))?;
+        let handle = self
+            .running
+            .lock()
+            .connectors
+            .get(name)
+            .map(|connector| connector.handle.clone());
+        let handle =
+            handle.ok_or_else(|| WorkerError::NotFound(format!("Connector {name} not found in this worker.")))?;
         let settings = ConnectorConfig::parse(config)?;
         let mut configs = handle.task_configs(settings.tasks_max).await?;
         if let Err(error) = check_task_count(&settings, configs.len()) {
             let failure = TaskFailure::connect(error.to_string());
-            handle.reports.connector(name, State::Failed, Some(failure.to_trace())).await;
+            handle
+                .reports
+                .connector(name, State::Failed, Some(failure.to_trace()))
+                .await;
             return Err(error);
         }
         for task in &mut configs {
@@ -170,8 +214,17 @@ impl Worker {
         }
         let reports = Reports::new(self.events.clone());
         let (sender, receiver) = watch::channel(target);
-        let control = Control { target: receiver, stop: StopSignal::new() };
-        let request = TaskRequest { id: id.clone(), connector, config, control: control.clone(), reports: reports.clone() };
+        let control = Control {
+            target: receiver,
+            stop: StopSignal::new(),
+        };
+        let request = TaskRequest {
+            id: id.clone(),
+            connector,
+            config,
+            control: control.clone(),
+            reports: reports.clone(),
+        };
         let built = match ConnectorConfig::parse(connector) {
             Ok(settings) => match check_task_count(&settings, count.0 as usize) {
                 Ok(()) => self.builder().build(request, &settings).await,
@@ -182,7 +235,8 @@ impl Worker {
         let task = match built {
             Ok(task) => task,
             Err(error) => {
-                let failure = TaskFailure::connect(format!("Failed to start task {id}")).caused_by(TaskFailure::connect(error.to_string()));
+                let failure = TaskFailure::connect(format!("Failed to start task {id}"))
+                    .caused_by(TaskFailure::connect(error.to_string()));
                 reports.task(&id, State::Failed, Some(failure.to_trace())).await;
                 return Err(error);
             }
@@ -193,17 +247,36 @@ impl Worker {
             return Err(WorkerError::Exists(format!("Task already exists in this worker: {id}")));
         }
         let join = tokio::spawn(supervise_task(id.clone(), task.run(), stop.clone(), reports.clone()));
-        running.tasks.insert(id, RunningTask { target: sender, stop, reports, join });
+        running.tasks.insert(
+            id,
+            RunningTask {
+                target: sender,
+                stop,
+                reports,
+                join,
+            },
+        );
         Ok(())
     }
 
     fn builder(&self) -> TaskBuilder<'_> {
-        TaskBuilder { settings: &self.settings, plugins: &self.plugins, offsets: &self.offsets }
+        TaskBuilder {
+            settings: &self.settings,
+            plugins: &self.plugins,
+            offsets: &self.offsets,
+        }
     }
 
     /// Returns the tasks of a connector that run here, ascending.
     pub fn task_ids(&self, connector: &str) -> Vec<TaskId> {
-        let mut ids: Vec<TaskId> = self.running.lock().tasks.keys().filter(|id| id.connector == connector).cloned().collect();
+        let mut ids: Vec<TaskId> = self
+            .running
+            .lock()
+            .tasks
+            .keys()
+            .filter(|id| id.connector == connector)
+            .cloned()
+            .collect();
         ids.sort();
         ids
     }
@@ -212,7 +285,9 @@ impl Worker {
     pub async fn stop_tasks(&self, ids: &[TaskId]) {
         let tasks: Vec<(TaskId, RunningTask)> = {
             let mut running = self.running.lock();
-            ids.iter().filter_map(|id| Some((id.clone(), running.tasks.remove(id)?))).collect()
+            ids.iter()
+                .filter_map(|id| Some((id.clone(), running.tasks.remove(id)?)))
+                .collect()
         };
         let grace = self.settings.timing.task_stop_timeout;
         for (_, task) in &tasks {
@@ -287,9 +362,18 @@ fn check_task_count(settings: &ConnectorConfig, generated: usize) -> Result<(), 
         return Ok(());
     }
     if settings.tasks_max_enforce {
-        return Err(WorkerError::TooManyTasks { connector: settings.name.clone(), generated, max: settings.tasks_max });
+        return Err(WorkerError::TooManyTasks {
+            connector: settings.name.clone(),
+            generated,
+            max: settings.tasks_max,
+        });
     }
-    tracing::warn!(connector = settings.name, generated, max = settings.tasks_max, "more tasks than tasks.max, allowed by {TASKS_MAX_ENFORCE}");
+    tracing::warn!(
+        connector = settings.name,
+        generated,
+        max = settings.tasks_max,
+        "more tasks than tasks.max, allowed by {TASKS_MAX_ENFORCE}"
+    );
     Ok(())
 }
 
@@ -340,7 +424,10 @@ async fn run_alone<T: Send + 'static>(run: impl Future<Output = T> + Send + 'sta
 
 fn abnormal(error: JoinError) -> TaskFailure {
     match error.try_into_panic() {
-        Ok(payload) => TaskFailure::of("java.lang.Error", format!("task panicked: {}", panic_text(payload.as_ref()))),
+        Ok(payload) => TaskFailure::of(
+            "java.lang.Error",
+            format!("task panicked: {}", panic_text(payload.as_ref())),
+        ),
         Err(error) => TaskFailure::connect(error.to_string()),
     }
 }

@@ -124,7 +124,10 @@ impl OverridePolicy {
         let short = name
             .strip_prefix("org.apache.kafka.connect.connector.policy.")
             .unwrap_or(name);
-        match short.strip_suffix("ConnectorClientConfigOverridePolicy").unwrap_or(short) {
+        match short
+            .strip_suffix("ConnectorClientConfigOverridePolicy")
+            .unwrap_or(short)
+        {
             "All" => Ok(Self::All),
             "None" => Ok(Self::None),
             "Principal" => Ok(Self::Principal),
@@ -202,7 +205,12 @@ impl WorkerConfig {
                 offset_flush_interval: millis(parsed, "offset.flush.interval.ms")?,
                 offset_flush_timeout: millis(parsed, "offset.flush.timeout.ms")?,
             },
-            plugin_path: parsed.opt_list("plugin.path").unwrap_or_default().iter().map(PathBuf::from).collect(),
+            plugin_path: parsed
+                .opt_list("plugin.path")
+                .unwrap_or_default()
+                .iter()
+                .map(PathBuf::from)
+                .collect(),
             override_policy: policy,
             topics: TopicRules {
                 creation_enabled: parsed.get_boolean("topic.creation.enable")?,
@@ -227,7 +235,12 @@ impl WorkerConfig {
 fn bootstrap_servers(parsed: &ParsedConfig) -> Result<Vec<String>, WorkerError> {
     let servers = parsed.get_list("bootstrap.servers")?;
     if servers.is_empty() {
-        return Err(ConfigError::invalid("bootstrap.servers", "[]", "No bootstrap urls given in bootstrap.servers").into());
+        return Err(ConfigError::invalid(
+            "bootstrap.servers",
+            "[]",
+            "No bootstrap urls given in bootstrap.servers",
+        )
+        .into());
     }
     Ok(servers.to_vec())
 }
@@ -236,9 +249,10 @@ fn rest_settings(parsed: &ParsedConfig) -> Result<RestSettings, WorkerError> {
     let text = |name: &str| parsed.opt_text(name).map(str::to_owned);
     let advertised_port = match parsed.opt_int("rest.advertised.port") {
         None => None,
-        Some(port) => Some(u16::try_from(port).map_err(|_| {
-            ConfigError::invalid("rest.advertised.port", port.to_string(), "not a port number")
-        })?),
+        Some(port) => Some(
+            u16::try_from(port)
+                .map_err(|_| ConfigError::invalid("rest.advertised.port", port.to_string(), "not a port number"))?,
+        ),
     };
     Ok(RestSettings {
         listeners: parsed.get_list("listeners")?.to_vec(),
@@ -254,13 +268,22 @@ fn rest_settings(parsed: &ParsedConfig) -> Result<RestSettings, WorkerError> {
 
 fn distributed_settings(parsed: &ParsedConfig, properties: &Properties) -> Result<DistributedSettings, WorkerError> {
     let group_id = parsed.get_text("group.id")?.to_owned();
-    let exactly_once = match parsed.get_text("exactly.once.source.support")?.to_ascii_lowercase().as_str() {
+    let exactly_once = match parsed
+        .get_text("exactly.once.source.support")?
+        .to_ascii_lowercase()
+        .as_str()
+    {
         "enabled" => ExactlyOnceSource::Enabled,
         "preparing" => ExactlyOnceSource::Preparing,
         _ => ExactlyOnceSource::Disabled,
     };
     if exactly_once == ExactlyOnceSource::Enabled {
-        return Err(ConfigError::invalid("exactly.once.source.support", "enabled", "exactly-once sources are not built yet").into());
+        return Err(ConfigError::invalid(
+            "exactly.once.source.support",
+            "enabled",
+            "exactly-once sources are not built yet",
+        )
+        .into());
     }
     Ok(DistributedSettings {
         group_id,
@@ -283,13 +306,22 @@ fn storage_topic(kind: &str, parsed: &ParsedConfig, properties: &Properties) -> 
     let prefix = format!("{kind}.storage.");
     let partitions = match kind {
         "config" => 1,
-        _ => positive_or_default(&format!("{prefix}partitions"), parsed.get_int(&format!("{prefix}partitions"))?)?,
+        _ => positive_or_default(
+            &format!("{prefix}partitions"),
+            parsed.get_int(&format!("{prefix}partitions"))?,
+        )?,
     };
     let factor_key = format!("{prefix}replication.factor");
     let replication_factor = parsed.get_short(&factor_key)?;
     positive_or_default(&factor_key, i32::from(replication_factor))?;
     let mut settings = properties.with_prefix(&prefix);
-    for owned in ["topic", "partitions", "replication.factor", "cleanup.policy", "file.filename"] {
+    for owned in [
+        "topic",
+        "partitions",
+        "replication.factor",
+        "cleanup.policy",
+        "file.filename",
+    ] {
         settings.remove(owned);
     }
     Ok(StorageTopic {
@@ -304,7 +336,11 @@ fn positive_or_default(key: &str, count: i32) -> Result<i32, ConfigError> {
     if count == -1 || count >= 1 {
         return Ok(count);
     }
-    Err(ConfigError::invalid(key, count.to_string(), "must be positive, or -1 to use the broker's default"))
+    Err(ConfigError::invalid(
+        key,
+        count.to_string(),
+        "must be positive, or -1 to use the broker's default",
+    ))
 }
 
 fn millis(parsed: &ParsedConfig, name: &str) -> Result<Duration, ConfigError> {
@@ -327,7 +363,10 @@ fn warnings(def: &ConfigDef, properties: &Properties) -> Vec<String> {
     for (key, _) in properties.iter() {
         if let Some((_, reason)) = ACCEPTED_WITHOUT_EFFECT.iter().find(|(name, _)| *name == key) {
             warnings.push(format!("property {key} has no effect: {reason}"));
-        } else if def.get(key).is_none() && !OPEN_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) && !is_client_key(key) {
+        } else if def.get(key).is_none()
+            && !OPEN_PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+            && !is_client_key(key)
+        {
             warnings.push(match nearest(key, def.names()) {
                 Some(known) => format!("unknown property {key}, did you mean {known}?"),
                 None => format!("unknown property {key}"),

@@ -13,15 +13,10 @@ use Importance::{High, Low, Medium};
 const REQUIRED: Option<&str> = Some("\0required");
 const NULL: Option<&str> = None;
 
-type Row = (
-    &'static str,
-    ConfigType,
-    Option<&'static str>,
-    Importance,
-    &'static str,
-);
+type Row = (&'static str, ConfigType, Option<&'static str>, Importance, &'static str);
 
 /// Options that both modes share (connect.md B.1).
+#[rustfmt::skip]
 const COMMON: &[Row] = &[
     ("bootstrap.servers", List, REQUIRED, High, "Brokers (host:port, comma separated) first contacted by the worker and by the clients of its connectors."),
     ("client.dns.lookup", Text, Some("use_all_dns_ips"), Medium, "How broker names are resolved: try every address, or first expand each bootstrap name to its canonical names."),
@@ -49,6 +44,7 @@ const COMMON: &[Row] = &[
 ];
 
 /// REST interface (connect.md B.2).
+#[rustfmt::skip]
 const REST: &[Row] = &[
     ("listeners", List, Some("http://:8083"), Low, "Addresses on which REST is served."),
     ("rest.advertised.host.name", Text, NULL, Low, "Host name that other workers are told to use."),
@@ -63,6 +59,7 @@ const REST: &[Row] = &[
 ];
 
 /// TLS of clients, and of REST where no `listeners.https.` key is set (connect.md B.3).
+#[rustfmt::skip]
 const TLS: &[Row] = &[
     ("ssl.protocol", Text, Some("TLSv1.3"), Medium, "Highest TLS version."),
     ("ssl.provider", Text, NULL, Medium, "Accepted for compatibility: the security provider of a JVM."),
@@ -86,6 +83,7 @@ const TLS: &[Row] = &[
 ];
 
 /// SASL of the distributed worker's clients (connect.md B.3).
+#[rustfmt::skip]
 const SASL: &[Row] = &[
     ("security.protocol", Text, Some("PLAINTEXT"), Medium, "How brokers are spoken to: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."),
     ("sasl.mechanism", Text, Some("GSSAPI"), Medium, "SASL mechanism."),
@@ -136,6 +134,7 @@ const SASL: &[Row] = &[
 ];
 
 /// Group membership and internal topics (connect.md B.4).
+#[rustfmt::skip]
 const DISTRIBUTED: &[Row] = &[
     ("group.id", Text, REQUIRED, High, "Name of this Connect cluster; must differ from every consumer group."),
     ("session.timeout.ms", Int, Some("10000"), High, "Time without a heartbeat after which a worker counts as gone."),
@@ -176,6 +175,7 @@ const DISTRIBUTED: &[Row] = &[
 ];
 
 /// Standalone mode (connect.md B.5).
+#[rustfmt::skip]
 const STANDALONE: &[Row] = &[(
     "offset.storage.file.filename",
     Text,
@@ -195,6 +195,7 @@ pub fn standalone_def() -> ConfigDef {
 }
 
 /// Options whose value has no effect here, with the reason that is logged once when one is set.
+#[rustfmt::skip]
 pub const ACCEPTED_WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("plugin.discovery", "plugins are components that describe themselves"),
     ("metric.reporters", "metrics are served over HTTP, not over JMX"),
@@ -254,6 +255,7 @@ fn key_of(row: &Row) -> ConfigKey {
     key
 }
 
+#[rustfmt::skip]
 fn validators_of(name: &str) -> Vec<Validator> {
     let one_of = Validator::one_of;
     let any_case = Validator::one_of_ignore_case;

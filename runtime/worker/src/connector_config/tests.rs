@@ -1,14 +1,23 @@
 use weir_config::map::ConfigMap;
 use weir_config::validate::Hooks;
 
-use super::{ConnectorConfig, ConnectorKind, ErrorLog, SinkTopics, Tolerance, config_problems, custom_problem, enriched_def, sink_def, sink_topics, source_def};
+use super::{
+    ConnectorConfig, ConnectorKind, ErrorLog, SinkTopics, Tolerance, config_problems, custom_problem, enriched_def,
+    sink_def, sink_topics, source_def,
+};
 
 fn config(pairs: &[(&str, &str)]) -> ConfigMap {
-    [("name", "c"), ("connector.class", "X")].into_iter().chain(pairs.iter().copied()).collect()
+    [("name", "c"), ("connector.class", "X")]
+        .into_iter()
+        .chain(pairs.iter().copied())
+        .collect()
 }
 
 fn problems(kind: ConnectorKind, pairs: &[(&str, &str)]) -> Vec<String> {
-    config_problems(kind, &config(pairs)).into_iter().map(|problem| format!("{}: {}", problem.key, problem.message)).collect()
+    config_problems(kind, &config(pairs))
+        .into_iter()
+        .map(|problem| format!("{}: {}", problem.key, problem.message))
+        .collect()
 }
 
 /// Name, order and group as Kafka 4.3.1 lists them.
@@ -51,8 +60,11 @@ const SOURCE: &[(&str, i32, &str)] = &[
 #[test]
 fn keys_come_in_kafkas_order_with_kafkas_groups() {
     for (def, own) in [(sink_def(), SINK), (source_def(), SOURCE)] {
-        let listed: Vec<(&str, i32, &str)> =
-            def.keys().iter().map(|key| (key.name.as_str(), key.order, key.group.as_deref().unwrap_or(""))).collect();
+        let listed: Vec<(&str, i32, &str)> = def
+            .keys()
+            .iter()
+            .map(|key| (key.name.as_str(), key.order, key.group.as_deref().unwrap_or("")))
+            .collect();
         assert_eq!(listed, [COMMON, own].concat());
     }
 }
@@ -60,63 +72,138 @@ fn keys_come_in_kafkas_order_with_kafkas_groups() {
 #[test]
 fn settings_have_kafkas_defaults() {
     let parsed = ConnectorConfig::parse(&config(&[])).unwrap();
-    assert_eq!((parsed.tasks_max, parsed.tasks_max_enforce, parsed.reload_on_change), (1, true, true));
-    assert_eq!((parsed.errors.retry_timeout_ms, parsed.errors.retry_delay_max_ms), (0, 60_000));
-    assert_eq!((parsed.errors.tolerance, parsed.errors.log), (Tolerance::None, ErrorLog::Off));
-    let error = ConnectorConfig::parse(&config(&[("tasks.max", "0")])).unwrap_err().to_string();
-    assert_eq!(error, "Invalid value 0 for configuration tasks.max: Value must be at least 1");
+    assert_eq!(
+        (parsed.tasks_max, parsed.tasks_max_enforce, parsed.reload_on_change),
+        (1, true, true)
+    );
+    assert_eq!(
+        (parsed.errors.retry_timeout_ms, parsed.errors.retry_delay_max_ms),
+        (0, 60_000)
+    );
+    assert_eq!(
+        (parsed.errors.tolerance, parsed.errors.log),
+        (Tolerance::None, ErrorLog::Off)
+    );
+    let error = ConnectorConfig::parse(&config(&[("tasks.max", "0")]))
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        error,
+        "Invalid value 0 for configuration tasks.max: Value must be at least 1"
+    );
 }
 
 #[test]
 fn a_sink_reads_either_a_list_or_a_pattern() {
     let topics = |pairs: &[(&str, &str)]| sink_topics(&config(pairs)).map_err(|error| error.to_string());
-    assert_eq!(topics(&[("topics", "a, b,,a")]), Ok(SinkTopics::List(vec!["a".to_owned(), "b".to_owned()])));
-    assert_eq!(topics(&[("topics.regex", "a.*")]), Ok(SinkTopics::Pattern("a.*".to_owned())));
+    assert_eq!(
+        topics(&[("topics", "a, b,,a")]),
+        Ok(SinkTopics::List(vec!["a".to_owned(), "b".to_owned()]))
+    );
+    assert_eq!(
+        topics(&[("topics.regex", "a.*")]),
+        Ok(SinkTopics::Pattern("a.*".to_owned()))
+    );
     let both = problems(ConnectorKind::Sink, &[("topics", "a"), ("topics.regex", "b")]);
     assert_eq!(both.len(), 2);
-    assert_eq!(both[0], "topics: topics and topics.regex are mutually exclusive options, but both are set.");
-    assert_eq!(problems(ConnectorKind::Sink, &[])[1], "topics.regex: Must configure one of topics or topics.regex");
+    assert_eq!(
+        both[0],
+        "topics: topics and topics.regex are mutually exclusive options, but both are set."
+    );
+    assert_eq!(
+        problems(ConnectorKind::Sink, &[])[1],
+        "topics.regex: Must configure one of topics or topics.regex"
+    );
     assert!(problems(ConnectorKind::Source, &[]).is_empty());
 }
 
 #[test]
 fn what_is_not_built_is_refused_by_name() {
     for (kind, key, value, expected) in [
-        (ConnectorKind::Source, "transforms", "a", "transformations are not built yet"),
+        (
+            ConnectorKind::Source,
+            "transforms",
+            "a",
+            "transformations are not built yet",
+        ),
         (ConnectorKind::Source, "predicates", "a", "predicates are not built yet"),
         (ConnectorKind::Source, "offsets.storage.topic", "t", "not built yet"),
-        (ConnectorKind::Source, "exactly.once.support", "required", "This worker does not have exactly-once source support enabled."),
-        (ConnectorKind::Sink, "errors.deadletterqueue.topic.name", "d", "dead letter queues are not built yet"),
+        (
+            ConnectorKind::Source,
+            "exactly.once.support",
+            "required",
+            "This worker does not have exactly-once source support enabled.",
+        ),
+        (
+            ConnectorKind::Sink,
+            "errors.deadletterqueue.topic.name",
+            "d",
+            "dead letter queues are not built yet",
+        ),
     ] {
         let found = problems(kind, &[("topics", "x"), (key, value)]);
         assert_eq!(found.len(), 1, "{key}");
         assert!(found[0].starts_with(key) && found[0].contains(expected), "{found:?}");
     }
-    assert!(problems(ConnectorKind::Source, &[("transforms", ""), ("exactly.once.support", "requested")]).is_empty());
+    assert!(
+        problems(
+            ConnectorKind::Source,
+            &[("transforms", ""), ("exactly.once.support", "requested")]
+        )
+        .is_empty()
+    );
 }
 
 #[test]
 fn topic_creation_brings_in_the_keys_of_its_groups() {
-    let created = config(&[("topic.creation.groups", "g,default"), ("topic.creation.default.partitions", "3"), ("topic.creation.default.replication.factor", "-1")]);
+    let created = config(&[
+        ("topic.creation.groups", "g,default"),
+        ("topic.creation.default.partitions", "3"),
+        ("topic.creation.default.replication.factor", "-1"),
+    ]);
     let def = enriched_def(ConnectorKind::Source, &created);
     let parsed = def.parse(&created).unwrap();
-    assert_eq!(parsed.get_int("topic.creation.g.partitions").unwrap(), 3, "the default group's");
-    assert!(enriched_def(ConnectorKind::Source, &config(&[])).get("topic.creation.default.partitions").is_none());
+    assert_eq!(
+        parsed.get_int("topic.creation.g.partitions").unwrap(),
+        3,
+        "the default group's"
+    );
+    assert!(
+        enriched_def(ConnectorKind::Source, &config(&[]))
+            .get("topic.creation.default.partitions")
+            .is_none()
+    );
 }
 
 #[test]
 fn custom_checks_speak_as_kafka_does() {
     let check = |pairs: &[(&str, &str)], key: &str| {
-        let hooks = Hooks { class_exists: &|_| true, custom: &custom_problem };
+        let hooks = Hooks {
+            class_exists: &|_| true,
+            custom: &custom_problem,
+        };
         let source = pairs.iter().any(|(name, _)| name.starts_with("topic.creation"));
-        let kind = if source { ConnectorKind::Source } else { ConnectorKind::Sink };
+        let kind = if source {
+            ConnectorKind::Source
+        } else {
+            ConnectorKind::Sink
+        };
         let infos = enriched_def(kind, &config(pairs)).validate_with(&config(pairs), &hooks);
         infos.into_iter().find(|info| info.name == key).unwrap().errors
     };
-    assert_eq!(check(&[("transforms", "a,a")], "transforms"), ["Invalid value [a, a] for configuration transforms: Duplicate alias provided."]);
+    assert_eq!(
+        check(&[("transforms", "a,a")], "transforms"),
+        ["Invalid value [a, a] for configuration transforms: Duplicate alias provided."]
+    );
     assert_eq!(check(&[("topics.regex", "(")], "topics.regex").len(), 1);
     assert_eq!(check(&[("topics.regex", "a.*")], "topics.regex").len(), 0);
-    let partitions = check(&[("topic.creation.default.partitions", "0")], "topic.creation.default.partitions");
+    let partitions = check(
+        &[("topic.creation.default.partitions", "0")],
+        "topic.creation.default.partitions",
+    );
     assert_eq!(partitions.len(), 1);
-    assert!(partitions[0].contains("Number of partitions must be positive"), "{partitions:?}");
+    assert!(
+        partitions[0].contains("Number of partitions must be positive"),
+        "{partitions:?}"
+    );
 }

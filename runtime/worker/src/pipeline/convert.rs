@@ -90,16 +90,28 @@ impl Converters {
         record: &RecordView<'_>,
         out: &mut Outgoing,
     ) -> Result<(), ConvertError> {
-        let mut cx = ConvertCx { topic: record.topic, schemas };
+        let mut cx = ConvertCx {
+            topic: record.topic,
+            schemas,
+        };
         let first_header = out.headers.len() as u32;
         if record.header_count() > 0 {
             for header in record.headers() {
-                let value = self.header.write(Stage::HeaderConverter, &mut cx, frame, header.slot(), &mut out.arena)?;
-                out.headers.push(OutHeader { name: header.name_index, value });
+                let value = self
+                    .header
+                    .write(Stage::HeaderConverter, &mut cx, frame, header.slot(), &mut out.arena)?;
+                out.headers.push(OutHeader {
+                    name: header.name_index,
+                    value,
+                });
             }
         }
-        let key = self.key.write(Stage::KeyConverter, &mut cx, frame, record.key, &mut out.arena)?;
-        let value = self.value.write(Stage::ValueConverter, &mut cx, frame, record.value, &mut out.arena)?;
+        let key = self
+            .key
+            .write(Stage::KeyConverter, &mut cx, frame, record.key, &mut out.arena)?;
+        let value = self
+            .value
+            .write(Stage::ValueConverter, &mut cx, frame, record.value, &mut out.arena)?;
         out.records.push(OutPart {
             index: record.index,
             topic: record.topic_index,
@@ -124,18 +136,28 @@ impl Converters {
         scratch: &mut Scratch,
         frame: &mut FrameWriter,
     ) -> Result<(), ConvertError> {
-        let mut cx = ConvertCx { topic: message.topic(), schemas };
+        let mut cx = ConvertCx {
+            topic: message.topic(),
+            schemas,
+        };
         let arena = &mut scratch.arena;
         arena.clear();
         let key = self.key.read(Stage::KeyConverter, &mut cx, message.key(), arena)?;
-        let value = self.value.read(Stage::ValueConverter, &mut cx, message.value(), arena)?;
+        let value = self
+            .value
+            .read(Stage::ValueConverter, &mut cx, message.value(), arena)?;
         let mut read = Vec::new();
         for (name, bytes) in message.headers() {
             let slot = self.header.read(Stage::HeaderConverter, &mut cx, bytes, arena)?;
             read.push((frame.intern(&name), slot, bytes));
         }
-        let headers: Vec<HeaderParts<'_>> =
-            read.iter().map(|(name, slot, bytes)| HeaderParts { name: *name, value: slot.of(*bytes, arena) }).collect();
+        let headers: Vec<HeaderParts<'_>> = read
+            .iter()
+            .map(|(name, slot, bytes)| HeaderParts {
+                name: *name,
+                value: slot.of(*bytes, arena),
+            })
+            .collect();
         let (timestamp, kind) = message.timestamp();
         let parts = SinkParts {
             topic: frame.intern(message.topic()),
@@ -145,7 +167,11 @@ impl Converters {
             key: key.of(message.key(), arena),
             value: value.of(message.value(), arena),
             headers: &headers,
-            flags: if kind == TimestampType::LogAppendTime { record_flags::LOG_APPEND_TIME } else { 0 },
+            flags: if kind == TimestampType::LogAppendTime {
+                record_flags::LOG_APPEND_TIME
+            } else {
+                0
+            },
             origin: None,
         };
         frame.sink_record(&parts).map_err(|error| too_large(&error))
@@ -164,7 +190,11 @@ impl std::fmt::Debug for Converters {
 
 impl Named {
     fn build(key: &str, slot: ConverterSlot, worker: &ConfigMap, connector: &ConfigMap) -> Result<Self, WorkerError> {
-        let owner = if connector.get(key).is_some() { connector } else { worker };
+        let owner = if connector.get(key).is_some() {
+            connector
+        } else {
+            worker
+        };
         let class = owner.get(key).unwrap_or_default().trim().to_owned();
         let options = owner.with_prefix(&format!("{key}."));
         let converter = native::create(&class, &options, slot)
@@ -181,11 +211,19 @@ impl Named {
         arena: &mut Vec<u8>,
     ) -> Result<Piece, ConvertError> {
         let start = arena.len();
-        let form = self.converter.from_connect(cx, slot, arena).map_err(|error| ConvertError { stage, error })?;
+        let form = self
+            .converter
+            .from_connect(cx, slot, arena)
+            .map_err(|error| ConvertError { stage, error })?;
         Ok(match form {
             Converted::Null => Piece::Null,
-            Converted::Borrowed => slot.bytes.map_or(Piece::Null, |bytes| Piece::Frame(Span::of(frame, bytes))),
-            Converted::Written => Piece::Arena(Span { start: start as u32, len: (arena.len() - start) as u32 }),
+            Converted::Borrowed => slot
+                .bytes
+                .map_or(Piece::Null, |bytes| Piece::Frame(Span::of(frame, bytes))),
+            Converted::Written => Piece::Arena(Span {
+                start: start as u32,
+                len: (arena.len() - start) as u32,
+            }),
         })
     }
 
@@ -197,18 +235,27 @@ impl Named {
         arena: &mut Vec<u8>,
     ) -> Result<ReadSlot, ConvertError> {
         let start = arena.len();
-        let read = self.converter.to_connect(cx, data, arena).map_err(|error| ConvertError { stage, error })?;
+        let read = self
+            .converter
+            .to_connect(cx, data, arena)
+            .map_err(|error| ConvertError { stage, error })?;
         let piece = match read.form {
             Converted::Null => ReadPiece::Null,
             Converted::Borrowed => ReadPiece::Message,
             Converted::Written => ReadPiece::Arena(start..arena.len()),
         };
-        Ok(ReadSlot { schema: read.schema, piece })
+        Ok(ReadSlot {
+            schema: read.schema,
+            piece,
+        })
     }
 }
 
 fn too_large(error: &FrameError) -> ConvertError {
-    ConvertError { stage: Stage::ValueConverter, error: ConnectError::data(error.to_string()) }
+    ConvertError {
+        stage: Stage::ValueConverter,
+        error: ConnectError::data(error.to_string()),
+    }
 }
 
 /// A part of a frame or arena.
@@ -223,12 +270,17 @@ impl Span {
     pub fn of(whole: &[u8], part: &[u8]) -> Self {
         let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
         debug_assert!(start + part.len() <= whole.len(), "not a slice of the frame");
-        Self { start: start as u32, len: part.len() as u32 }
+        Self {
+            start: start as u32,
+            len: part.len() as u32,
+        }
     }
 
     /// Returns the bytes.
     pub fn get(self, whole: &[u8]) -> &[u8] {
-        whole.get(self.start as usize..self.start as usize + self.len as usize).unwrap_or_default()
+        whole
+            .get(self.start as usize..self.start as usize + self.len as usize)
+            .unwrap_or_default()
     }
 }
 
@@ -289,7 +341,11 @@ impl Outgoing {
 
     /// Brings records of one topic together, keeping their order within it.
     pub fn group_by_topic(&mut self) {
-        if self.records.windows(2).any(|pair| matches!(pair, [a, b] if a.topic != b.topic)) {
+        if self
+            .records
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a.topic != b.topic))
+        {
             self.records.sort_by_key(|record| record.topic);
         }
     }
@@ -307,7 +363,10 @@ impl Outgoing {
     /// Walks the headers of a record: table index of the name, and the bytes.
     pub fn headers<'a>(&'a self, part: &OutPart, frame: &'a [u8]) -> impl Iterator<Item = (u32, Option<&'a [u8]>)> {
         let first = part.first_header as usize;
-        let own = self.headers.get(first..first + usize::from(part.headers)).unwrap_or_default();
+        let own = self
+            .headers
+            .get(first..first + usize::from(part.headers))
+            .unwrap_or_default();
         own.iter().map(|header| (header.name, self.piece(header.value, frame)))
     }
 

@@ -53,7 +53,13 @@ impl ErrorRules {
     /// Creates the rules of one task.
     pub fn new(id: TaskId, settings: ErrorSettings) -> Self {
         let random = 0x9E37_79B9_7F4A_7C15 ^ u64::from(id.task).wrapping_add(id.connector.len() as u64) << 17;
-        Self { id, settings, attempt: 0, since: None, random }
+        Self {
+            id,
+            settings,
+            attempt: 0,
+            since: None,
+            random,
+        }
     }
 
     /// Is true when failed records are left out rather than failing the task.
@@ -115,9 +121,14 @@ impl ErrorRules {
             Err(_) => u64::MAX,
         };
         self.attempt += 1;
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let max_ms = u64::try_from(self.settings.retry_delay_max_ms).unwrap_or(0);
-        Some(Duration::from_millis(delay_ms(self.attempt, max_ms, self.random >> 33).min(left_ms)))
+        Some(Duration::from_millis(
+            delay_ms(self.attempt, max_ms, self.random >> 33).min(left_ms),
+        ))
     }
 }
 
@@ -142,16 +153,37 @@ mod tests {
     use crate::lifecycle::{Control, TaskId};
     use crate::pipeline::stage::Stage;
 
-    const FAILING: Failing<'static> = Failing { stage: Stage::ValueConverter, class: "C", record: "" };
+    const FAILING: Failing<'static> = Failing {
+        stage: Stage::ValueConverter,
+        class: "C",
+        record: "",
+    };
 
     fn rules(retry_timeout_ms: i64, tolerance: Tolerance) -> ErrorRules {
-        let settings = ErrorSettings { retry_timeout_ms, retry_delay_max_ms: 1000, tolerance, log: ErrorLog::Off };
-        ErrorRules::new(TaskId { connector: "c".to_owned(), task: 0 }, settings)
+        let settings = ErrorSettings {
+            retry_timeout_ms,
+            retry_delay_max_ms: 1000,
+            tolerance,
+            log: ErrorLog::Off,
+        };
+        ErrorRules::new(
+            TaskId {
+                connector: "c".to_owned(),
+                task: 0,
+            },
+            settings,
+        )
     }
 
     fn control() -> (watch::Sender<TargetState>, Control) {
         let (sender, target) = watch::channel(TargetState::Started);
-        (sender, Control { target, stop: StopSignal::new() })
+        (
+            sender,
+            Control {
+                target,
+                stop: StopSignal::new(),
+            },
+        )
     }
 
     #[test]
@@ -186,11 +218,20 @@ mod tests {
     async fn a_tolerated_record_is_skipped_and_a_stop_ends_the_wait() {
         let (_sender, control) = control();
         let mut rules = rules(-1, Tolerance::All);
-        assert_eq!(rules.judge(FAILING, ConnectError::data("bad"), &control).await, Verdict::Skip);
-        assert_eq!(rules.judge(FAILING, ConnectError::retriable("x"), &control).await, Verdict::Retry);
+        assert_eq!(
+            rules.judge(FAILING, ConnectError::data("bad"), &control).await,
+            Verdict::Skip
+        );
+        assert_eq!(
+            rules.judge(FAILING, ConnectError::retriable("x"), &control).await,
+            Verdict::Retry
+        );
         control.stop.request(Duration::from_secs(5));
         let begin = Instant::now();
-        assert_eq!(rules.judge(FAILING, ConnectError::retriable("x"), &control).await, Verdict::Skip);
+        assert_eq!(
+            rules.judge(FAILING, ConnectError::retriable("x"), &control).await,
+            Verdict::Skip
+        );
         assert_eq!(begin.elapsed(), Duration::ZERO);
     }
 }

@@ -50,13 +50,20 @@ struct Position {
     is_moved: bool,
 }
 
+/// A message that could not be converted, in words.
+#[derive(Debug)]
+pub struct FailedMessage {
+    pub error: ConvertError,
+    pub record: String,
+}
+
 /// How far filling a frame came.
 #[derive(Debug)]
 pub enum Filled {
     /// The frame is ready to be put.
     Ready,
     /// A message could not be converted: fill again to try it again, after `skip_message` without it.
-    Failed { error: ConvertError, record: String },
+    Failed(Box<FailedMessage>),
 }
 
 enum Progress {
@@ -86,7 +93,11 @@ impl SinkBatch {
         let mut began = Vec::new();
         let (mut last, mut highest, mut is_grouped) = (0, 0, true);
         for message in messages.iter() {
-            if !self.positions.get(last).is_some_and(|position| position.is_of(&message)) {
+            if !self
+                .positions
+                .get(last)
+                .is_some_and(|position| position.is_of(&message))
+            {
                 last = self.slot_or_new(&message, &mut began);
                 is_grouped &= last >= highest;
                 highest = highest.max(last);
@@ -122,7 +133,9 @@ impl SinkBatch {
 
     /// Converts messages until the frame is full or none is left.
     pub fn fill(&mut self, converters: &mut Converters, schemas: &mut SchemaTable) -> Filled {
-        let Some(mut rest) = self.rest.take() else { return Filled::Ready };
+        let Some(mut rest) = self.rest.take() else {
+            return Filled::Ready;
+        };
         match self.fill_from(&mut rest, converters, schemas) {
             Ok(Progress::All) => {
                 self.seal();
@@ -135,12 +148,17 @@ impl SinkBatch {
             }
             Err(failed) => {
                 self.rest = Some(rest);
-                failed
+                Filled::Failed(failed)
             }
         }
     }
 
-    fn fill_from(&mut self, rest: &mut Rest, converters: &mut Converters, schemas: &mut SchemaTable) -> Result<Progress, Filled> {
+    fn fill_from(
+        &mut self,
+        rest: &mut Rest,
+        converters: &mut Converters,
+        schemas: &mut SchemaTable,
+    ) -> Result<Progress, Box<FailedMessage>> {
         let (views, mut ordered, mut plain);
         let walk: &mut dyn Iterator<Item = MessageView<'_>> = match &rest.order {
             None => {
@@ -149,7 +167,10 @@ impl SinkBatch {
             }
             Some(order) => {
                 views = rest.messages.iter().collect::<Vec<_>>();
-                ordered = order.iter().skip(rest.at).filter_map(|index| views.get(*index as usize).copied());
+                ordered = order
+                    .iter()
+                    .skip(rest.at)
+                    .filter_map(|index| views.get(*index as usize).copied());
                 &mut ordered
             }
         };
@@ -160,14 +181,23 @@ impl SinkBatch {
                 rest.at += done;
                 return Ok(Progress::Full);
             }
-            if !self.positions.get(last).is_some_and(|position| position.is_of(&message)) {
+            if !self
+                .positions
+                .get(last)
+                .is_some_and(|position| position.is_of(&message))
+            {
                 last = slot(&self.positions, &message).unwrap_or(usize::MAX);
             }
             done += 1;
-            let Some(position) = self.positions.get_mut(last).filter(|position| !position.is_moved) else { continue };
+            let Some(position) = self.positions.get_mut(last).filter(|position| !position.is_moved) else {
+                continue;
+            };
             if let Err(error) = converters.to_connect(schemas, &message, &mut self.scratch, &mut self.writer) {
                 rest.at += done - 1;
-                return Err(Filled::Failed { error, record: in_words(&message) });
+                return Err(Box::new(FailedMessage {
+                    error,
+                    record: in_words(&message),
+                }));
             }
             position.next = Some(message.offset() + 1);
         }
@@ -201,12 +231,18 @@ impl SinkBatch {
 
     /// Walks the positions that the frame leads to.
     pub fn positions(&self) -> impl Iterator<Item = (&TopicPartition, i64)> {
-        self.positions.iter().filter_map(|position| Some((&position.partition, position.next?)))
+        self.positions
+            .iter()
+            .filter_map(|position| Some((&position.partition, position.next?)))
     }
 
     /// Notes that a partition was moved: messages of it that no frame covers are left out.
     pub fn moved(&mut self, partition: &TopicPartition) {
-        if let Some(position) = self.positions.iter_mut().find(|position| position.partition == *partition) {
+        if let Some(position) = self
+            .positions
+            .iter_mut()
+            .find(|position| position.partition == *partition)
+        {
             position.is_moved = true;
         }
     }
@@ -216,7 +252,8 @@ impl SinkBatch {
     /// # Errors
     /// The frame cannot be written anew.
     pub fn revoke(&mut self, partitions: &BTreeSet<TopicPartition>) -> Result<(), FrameError> {
-        self.positions.retain(|position| !partitions.contains(&position.partition));
+        self.positions
+            .retain(|position| !partitions.contains(&position.partition));
         if self.records > 0 {
             copy_without(&self.frame, partitions, &mut self.writer)?;
             self.seal();
@@ -230,7 +267,11 @@ impl SinkBatch {
         }
         let partition = TopicPartition::new(message.topic(), message.partition());
         began.push((partition.clone(), message.offset()));
-        self.positions.push(Position { partition, next: None, is_moved: false });
+        self.positions.push(Position {
+            partition,
+            next: None,
+            is_moved: false,
+        });
         self.positions.len() - 1
     }
 
@@ -254,7 +295,10 @@ fn slot(positions: &[Position], message: &MessageView<'_>) -> Option<usize> {
 }
 
 fn copy_without(bytes: &[u8], partitions: &BTreeSet<TopicPartition>, out: &mut FrameWriter) -> Result<(), FrameError> {
-    let limits = FrameLimits { max_bytes: usize::MAX, ..FrameLimits::default() };
+    let limits = FrameLimits {
+        max_bytes: usize::MAX,
+        ..FrameLimits::default()
+    };
     let frame = Frame::parse(bytes, &limits)?;
     for record in frame.records() {
         let partition = record.partition.unwrap_or(-1);
@@ -262,8 +306,13 @@ fn copy_without(bytes: &[u8], partitions: &BTreeSet<TopicPartition>, out: &mut F
             continue;
         }
         let topic = out.intern(record.topic);
-        let headers: Vec<HeaderParts<'_>> =
-            record.headers().map(|header| HeaderParts { name: out.intern(header.name), value: header.slot() }).collect();
+        let headers: Vec<HeaderParts<'_>> = record
+            .headers()
+            .map(|header| HeaderParts {
+                name: out.intern(header.name),
+                value: header.slot(),
+            })
+            .collect();
         out.sink_record(&SinkParts {
             topic,
             partition,
@@ -307,8 +356,19 @@ mod tests {
         let topic = writer.intern("t");
         let name = writer.intern("h");
         for (partition, offset) in [(0, 5), (1, 9), (0, 6)] {
-            let headers = [HeaderParts { name, value: Slot::text("x") }];
-            let parts = SinkParts { topic, partition, offset, timestamp: Some(3), value: Slot::text("v"), headers: &headers, ..SinkParts::default() };
+            let headers = [HeaderParts {
+                name,
+                value: Slot::text("x"),
+            }];
+            let parts = SinkParts {
+                topic,
+                partition,
+                offset,
+                timestamp: Some(3),
+                value: Slot::text("v"),
+                headers: &headers,
+                ..SinkParts::default()
+            };
             writer.sink_record(&parts).unwrap();
         }
         let mut out = FrameWriter::sink(7);
@@ -318,7 +378,13 @@ mod tests {
         let frame = Frame::parse(&bytes, &FrameLimits::default()).unwrap();
         let records: Vec<_> = frame.records().collect();
         assert_eq!(records.len(), 1);
-        assert_eq!((records[0].partition, records[0].kafka_offset, records[0].timestamp), (Some(1), 9, Some(3)));
-        assert_eq!(records[0].headers().map(|header| header.name).collect::<Vec<_>>(), ["h"]);
+        assert_eq!(
+            (records[0].partition, records[0].kafka_offset, records[0].timestamp),
+            (Some(1), 9, Some(3))
+        );
+        assert_eq!(
+            records[0].headers().map(|header| header.name).collect::<Vec<_>>(),
+            ["h"]
+        );
     }
 }

@@ -134,8 +134,13 @@ impl Commits {
 
     /// Begins the last commit of partitions that are closed.
     pub fn begin_closing(&mut self, partitions: &BTreeSet<TopicPartition>, now_ms: i64) -> Option<Offered> {
-        let offsets = self.consumed.iter().filter(|(partition, _)| partitions.contains(partition));
-        let offsets = offsets.map(|(partition, offset)| (partition.clone(), *offset)).collect();
+        let offsets = self
+            .consumed
+            .iter()
+            .filter(|(partition, _)| partitions.contains(partition));
+        let offsets = offsets
+            .map(|(partition, offset)| (partition.clone(), *offset))
+            .collect();
         self.offer(offsets, now_ms)
     }
 
@@ -145,7 +150,10 @@ impl Commits {
         }
         self.sequence += 1;
         self.late_ms = Some(now_ms.saturating_add(self.timing.timeout_ms));
-        Some(Offered { sequence: self.sequence, offsets })
+        Some(Offered {
+            sequence: self.sequence,
+            offsets,
+        })
     }
 
     /// Decides what of the task's answer is committed. Unless the decision is to commit, the begun
@@ -161,7 +169,12 @@ impl Commits {
             return (Decision::OptedOut, Vec::new());
         }
         let known = |partition: &TopicPartition| offered.offsets.contains_key(partition);
-        let last: Offsets = self.committed.iter().filter(|(p, _)| known(p)).map(|(p, o)| (p.clone(), *o)).collect();
+        let last: Offsets = self
+            .committed
+            .iter()
+            .filter(|(p, _)| known(p))
+            .map(|(p, o)| (p.clone(), *o))
+            .collect();
         let mut committable = last.clone();
         let mut ignored = Vec::new();
         for (partition, offset) in answer {
@@ -174,7 +187,11 @@ impl Commits {
                 None if assignment.contains(&partition) => IgnoredReason::NotRequested,
                 None => IgnoredReason::NotAssigned,
             };
-            ignored.push(Ignored { partition, offset, reason });
+            ignored.push(Ignored {
+                partition,
+                offset,
+                reason,
+            });
         }
         if committable == last {
             self.late_ms = None;
@@ -192,7 +209,8 @@ impl Commits {
             .filter(|(partition, _)| offered.offsets.contains_key(*partition))
             .map(|(partition, offset)| (partition.clone(), *offset))
             .collect();
-        self.consumed.extend(back.iter().map(|(partition, offset)| (partition.clone(), *offset)));
+        self.consumed
+            .extend(back.iter().map(|(partition, offset)| (partition.clone(), *offset)));
         back
     }
 

@@ -41,7 +41,8 @@ impl Partitions {
     /// Notes pauses of the task itself.
     pub fn pause(&mut self, partitions: impl IntoIterator<Item = TopicPartition>) {
         let assigned = &self.assigned;
-        self.paused_by_task.extend(partitions.into_iter().filter(|partition| assigned.contains(partition)));
+        self.paused_by_task
+            .extend(partitions.into_iter().filter(|partition| assigned.contains(partition)));
     }
 
     /// Ends pauses of the task itself.
@@ -68,7 +69,11 @@ impl Partitions {
 
     /// Answers what changed since the consumer was last told, and takes it as told.
     pub fn flow(&mut self) -> Flow {
-        let wanted = if self.is_target_paused || self.is_redelivering { &self.assigned } else { &self.paused_by_task };
+        let wanted = if self.is_target_paused || self.is_redelivering {
+            &self.assigned
+        } else {
+            &self.paused_by_task
+        };
         let flow = Flow {
             pause: wanted.difference(&self.paused).cloned().collect(),
             resume: self.paused.difference(wanted).cloned().collect(),
@@ -84,11 +89,17 @@ mod tests {
     use weir_client::topic_partition::TopicPartition;
 
     fn tps(partitions: &[i32]) -> Vec<TopicPartition> {
-        partitions.iter().map(|partition| TopicPartition::new("t", *partition)).collect()
+        partitions
+            .iter()
+            .map(|partition| TopicPartition::new("t", *partition))
+            .collect()
     }
 
     fn flow(pause: &[i32], resume: &[i32]) -> Flow {
-        Flow { pause: tps(pause), resume: tps(resume) }
+        Flow {
+            pause: tps(pause),
+            resume: tps(resume),
+        }
     }
 
     #[test]

@@ -33,7 +33,13 @@ pub struct Pattern {
 impl Subscription {
     /// Matches topics by pattern, every `every`.
     pub fn pattern(pattern: Regex, admin: Admin, every: Duration) -> Self {
-        Self::Pattern(Box::new(Pattern { pattern, admin, every, topics: Vec::new(), next_look: Instant::now() }))
+        Self::Pattern(Box::new(Pattern {
+            pattern,
+            admin,
+            every,
+            topics: Vec::new(),
+            next_look: Instant::now(),
+        }))
     }
 
     /// Returns when the cluster's topics are to be listed again; none for a list.
@@ -63,7 +69,11 @@ impl Pattern {
                 return None;
             }
         };
-        let wait = if topics.is_empty() { LOOK_AGAIN.min(self.every) } else { self.every };
+        let wait = if topics.is_empty() {
+            LOOK_AGAIN.min(self.every)
+        } else {
+            self.every
+        };
         self.next_look = Instant::now() + wait;
         if topics == self.topics {
             return None;
@@ -74,8 +84,11 @@ impl Pattern {
 
     async fn matching(&self) -> Result<Vec<String>, ClientError> {
         let topics = self.admin.list_topics().await?;
-        let mut names: Vec<String> =
-            topics.into_iter().filter(|topic| !topic.is_internal && self.pattern.is_match(&topic.name)).map(|topic| topic.name).collect();
+        let mut names: Vec<String> = topics
+            .into_iter()
+            .filter(|topic| !topic.is_internal && self.pattern.is_match(&topic.name))
+            .map(|topic| topic.name)
+            .collect();
         names.sort();
         Ok(names)
     }

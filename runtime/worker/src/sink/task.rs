@@ -165,9 +165,14 @@ impl SinkTask {
 
     async fn put_next(&mut self, work: &mut Work) -> Result<(), TaskFailure> {
         work.batch.begin_frame();
-        while let Filled::Failed { error, record } = work.batch.fill(&mut self.converters, self.instance.schemas()) {
-            let failing = Failing { stage: error.stage, class: self.converters.class(error.stage), record: &record };
-            match self.rules.judge(failing, error.error, &self.control).await {
+        while let Filled::Failed(failed) = work.batch.fill(&mut self.converters, self.instance.schemas()) {
+            let stage = failed.error.stage;
+            let failing = Failing {
+                stage,
+                class: self.converters.class(stage),
+                record: &failed.record,
+            };
+            match self.rules.judge(failing, failed.error.error, &self.control).await {
                 Verdict::Retry => {}
                 Verdict::Skip => work.batch.skip_message(),
                 Verdict::Fail(failure) => return Err(failure),
@@ -206,7 +211,9 @@ impl SinkTask {
     // ---- commit ------------------------------------------------------------------------------------------
 
     async fn commit(&mut self, work: &mut Work) -> Result<(), TaskFailure> {
-        let Some(offered) = self.commits.begin(self.now_ms()) else { return Ok(()) };
+        let Some(offered) = self.commits.begin(self.now_ms()) else {
+            return Ok(());
+        };
         let answer = match self.instance.pre_commit(&to_guest_offsets(&offered.offsets)).await {
             Ok(answer) => answer,
             Err(error) if error.is_poisoned() => return Err(unrecoverable(error.into())),
@@ -220,7 +227,10 @@ impl SinkTask {
         if let Some(offsets) = self.decide(&offered, answer, work) {
             let (consumer, limit) = (self.consumer.clone(), self.commit_timeout);
             work.commit.spawn(async move {
-                let pairs: Vec<_> = offsets.iter().map(|(partition, offset)| (partition.clone(), *offset)).collect();
+                let pairs: Vec<_> = offsets
+                    .iter()
+                    .map(|(partition, offset)| (partition.clone(), *offset))
+                    .collect();
                 let result = match timeout(limit, consumer.commit(&pairs)).await {
                     Ok(result) => result.map_err(|error| error.to_string()),
                     Err(_) => Err("timed out".to_owned()),
@@ -232,7 +242,10 @@ impl SinkTask {
     }
 
     fn decide(&mut self, offered: &Offered, answer: Vec<guest::TopicOffset>, work: &Work) -> Option<Offsets> {
-        let answer = answer.into_iter().map(|at| (TopicPartition::new(at.topic, at.partition), at.offset)).collect();
+        let answer = answer
+            .into_iter()
+            .map(|at| (TopicPartition::new(at.topic, at.partition), at.offset))
+            .collect();
         let (decision, ignored) = self.commits.decide(offered, answer, work.partitions.assigned());
         for one in ignored {
             tracing::warn!(task = %self.id, partition = %one.partition, offset = one.offset, reason = ?one.reason, "ignoring offset provided by the task");
@@ -293,7 +306,10 @@ impl SinkTask {
     }
 
     async fn commit_now(&mut self, sequence: u64, offsets: Offsets) {
-        let pairs: Vec<_> = offsets.iter().map(|(partition, offset)| (partition.clone(), *offset)).collect();
+        let pairs: Vec<_> = offsets
+            .iter()
+            .map(|(partition, offset)| (partition.clone(), *offset))
+            .collect();
         let result = match timeout(self.commit_timeout, self.consumer.commit(&pairs)).await {
             Ok(result) => result.map_err(|error| error.to_string()),
             Err(_) => Err("timed out".to_owned()),
@@ -383,7 +399,8 @@ impl SinkTask {
     }
 
     fn tell_assignment(&mut self, work: &Work) {
-        self.context.set_assignment(work.partitions.assigned().iter().map(to_guest));
+        self.context
+            .set_assignment(work.partitions.assigned().iter().map(to_guest));
     }
 
     async fn apply_target(&mut self, work: &mut Work) -> Result<(), TaskFailure> {
@@ -411,8 +428,11 @@ impl SinkTask {
             work.retry_after = Some(Duration::from_millis(u64::from(ms)));
         }
         if !wishes.seeks.is_empty() {
-            let offsets: Offsets =
-                wishes.seeks.into_iter().map(|at| (TopicPartition::new(at.topic, at.partition), at.offset)).collect();
+            let offsets: Offsets = wishes
+                .seeks
+                .into_iter()
+                .map(|at| (TopicPartition::new(at.topic, at.partition), at.offset))
+                .collect();
             for (partition, offset) in &offsets {
                 self.commits.moved(partition, *offset);
             }
@@ -456,8 +476,11 @@ impl SinkTask {
 
     async fn rewind(&mut self, offsets: &Offsets, work: &mut Work) -> Result<(), TaskFailure> {
         let assigned = work.partitions.assigned();
-        let offsets: Vec<_> =
-            offsets.iter().filter(|(p, _)| assigned.contains(*p)).map(|(p, offset)| (p.clone(), *offset)).collect();
+        let offsets: Vec<_> = offsets
+            .iter()
+            .filter(|(p, _)| assigned.contains(*p))
+            .map(|(p, offset)| (p.clone(), *offset))
+            .collect();
         for (partition, _) in &offsets {
             work.batch.moved(partition);
         }
@@ -468,7 +491,10 @@ impl SinkTask {
         if offsets.is_empty() {
             return Ok(());
         }
-        self.consumer.seek(offsets, POSITION_TIMEOUT).await.map_err(TaskFailure::from)
+        self.consumer
+            .seek(offsets, POSITION_TIMEOUT)
+            .await
+            .map_err(TaskFailure::from)
     }
 
     // ---- ending ------------------------------------------------------------------------------------------
@@ -476,7 +502,11 @@ impl SinkTask {
     /// Closes all partitions with a last commit, stops guest and consumer.
     async fn finish(mut self, mut work: Work) -> Result<(), TaskFailure> {
         let all = work.partitions.assigned().clone();
-        let closed = if self.instance.is_poisoned() { Ok(()) } else { self.close(&all, &mut work).await };
+        let closed = if self.instance.is_poisoned() {
+            Ok(())
+        } else {
+            self.close(&all, &mut work).await
+        };
         self.stop_guest().await;
         drop(work);
         self.consumer.close().await;
@@ -504,13 +534,18 @@ fn unrecoverable(cause: TaskFailure) -> TaskFailure {
 fn first_offsets(messages: &MessageBatch) -> Vec<(TopicPartition, i64)> {
     let mut first = Offsets::new();
     for message in messages.iter() {
-        first.entry(TopicPartition::new(message.topic(), message.partition())).or_insert(message.offset());
+        first
+            .entry(TopicPartition::new(message.topic(), message.partition()))
+            .or_insert(message.offset());
     }
     first.into_iter().collect()
 }
 
 fn to_guest(partition: &TopicPartition) -> guest::TopicPartition {
-    guest::TopicPartition { topic: partition.topic.clone(), partition: partition.partition }
+    guest::TopicPartition {
+        topic: partition.topic.clone(),
+        partition: partition.partition,
+    }
 }
 
 fn from_guest(partition: guest::TopicPartition) -> TopicPartition {

@@ -25,7 +25,11 @@ pub struct AckColumns {
 impl AckColumns {
     /// Adds a stored record.
     pub fn acked(&mut self, batch: u64, index: u32, topic: &str, ack: &Ack, now: Instant) {
-        let (partition, offset) = if ack.error.is_some() { (-1, -1) } else { (ack.partition, ack.offset) };
+        let (partition, offset) = if ack.error.is_some() {
+            (-1, -1)
+        } else {
+            (ack.partition, ack.offset)
+        };
         self.push(batch, index, topic, (partition, offset, ack.timestamp), now);
     }
 
@@ -46,9 +50,19 @@ impl AckColumns {
         std::mem::take(&mut self.waiting)
     }
 
-    fn push(&mut self, batch: u64, index: u32, topic: &str, (partition, offset, timestamp): (i32, i64, i64), now: Instant) {
+    fn push(
+        &mut self,
+        batch: u64,
+        index: u32,
+        topic: &str,
+        (partition, offset, timestamp): (i32, i64, i64),
+        now: Instant,
+    ) {
         if self.waiting.last().is_none_or(|last| last.batch != batch) {
-            self.waiting.push(Acks { batch, ..Acks::default() });
+            self.waiting.push(Acks {
+                batch,
+                ..Acks::default()
+            });
         }
         let Some(columns) = self.waiting.last_mut() else { return };
         let known = columns.topics.iter().position(|known| known == topic);
@@ -78,7 +92,13 @@ mod tests {
     #[test]
     fn columns_are_parallel_and_start_anew_for_each_batch() {
         let now = Instant::now();
-        let ack = Ack { opaque: 0, partition: 2, offset: 9, timestamp: 5, error: None };
+        let ack = Ack {
+            opaque: 0,
+            partition: 2,
+            offset: 9,
+            timestamp: 5,
+            error: None,
+        };
         let mut columns = AckColumns::default();
         columns.acked(0, 1, "a", &ack, now);
         columns.dropped(0, 2, "b", now);

@@ -23,7 +23,10 @@ pub struct InFlightLimits {
 impl Default for InFlightLimits {
     /// Some 100,000 records of 100 bytes, and no endless list of tiny batches.
     fn default() -> Self {
-        Self { bytes: 16 * 1024 * 1024, batches: 10_000 }
+        Self {
+            bytes: 16 * 1024 * 1024,
+            batches: 10_000,
+        }
     }
 }
 
@@ -99,9 +102,8 @@ impl AtLeastOnce {
             Some(index) => self.partitions.get_mut(index as usize),
         };
         let Some(known) = known else { return };
-        let partition = *known.get_or_insert_with(|| {
-            offsets.partition_id(record.source_partition.and_then(|index| frame.table(index)))
-        });
+        let partition = *known
+            .get_or_insert_with(|| offsets.partition_id(record.source_partition.and_then(|index| frame.table(index))));
         if let Some(kept) = self.frames.back_mut() {
             kept.offsets.resize(record.index as usize, None);
             let span = record.source_offset.map(|offset| Span::of(&kept.frame, offset));
@@ -139,7 +141,9 @@ impl AtLeastOnce {
 
     /// Finds the record of an acknowledgement.
     pub fn locate(&self, sequence: u64) -> Option<AckedRecord> {
-        self.submitted.locate(sequence).map(|(batch, index)| AckedRecord { batch, index })
+        self.submitted
+            .locate(sequence)
+            .map(|(batch, index)| AckedRecord { batch, index })
     }
 
     /// Returns the remembered topic of a record whose batch is still kept.
@@ -189,10 +193,14 @@ impl AtLeastOnce {
     fn note_committable(&mut self) {
         let first = self.submitted.first_batch();
         for committable in self.committable.drain(..) {
-            let kept = committable.batch.checked_sub(first).and_then(|at| self.frames.get(at as usize));
+            let kept = committable
+                .batch
+                .checked_sub(first)
+                .and_then(|at| self.frames.get(at as usize));
             let Some(kept) = kept else { continue };
             let span = kept.offsets.get(committable.index as usize).copied().flatten();
-            self.offsets.set(committable.partition, span.map(|span| span.get(&kept.frame)));
+            self.offsets
+                .set(committable.partition, span.map(|span| span.get(&kept.frame)));
         }
     }
 }
@@ -236,27 +244,39 @@ mod tests {
     }
 
     fn committed(delivery: &mut AtLeastOnce) -> Vec<(String, String)> {
-        let mut pairs: Vec<_> =
-            delivery.commit().into_iter().map(|(partition, offset)| (partition.unwrap(), offset.unwrap())).collect();
+        let mut pairs: Vec<_> = delivery
+            .commit()
+            .into_iter()
+            .map(|(partition, offset)| (partition.unwrap(), offset.unwrap()))
+            .collect();
         pairs.sort();
         pairs
     }
 
     fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-        expected.iter().map(|(partition, offset)| ((*partition).to_owned(), (*offset).to_owned())).collect()
+        expected
+            .iter()
+            .map(|(partition, offset)| ((*partition).to_owned(), (*offset).to_owned()))
+            .collect()
     }
 
     #[test]
     fn offsets_follow_acknowledgements_even_inside_a_batch() {
         let mut delivery = AtLeastOnce::new(InFlightLimits::default());
-        let base = send(&mut delivery, &[("{\"a\":1}", "1"), ("{\"b\":1}", "7"), ("{\"a\":1}", "2")]);
+        let base = send(
+            &mut delivery,
+            &[("{\"a\":1}", "1"), ("{\"b\":1}", "7"), ("{\"a\":1}", "2")],
+        );
         assert_eq!(committed(&mut delivery), []);
         delivery.acked(base);
         assert_eq!(committed(&mut delivery), pairs(&[("{\"a\":1}", "1")]));
         assert_eq!(committed(&mut delivery), [], "nothing new");
         delivery.acked(base + 2);
         delivery.acked(base + 1);
-        assert_eq!(committed(&mut delivery), pairs(&[("{\"a\":1}", "2"), ("{\"b\":1}", "7")]));
+        assert_eq!(
+            committed(&mut delivery),
+            pairs(&[("{\"a\":1}", "2"), ("{\"b\":1}", "7")])
+        );
     }
 
     #[test]

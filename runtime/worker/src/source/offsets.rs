@@ -46,7 +46,11 @@ impl SourceOffsets {
         let Some(text) = text else {
             return match self.null {
                 Some(id) => id,
-                None => *self.null.insert(new_partition(&mut self.partitions, &mut self.free, Partition::default())),
+                None => *self.null.insert(new_partition(
+                    &mut self.partitions,
+                    &mut self.free,
+                    Partition::default(),
+                )),
             };
         };
         if let Some(id) = self.by_text.get(text) {
@@ -57,7 +61,10 @@ impl SourceOffsets {
         let id = match self.by_text.get(&canonical) {
             Some(id) => *id,
             None => {
-                let partition = Partition { text: Some(text.to_owned()), ..Partition::default() };
+                let partition = Partition {
+                    text: Some(text.to_owned()),
+                    ..Partition::default()
+                };
                 new_partition(&mut self.partitions, &mut self.free, partition)
             }
         };
@@ -68,7 +75,9 @@ impl SourceOffsets {
 
     /// Notes the offset up to which a partition may be committed.
     pub fn set(&mut self, id: PartitionId, offset: Option<&[u8]>) {
-        let Some(partition) = self.partitions.get_mut(id.0 as usize) else { return };
+        let Some(partition) = self.partitions.get_mut(id.0 as usize) else {
+            return;
+        };
         partition.offset.clear();
         partition.offset.extend_from_slice(offset.unwrap_or_default());
         partition.is_offset_null = offset.is_none();
@@ -87,7 +96,9 @@ impl SourceOffsets {
     pub fn take(&mut self) -> Vec<OffsetPair> {
         let mut pairs = Vec::with_capacity(self.pending.len());
         for id in self.pending.drain(..) {
-            let Some(partition) = self.partitions.get_mut(id.0 as usize) else { continue };
+            let Some(partition) = self.partitions.get_mut(id.0 as usize) else {
+                continue;
+            };
             partition.is_pending = false;
             let offset = (!partition.is_offset_null).then(|| String::from_utf8_lossy(&partition.offset).into_owned());
             pairs.push((partition.text.clone(), offset));
@@ -99,7 +110,11 @@ impl SourceOffsets {
     pub fn restore(&mut self, pairs: Vec<OffsetPair>) {
         for (text, offset) in pairs {
             let id = self.partition_id(text.as_deref());
-            if self.partitions.get(id.0 as usize).is_some_and(|partition| !partition.is_pending) {
+            if self
+                .partitions
+                .get(id.0 as usize)
+                .is_some_and(|partition| !partition.is_pending)
+            {
                 self.set(id, offset.as_deref().map(str::as_bytes));
             }
         }
@@ -112,7 +127,9 @@ impl SourceOffsets {
         }
         let (partitions, free) = (&mut self.partitions, &mut self.free);
         self.by_text.retain(|_, id| {
-            let Some(partition) = partitions.get_mut(id.0 as usize) else { return false };
+            let Some(partition) = partitions.get_mut(id.0 as usize) else {
+                return false;
+            };
             let is_used = partition.is_pending || !submitted.is_idle(*id);
             if !is_used && partition.text.take().is_some() {
                 free.push(*id);
@@ -143,7 +160,10 @@ pub struct StoredOffsets {
 impl StoredOffsets {
     /// Wraps the store for one connector.
     pub fn shared(connector: &str, store: &OffsetStore) -> Arc<dyn OffsetLookup> {
-        Arc::new(Self { connector: connector.to_owned(), store: store.clone() })
+        Arc::new(Self {
+            connector: connector.to_owned(),
+            store: store.clone(),
+        })
     }
 }
 
@@ -167,7 +187,10 @@ mod tests {
         assert_ne!(offsets.partition_id(None), first);
         offsets.set(first, Some(b"{\"p\":1}"));
         offsets.set(first, Some(b"{\"p\":2}"));
-        assert_eq!(offsets.take(), [(Some(r#"{"a":1,"b":2}"#.to_owned()), Some(r#"{"p":2}"#.to_owned()))]);
+        assert_eq!(
+            offsets.take(),
+            [(Some(r#"{"a":1,"b":2}"#.to_owned()), Some(r#"{"p":2}"#.to_owned()))]
+        );
         assert!(!offsets.has_pending());
     }
 
@@ -182,7 +205,10 @@ mod tests {
         offsets.restore(failed);
         let mut pairs = offsets.take();
         pairs.sort();
-        assert_eq!(pairs, [(None, None), (Some("{\"f\":1}".to_owned()), Some("2".to_owned()))]);
+        assert_eq!(
+            pairs,
+            [(None, None), (Some("{\"f\":1}".to_owned()), Some("2".to_owned()))]
+        );
     }
 
     #[test]

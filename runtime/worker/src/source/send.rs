@@ -80,12 +80,18 @@ impl Sender {
     /// # Errors
     /// The producer failed for good.
     pub fn send(&mut self, topic: &TopicHandle, slice: Slice<'_>) -> Result<usize, ClientError> {
-        let Some(producer) = &self.producer else { return Err(ClientError::Closed) };
+        let Some(producer) = &self.producer else {
+            return Err(ClientError::Closed);
+        };
         let headers = named_headers(slice);
         let mut next_header = 0;
         let mut records = recycle(std::mem::take(&mut self.records));
         for part in slice.parts {
-            let count = if headers.is_empty() { 0 } else { slice.outgoing.headers(part, slice.bytes).count() };
+            let count = if headers.is_empty() {
+                0
+            } else {
+                slice.outgoing.headers(part, slice.bytes).count()
+            };
             records.push(OutRecord {
                 partition: part.partition,
                 key: slice.outgoing.key(part, slice.bytes),
@@ -177,14 +183,25 @@ fn named_headers<'a>(slice: Slice<'a>) -> Vec<(&'a str, Option<&'a [u8]>)> {
     }
     let of_part = |part| slice.outgoing.headers(part, slice.bytes);
     let all = slice.parts.iter().flat_map(of_part);
-    all.map(|(name, value)| (slice.frame.table(name).unwrap_or_default(), value)).collect()
+    all.map(|(name, value)| (slice.frame.table(name).unwrap_or_default(), value))
+        .collect()
 }
 
 /// Empties an array and hands its allocation on under another lifetime.
 fn recycle<'a>(mut records: Vec<OutRecord<'_>>) -> Vec<OutRecord<'a>> {
     records.clear();
     // Empty, so the closure never runs; the standard library collects in place.
-    records.into_iter().map(|_| OutRecord { partition: None, key: None, value: None, timestamp: None, headers: &[], opaque: 0 }).collect()
+    records
+        .into_iter()
+        .map(|_| OutRecord {
+            partition: None,
+            key: None,
+            value: None,
+            timestamp: None,
+            headers: &[],
+            opaque: 0,
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -103,7 +103,11 @@ impl Submitted {
                 run.end += 1;
             } else {
                 let group = run.group;
-                batch.runs.push(Run { start: index, end: index + 1, group });
+                batch.runs.push(Run {
+                    start: index,
+                    end: index + 1,
+                    group,
+                });
             }
             return;
         }
@@ -116,7 +120,11 @@ impl Submitted {
             Some((newest, group)) if *newest == number => *group,
             _ => {
                 let group = batch.groups.len() as u32;
-                batch.groups.push(Group { partition, unacked: 0, last: index });
+                batch.groups.push(Group {
+                    partition,
+                    unacked: 0,
+                    last: index,
+                });
                 queue.groups.push_back((number, group));
                 group
             }
@@ -125,7 +133,11 @@ impl Submitted {
             entry.unacked += 1;
             entry.last = index;
         }
-        batch.runs.push(Run { start: index, end: index + 1, group });
+        batch.runs.push(Run {
+            start: index,
+            end: index + 1,
+            group,
+        });
     }
 
     /// Closes the open batch: no further record of it will be submitted.
@@ -133,7 +145,9 @@ impl Submitted {
         let Some(batch) = self.batches.back_mut() else { return };
         batch.sealed = true;
         for at in 0..batch.groups.len() {
-            let Some(group) = self.batches.back().and_then(|batch| batch.groups.get(at)) else { return };
+            let Some(group) = self.batches.back().and_then(|batch| batch.groups.get(at)) else {
+                return;
+            };
             self.advance(group.partition);
         }
     }
@@ -141,7 +155,9 @@ impl Submitted {
     /// Notes that a record is stored. A second acknowledgement of the same record is ignored.
     pub fn ack(&mut self, sequence: u64) {
         let at = self.batches.partition_point(|batch| batch.base <= sequence);
-        let Some(batch) = at.checked_sub(1).and_then(|at| self.batches.get_mut(at)) else { return };
+        let Some(batch) = at.checked_sub(1).and_then(|at| self.batches.get_mut(at)) else {
+            return;
+        };
         let index = (sequence - batch.base) as u32;
         let Some(group) = batch.group_of(index) else { return };
         if !batch.set_acked(index) {
@@ -149,7 +165,9 @@ impl Submitted {
         }
         batch.unacked -= 1;
         let sealed = batch.sealed;
-        let Some(group) = batch.groups.get_mut(group as usize) else { return };
+        let Some(group) = batch.groups.get_mut(group as usize) else {
+            return;
+        };
         group.unacked -= 1;
         if group.unacked == 0 && sealed {
             let partition = group.partition;
@@ -159,7 +177,10 @@ impl Submitted {
 
     /// Finds the batch of a sequence number: its number and the record's index in it.
     pub fn locate(&self, sequence: u64) -> Option<(u64, u32)> {
-        let at = self.batches.partition_point(|batch| batch.base <= sequence).checked_sub(1)?;
+        let at = self
+            .batches
+            .partition_point(|batch| batch.base <= sequence)
+            .checked_sub(1)?;
         let index = sequence - self.batches.get(at)?.base;
         Some((self.first_batch + at as u64, index as u32))
     }
@@ -168,9 +189,16 @@ impl Submitted {
     /// that may be committed. To be called before [`Submitted::release`].
     pub fn take_completed(&mut self, out: &mut Vec<Committable>) {
         for partition in self.news.drain(..) {
-            let completed = self.queues.get_mut(partition.0 as usize).and_then(|queue| queue.completed.take());
+            let completed = self
+                .queues
+                .get_mut(partition.0 as usize)
+                .and_then(|queue| queue.completed.take());
             if let Some((batch, index)) = completed {
-                out.push(Committable { partition, batch, index });
+                out.push(Committable {
+                    partition,
+                    batch,
+                    index,
+                });
             }
         }
     }
@@ -178,12 +206,22 @@ impl Submitted {
     /// Adds the records that may be committed inside batches not yet complete, each once.
     pub fn partial(&mut self, out: &mut Vec<Committable>) {
         for (at, queue) in self.queues.iter_mut().enumerate() {
-            let Some((number, group)) = queue.groups.front().copied() else { continue };
-            let batch = number.checked_sub(self.first_batch).and_then(|at| self.batches.get(at as usize));
-            let Some(index) = batch.and_then(|batch| batch.acked_prefix(group)) else { continue };
+            let Some((number, group)) = queue.groups.front().copied() else {
+                continue;
+            };
+            let batch = number
+                .checked_sub(self.first_batch)
+                .and_then(|at| self.batches.get(at as usize));
+            let Some(index) = batch.and_then(|batch| batch.acked_prefix(group)) else {
+                continue;
+            };
             if queue.partial != Some((number, index)) {
                 queue.partial = Some((number, index));
-                out.push(Committable { partition: PartitionId(at as u32), batch: number, index });
+                out.push(Committable {
+                    partition: PartitionId(at as u32),
+                    batch: number,
+                    index,
+                });
             }
         }
     }
@@ -191,7 +229,11 @@ impl Submitted {
     /// Forgets completed batches at the front and returns how many: the owner drops as many frames.
     pub fn release(&mut self) -> usize {
         let mut released = 0;
-        while self.batches.front().is_some_and(|batch| batch.sealed && batch.unacked == 0) {
+        while self
+            .batches
+            .front()
+            .is_some_and(|batch| batch.sealed && batch.unacked == 0)
+        {
             if let Some(batch) = self.batches.pop_front()
                 && self.spare.len() < MAX_SPARE
             {
@@ -226,12 +268,20 @@ impl Submitted {
     }
 
     fn advance(&mut self, partition: PartitionId) {
-        let Some(queue) = self.queues.get_mut(partition.0 as usize) else { return };
+        let Some(queue) = self.queues.get_mut(partition.0 as usize) else {
+            return;
+        };
         let mut completed = None;
         while let Some((number, group)) = queue.groups.front().copied() {
-            let batch = number.checked_sub(self.first_batch).and_then(|at| self.batches.get(at as usize));
-            let Some(batch) = batch.filter(|batch| batch.sealed) else { break };
-            let Some(group) = batch.groups.get(group as usize).filter(|group| group.unacked == 0) else { break };
+            let batch = number
+                .checked_sub(self.first_batch)
+                .and_then(|at| self.batches.get(at as usize));
+            let Some(batch) = batch.filter(|batch| batch.sealed) else {
+                break;
+            };
+            let Some(group) = batch.groups.get(group as usize).filter(|group| group.unacked == 0) else {
+                break;
+            };
             completed = Some((number, group.last));
             queue.groups.pop_front();
         }
@@ -268,7 +318,9 @@ impl Batch {
 
     /// Sets the bit; false when it was set before.
     fn set_acked(&mut self, index: u32) -> bool {
-        let Some(word) = self.acked.get_mut(index as usize / 64) else { return false };
+        let Some(word) = self.acked.get_mut(index as usize / 64) else {
+            return false;
+        };
         let bit = 1 << (index % 64);
         let is_new = *word & bit == 0;
         *word |= bit;
@@ -276,7 +328,9 @@ impl Batch {
     }
 
     fn is_acked(&self, index: u32) -> bool {
-        self.acked.get(index as usize / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
+        self.acked
+            .get(index as usize / 64)
+            .is_some_and(|word| word & (1 << (index % 64)) != 0)
     }
 
     /// Last record of the group before its first unacknowledged one.

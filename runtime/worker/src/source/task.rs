@@ -31,7 +31,11 @@ use crate::source::send::{Sender, Slice};
 use crate::source::topics::TopicCreation;
 
 /// What one poll may bring.
-const POLL_BUDGET: PollBudget = PollBudget { max_records: 4096, max_bytes: 1024 * 1024, max_wait_ms: 500 };
+const POLL_BUDGET: PollBudget = PollBudget {
+    max_records: 4096,
+    max_bytes: 1024 * 1024,
+    max_wait_ms: 500,
+};
 /// Records converted and handed to the producer at a time: what fits the cache.
 const SLICE_RECORDS: usize = 512;
 const SLICE_WRITTEN_BYTES: usize = 1024 * 1024;
@@ -153,7 +157,13 @@ impl SourceTask {
         result
     }
 
-    async fn deliver_records(&mut self, bytes: &[u8], frame: &Frame<'_>, base: u64, work: &mut Work) -> Result<(), TaskFailure> {
+    async fn deliver_records(
+        &mut self,
+        bytes: &[u8],
+        frame: &Frame<'_>,
+        base: u64,
+        work: &mut Work,
+    ) -> Result<(), TaskFailure> {
         let mut records = frame.records();
         loop {
             work.outgoing.clear();
@@ -175,7 +185,9 @@ impl SourceTask {
         work: &mut Work,
     ) -> Result<Converted, TaskFailure> {
         for record in records {
-            if record.flags & record_flags::DROPPED != 0 || !self.convert_one(bytes, &record, &mut work.outgoing).await? {
+            if record.flags & record_flags::DROPPED != 0
+                || !self.convert_one(bytes, &record, &mut work.outgoing).await?
+            {
                 if let Some(acks) = &mut work.acks {
                     acks.dropped(self.delivery.open_batch(), record.index, record.topic, Instant::now());
                 }
@@ -193,14 +205,26 @@ impl SourceTask {
     }
 
     /// Converts one record; false when it is left out.
-    async fn convert_one(&mut self, bytes: &[u8], record: &RecordView<'_>, outgoing: &mut Outgoing) -> Result<bool, TaskFailure> {
+    async fn convert_one(
+        &mut self,
+        bytes: &[u8],
+        record: &RecordView<'_>,
+        outgoing: &mut Outgoing,
+    ) -> Result<bool, TaskFailure> {
         loop {
-            let Err(failed) = self.converters.to_kafka(self.instance.schemas(), bytes, record, outgoing) else {
+            let Err(failed) = self
+                .converters
+                .to_kafka(self.instance.schemas(), bytes, record, outgoing)
+            else {
                 self.rules.succeeded();
                 return Ok(true);
             };
             let text = in_words(record);
-            let failing = Failing { stage: failed.stage, class: self.converters.class(failed.stage), record: &text };
+            let failing = Failing {
+                stage: failed.stage,
+                class: self.converters.class(failed.stage),
+                record: &text,
+            };
             match self.rules.judge(failing, failed.error, &self.control).await {
                 Verdict::Retry => {}
                 Verdict::Skip => return Ok(false),
@@ -216,9 +240,18 @@ impl SourceTask {
         let mut is_sent = true;
         while is_sent && at < outgoing.records().len() {
             let rest = outgoing.records().get(at..).unwrap_or_default();
-            let count = rest.iter().take_while(|part| Some(part.topic) == rest.first().map(|first| first.topic)).count();
+            let count = rest
+                .iter()
+                .take_while(|part| Some(part.topic) == rest.first().map(|first| first.topic))
+                .count();
             let parts = rest.get(..count).unwrap_or_default();
-            let slice = Slice { bytes, frame, outgoing: &outgoing, parts, base };
+            let slice = Slice {
+                bytes,
+                frame,
+                outgoing: &outgoing,
+                parts,
+                base,
+            };
             is_sent = self.send_topic(slice, work).await?;
             at += count;
         }
@@ -227,7 +260,11 @@ impl SourceTask {
     }
 
     async fn send_topic(&mut self, mut slice: Slice<'_>, work: &mut Work) -> Result<bool, TaskFailure> {
-        let name = slice.parts.first().and_then(|part| slice.frame.table(part.topic)).unwrap_or_default();
+        let name = slice
+            .parts
+            .first()
+            .and_then(|part| slice.frame.table(part.topic))
+            .unwrap_or_default();
         if !self.sender.knows(name)
             && let Some(topics) = &mut self.topics
         {
@@ -241,7 +278,9 @@ impl SourceTask {
                     tracing::warn!(task = %self.id, topic = name, %error, "send failed, backing off");
                     self.control.sleep(SEND_BACKOFF).await;
                 }
-                Err(error) => return Err(TaskFailure::connect("Unrecoverable exception trying to send").caused_by(error)),
+                Err(error) => {
+                    return Err(TaskFailure::connect("Unrecoverable exception trying to send").caused_by(error));
+                }
             }
             if !slice.parts.is_empty() {
                 if self.control.is_stopping() {
@@ -270,7 +309,11 @@ impl SourceTask {
                     continue;
                 }
                 let error = ConnectError::fatal(cause.message).with_class_name(KAFKA_EXCEPTION);
-                let failing = Failing { stage: Stage::KafkaProduce, class: "org.apache.kafka.connect.source.SourceTask", record: "" };
+                let failing = Failing {
+                    stage: Stage::KafkaProduce,
+                    class: "org.apache.kafka.connect.source.SourceTask",
+                    record: "",
+                };
                 self.rules.log(failing, &error);
             }
             if let Some(columns) = &mut work.acks
@@ -288,7 +331,9 @@ impl SourceTask {
         }
         match failure {
             None => Ok(()),
-            Some(cause) => Err(TaskFailure::connect("Unrecoverable exception from producer send callback").caused_by(cause)),
+            Some(cause) => {
+                Err(TaskFailure::connect("Unrecoverable exception from producer send callback").caused_by(cause))
+            }
         }
     }
 
@@ -439,8 +484,12 @@ fn in_words(record: &RecordView<'_>) -> String {
     format!(
         ", where source record is = SourceRecord{{topic='{}', kafkaPartition={}, timestamp={}, sourceOffset={}}}",
         record.topic,
-        record.partition.map_or_else(|| "null".to_owned(), |partition| partition.to_string()),
-        record.timestamp.map_or_else(|| "null".to_owned(), |timestamp| timestamp.to_string()),
+        record
+            .partition
+            .map_or_else(|| "null".to_owned(), |partition| partition.to_string()),
+        record
+            .timestamp
+            .map_or_else(|| "null".to_owned(), |timestamp| timestamp.to_string()),
         record.source_offset.map_or("null".into(), String::from_utf8_lossy),
     )
 }

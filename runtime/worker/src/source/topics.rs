@@ -10,7 +10,9 @@ use regex::Regex;
 use weir_client::admin::{Admin, NewTopic};
 use weir_config::map::ConfigMap;
 
-use crate::connector_config::{ConnectorKind, TOPIC_CREATION_PREFIX, enriched_def, topic_creation_groups, uses_topic_creation};
+use crate::connector_config::{
+    ConnectorKind, TOPIC_CREATION_PREFIX, enriched_def, topic_creation_groups, uses_topic_creation,
+};
 use crate::error::{TaskFailure, WorkerError};
 use crate::pattern;
 
@@ -43,17 +45,27 @@ impl TopicGroups {
         }
         let parsed = enriched_def(ConnectorKind::Source, config).parse(config)?;
         let mut groups = Vec::new();
-        for name in topic_creation_groups(config).into_iter().chain(std::iter::once("default".to_owned())) {
+        for name in topic_creation_groups(config)
+            .into_iter()
+            .chain(std::iter::once("default".to_owned()))
+        {
             let key = |suffix: &str| format!("{TOPIC_CREATION_PREFIX}{name}.{suffix}");
             let patterns = |suffix: &str| {
                 let patterns = parsed.opt_list(&key(suffix)).unwrap_or_default();
-                pattern::any_of(patterns).map_err(|error| WorkerError::Invalid(format!("Invalid value for configuration {}: {error}", key(suffix))))
+                pattern::any_of(patterns).map_err(|error| {
+                    WorkerError::Invalid(format!("Invalid value for configuration {}: {error}", key(suffix)))
+                })
             };
             let (include, exclude) = (patterns("include")?, patterns("exclude")?);
             let settings = config.with_prefix(&format!("{TOPIC_CREATION_PREFIX}{name}."));
             let settings = settings
                 .into_iter()
-                .filter(|(name, _)| !matches!(name.as_str(), "include" | "exclude" | "replication.factor" | "partitions"))
+                .filter(|(name, _)| {
+                    !matches!(
+                        name.as_str(),
+                        "include" | "exclude" | "replication.factor" | "partitions"
+                    )
+                })
                 .filter_map(|(name, value)| Some((name, value?)))
                 .collect();
             groups.push(TopicGroup {
@@ -89,7 +101,11 @@ pub struct TopicCreation {
 impl TopicCreation {
     /// Uses an admin client of the task's own.
     pub fn new(groups: TopicGroups, admin: Admin) -> Self {
-        Self { groups, admin, known: HashSet::new() }
+        Self {
+            groups,
+            admin,
+            known: HashSet::new(),
+        }
     }
 
     /// Makes sure that a topic exists.
@@ -106,17 +122,32 @@ impl TopicCreation {
             ))
             .caused_by(cause)
         };
-        let found = self.admin.describe_topics(&[topic]).await.map_err(|error| failed(error.into()))?;
+        let found = self
+            .admin
+            .describe_topics(&[topic])
+            .await
+            .map_err(|error| failed(error.into()))?;
         if found.is_empty() {
-            let Some(group) = self.groups.group_of(topic) else { return Ok(()) };
+            let Some(group) = self.groups.group_of(topic) else {
+                return Ok(());
+            };
             let new = NewTopic {
                 name: topic.to_owned(),
                 partitions: group.partitions,
                 replication_factor: group.replication_factor,
                 configs: group.settings.clone(),
             };
-            let created = self.admin.create_topic(&new).await.map_err(|error| failed(error.into()))?;
-            tracing::info!(topic, group = group.name, ?created, "topic created by a topic creation group");
+            let created = self
+                .admin
+                .create_topic(&new)
+                .await
+                .map_err(|error| failed(error.into()))?;
+            tracing::info!(
+                topic,
+                group = group.name,
+                ?created,
+                "topic created by a topic creation group"
+            );
         }
         self.known.insert(topic.to_owned());
         Ok(())
@@ -149,7 +180,10 @@ mod tests {
             ("large.include", "s.*"),
         ]);
         let name = |topic| groups.group_of(topic).unwrap().name.as_str();
-        assert_eq!(["s1", "x", "s1big", "y", "xs1"].map(name), ["small", "small", "large", "default", "default"]);
+        assert_eq!(
+            ["s1", "x", "s1big", "y", "xs1"].map(name),
+            ["small", "small", "large", "default", "default"]
+        );
         let small = groups.group_of("x").unwrap();
         assert_eq!((small.partitions, small.replication_factor), (2, -1));
         assert_eq!(small.settings, [("cleanup.policy".to_owned(), "compact".to_owned())]);
@@ -159,8 +193,9 @@ mod tests {
     fn without_a_key_there_are_no_groups_and_without_defaults_it_is_an_error() {
         let config: ConfigMap = [("name", "c"), ("connector.class", "X")].into_iter().collect();
         assert!(TopicGroups::parse(&config).unwrap().is_none());
-        let config: ConfigMap =
-            [("name", "c"), ("connector.class", "X"), ("topic.creation.groups", "a")].into_iter().collect();
+        let config: ConfigMap = [("name", "c"), ("connector.class", "X"), ("topic.creation.groups", "a")]
+            .into_iter()
+            .collect();
         let error = TopicGroups::parse(&config).unwrap_err().to_string();
         assert!(error.contains("topic.creation.default.replication.factor"), "{error}");
     }

@@ -11,10 +11,16 @@ use crate::lifecycle::{Reports, TaskId, WorkerEvent};
 use weir_config::map::ConfigMap;
 
 fn id() -> TaskId {
-    TaskId { connector: "c".to_owned(), task: 1 }
+    TaskId {
+        connector: "c".to_owned(),
+        task: 1,
+    }
 }
 
-async fn ended(run: impl Future<Output = Result<(), TaskFailure>> + Send + 'static, stop: StopSignal) -> (State, Option<String>) {
+async fn ended(
+    run: impl Future<Output = Result<(), TaskFailure>> + Send + 'static,
+    stop: StopSignal,
+) -> (State, Option<String>) {
     let (sender, mut receiver) = mpsc::channel(4);
     supervise_task(id(), run, stop, Reports::new(sender)).await;
     match receiver.recv().await {
@@ -30,7 +36,10 @@ async fn the_end_of_a_task_becomes_its_status() {
     let failure = TaskFailure::connect("outer").caused_by(TaskFailure::of("X", "inner"));
     let (state, trace) = ended(async { Err(failure) }, StopSignal::new()).await;
     assert_eq!(state, State::Failed);
-    assert_eq!(trace.as_deref(), Some("org.apache.kafka.connect.errors.ConnectException: outer\nCaused by: X: inner\n"));
+    assert_eq!(
+        trace.as_deref(),
+        Some("org.apache.kafka.connect.errors.ConnectException: outer\nCaused by: X: inner\n")
+    );
 }
 
 #[tokio::test]
@@ -60,12 +69,21 @@ async fn a_muted_task_reports_nothing() {
 #[test]
 fn too_many_tasks_are_refused_unless_allowed() {
     let parse = |enforce: &str| {
-        let config: ConfigMap =
-            [("name", "c"), ("connector.class", "X"), ("tasks.max", "2"), ("tasks.max.enforce", enforce)].into_iter().collect();
+        let config: ConfigMap = [
+            ("name", "c"),
+            ("connector.class", "X"),
+            ("tasks.max", "2"),
+            ("tasks.max.enforce", enforce),
+        ]
+        .into_iter()
+        .collect();
         ConnectorConfig::parse(&config).unwrap()
     };
     assert!(check_task_count(&parse("true"), 2).is_ok());
     let error = check_task_count(&parse("true"), 3).unwrap_err().to_string();
-    assert!(error.starts_with("The connector c has generated 3 tasks, which is greater than 2, the maximum number"), "{error}");
+    assert!(
+        error.starts_with("The connector c has generated 3 tasks, which is greater than 2, the maximum number"),
+        "{error}"
+    );
     assert!(check_task_count(&parse("false"), 3).is_ok());
 }

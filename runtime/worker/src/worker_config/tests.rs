@@ -47,22 +47,34 @@ fn distributed(extra: &str) -> Result<(WorkerConfig, Vec<String>), String> {
 fn stock_files_are_read_without_a_warning() {
     let (config, warnings) = standalone("").unwrap();
     assert_eq!(warnings, [""; 0]);
-    assert!(matches!(&config.mode, WorkerMode::Standalone { offset_file } if offset_file.to_str() == Some("/tmp/connect.offsets")));
+    assert!(
+        matches!(&config.mode, WorkerMode::Standalone { offset_file } if offset_file.to_str() == Some("/tmp/connect.offsets"))
+    );
     assert_eq!(config.timing.offset_flush_interval, Duration::from_secs(10));
     assert_eq!(config.timing.task_stop_timeout, Duration::from_secs(5));
     assert_eq!(config.rest.listeners, ["http://:8083"]);
     assert_eq!(config.override_policy, OverridePolicy::All);
     let (config, warnings) = distributed("").unwrap();
     assert_eq!(warnings, [""; 0]);
-    let WorkerMode::Distributed(settings) = &config.mode else { panic!("distributed") };
-    assert_eq!((settings.offset_topic.partitions, settings.offset_topic.replication_factor), (25, 1));
+    let WorkerMode::Distributed(settings) = &config.mode else {
+        panic!("distributed")
+    };
+    assert_eq!(
+        (
+            settings.offset_topic.partitions,
+            settings.offset_topic.replication_factor
+        ),
+        (25, 1)
+    );
     assert_eq!(settings.config_topic.partitions, 1);
     assert_eq!(config.group_id(), Some("connect-cluster"));
 }
 
 #[test]
 fn unknown_keys_are_warned_about_with_the_nearest_known_one() {
-    let (_, warnings) = standalone("ofset.flush.interval.ms=1\nproducer.whatever=1\ntotally.strange=1\nplugin.discovery=only_scan\n").unwrap();
+    let (_, warnings) =
+        standalone("ofset.flush.interval.ms=1\nproducer.whatever=1\ntotally.strange=1\nplugin.discovery=only_scan\n")
+            .unwrap();
     assert_eq!(
         warnings,
         [
@@ -77,20 +89,32 @@ fn unknown_keys_are_warned_about_with_the_nearest_known_one() {
 
 #[test]
 fn other_storage_keys_become_topic_settings() {
-    let (config, warnings) = distributed("offset.storage.max.message.bytes=5\noffset.storage.cleanup.policy=delete\n").unwrap();
-    let WorkerMode::Distributed(settings) = &config.mode else { panic!("distributed") };
+    let (config, warnings) =
+        distributed("offset.storage.max.message.bytes=5\noffset.storage.cleanup.policy=delete\n").unwrap();
+    let WorkerMode::Distributed(settings) = &config.mode else {
+        panic!("distributed")
+    };
     let settings: Vec<_> = settings.offset_topic.settings.iter().collect();
     assert_eq!(settings, [("max.message.bytes", "5")]);
-    assert_eq!(warnings, ["property offset.storage.cleanup.policy has no effect: internal topics are always compacted"]);
+    assert_eq!(
+        warnings,
+        ["property offset.storage.cleanup.policy has no effect: internal topics are always compacted"]
+    );
 }
 
 #[test]
 fn what_is_missing_or_wrong_is_named() {
     for (extra, expected) in [
         ("bootstrap.servers=\n", "bootstrap.servers"),
-        ("offset.flush.interval.ms=soon\n", "Invalid value soon for configuration offset.flush.interval.ms: Not a number of type LONG"),
+        (
+            "offset.flush.interval.ms=soon\n",
+            "Invalid value soon for configuration offset.flush.interval.ms: Not a number of type LONG",
+        ),
         ("offset.flush.interval.ms=-1\n", "offset.flush.interval.ms"),
-        ("connector.client.config.override.policy=Some\n", "must be one of All, None, Principal, Allowlist"),
+        (
+            "connector.client.config.override.policy=Some\n",
+            "must be one of All, None, Principal, Allowlist",
+        ),
         ("rest.advertised.port=99999\n", "rest.advertised.port"),
     ] {
         let error = standalone(extra).unwrap_err();
@@ -98,9 +122,20 @@ fn what_is_missing_or_wrong_is_named() {
     }
     let missing = Properties::parse("bootstrap.servers=a:1\n").unwrap();
     let error = WorkerConfig::parse_distributed(&missing).unwrap_err().to_string();
-    assert_eq!(error, "Missing required configuration \"key.converter\" which has no default value.");
-    assert!(distributed("offset.storage.partitions=0\n").unwrap_err().contains("offset.storage.partitions"));
-    assert!(distributed("exactly.once.source.support=enabled\n").unwrap_err().contains("not built yet"));
+    assert_eq!(
+        error,
+        "Missing required configuration \"key.converter\" which has no default value."
+    );
+    assert!(
+        distributed("offset.storage.partitions=0\n")
+            .unwrap_err()
+            .contains("offset.storage.partitions")
+    );
+    assert!(
+        distributed("exactly.once.source.support=enabled\n")
+            .unwrap_err()
+            .contains("not built yet")
+    );
 }
 
 #[test]
@@ -112,11 +147,23 @@ fn tables_hold_every_option_of_kafka_and_a_text_for_each() {
         assert!(!key.documentation.is_empty(), "{}", key.name);
         assert!(key.documentation.ends_with('.'), "{}", key.name);
     }
-    let required: Vec<&str> =
-        distributed.keys().iter().filter(|key| key.default == DefaultValue::Required).map(|key| key.name.as_str()).collect();
+    let required: Vec<&str> = distributed
+        .keys()
+        .iter()
+        .filter(|key| key.default == DefaultValue::Required)
+        .map(|key| key.name.as_str())
+        .collect();
     assert_eq!(
         required,
-        ["bootstrap.servers", "key.converter", "value.converter", "group.id", "offset.storage.topic", "config.storage.topic", "status.storage.topic"]
+        [
+            "bootstrap.servers",
+            "key.converter",
+            "value.converter",
+            "group.id",
+            "offset.storage.topic",
+            "config.storage.topic",
+            "status.storage.topic"
+        ]
     );
 }
 

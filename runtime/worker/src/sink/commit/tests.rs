@@ -5,14 +5,20 @@ use weir_client::topic_partition::TopicPartition;
 
 use super::{CommitTiming, Commits, Decision, IgnoredReason, Offsets};
 
-const TIMING: CommitTiming = CommitTiming { interval_ms: 1000, timeout_ms: 100 };
+const TIMING: CommitTiming = CommitTiming {
+    interval_ms: 1000,
+    timeout_ms: 100,
+};
 
 fn tp(partition: i32) -> TopicPartition {
     TopicPartition::new("t", partition)
 }
 
 fn offsets(pairs: &[(i32, i64)]) -> Offsets {
-    pairs.iter().map(|(partition, offset)| (tp(*partition), *offset)).collect()
+    pairs
+        .iter()
+        .map(|(partition, offset)| (tp(*partition), *offset))
+        .collect()
 }
 
 fn set(partitions: &[i32]) -> BTreeSet<TopicPartition> {
@@ -61,10 +67,17 @@ fn only_consumed_offsets_of_offered_partitions_are_committed() {
     let answer = offsets(&[(0, 15), (1, 21), (2, 10), (9, 1)]);
     let (decision, ignored) = commits.decide(&offered, answer, &set(&[0, 1, 2]));
     assert_eq!(decision, Decision::Commit(offsets(&[(0, 15), (1, 10)])));
-    let reasons: Vec<_> = ignored.iter().map(|one| (one.partition.partition, one.reason)).collect();
+    let reasons: Vec<_> = ignored
+        .iter()
+        .map(|one| (one.partition.partition, one.reason))
+        .collect();
     assert_eq!(
         reasons,
-        [(1, IgnoredReason::NotConsumed), (2, IgnoredReason::NotRequested), (9, IgnoredReason::NotAssigned)]
+        [
+            (1, IgnoredReason::NotConsumed),
+            (2, IgnoredReason::NotRequested),
+            (9, IgnoredReason::NotAssigned)
+        ]
     );
 }
 
@@ -78,7 +91,10 @@ fn an_unchanged_or_empty_answer_commits_nothing() {
     commits.request();
     assert!(commits.is_due(0), "the commit without change is over");
     let offered = commits.begin(0).unwrap();
-    assert_eq!(commits.decide(&offered, Offsets::new(), &set(&[0])).0, Decision::OptedOut);
+    assert_eq!(
+        commits.decide(&offered, Offsets::new(), &set(&[0])).0,
+        Decision::OptedOut
+    );
 }
 
 #[test]

@@ -14,7 +14,11 @@ struct Model {
 
 impl Model {
     fn committable(&self, partition: usize) -> Option<u64> {
-        self.submitted[partition].iter().take_while(|(_, acked)| *acked).last().map(|(sequence, _)| *sequence)
+        self.submitted[partition]
+            .iter()
+            .take_while(|(_, acked)| *acked)
+            .last()
+            .map(|(sequence, _)| *sequence)
     }
 
     fn ack(&mut self, sequence: u64) {
@@ -39,7 +43,9 @@ impl Harness {
     fn new() -> Self {
         Self {
             real: Submitted::default(),
-            model: Model { submitted: vec![Vec::new(); 4] },
+            model: Model {
+                submitted: vec![Vec::new(); 4],
+            },
             bases: Vec::new(),
             committed: vec![None; 4],
             out: Vec::new(),
@@ -77,7 +83,11 @@ impl Harness {
             *slot = Some(sequence);
         }
         for partition in 0..4 {
-            assert_eq!(self.committed[partition], self.model.committable(partition), "partition {partition}");
+            assert_eq!(
+                self.committed[partition],
+                self.model.committable(partition),
+                "partition {partition}"
+            );
         }
         self.released += self.real.release() as u64;
         assert_eq!(self.real.first_batch(), self.released);
@@ -85,7 +95,10 @@ impl Harness {
 }
 
 fn records() -> impl Strategy<Value = Records> {
-    prop::collection::vec(prop_oneof![4 => (0u8..4).prop_map(Some), 3 => Just(Some(0)), 1 => Just(None)], 0..90)
+    prop::collection::vec(
+        prop_oneof![4 => (0u8..4).prop_map(Some), 3 => Just(Some(0)), 1 => Just(None)],
+        0..90,
+    )
 }
 
 proptest! {
@@ -131,7 +144,11 @@ fn a_slow_partition_holds_back_only_itself() {
     harness.ack(second[0]);
     harness.check();
     assert_eq!(harness.committed, [None, Some(second[0]), None, None]);
-    assert_eq!(harness.real.batches(), 2, "the older batch is kept for its unacknowledged records");
+    assert_eq!(
+        harness.real.batches(),
+        2,
+        "the older batch is kept for its unacknowledged records"
+    );
 }
 
 #[test]
@@ -148,7 +165,14 @@ fn nothing_completes_before_the_batch_is_sealed() {
     submitted.ack(base + 1);
     submitted.seal();
     submitted.take_completed(&mut out);
-    assert_eq!(out, [Committable { partition: PartitionId(0), batch: 0, index: 1 }]);
+    assert_eq!(
+        out,
+        [Committable {
+            partition: PartitionId(0),
+            batch: 0,
+            index: 1
+        }]
+    );
     assert_eq!(submitted.release(), 1);
 }
 
