@@ -95,10 +95,7 @@ impl Admin {
     /// All topics.
     pub async fn list_topics(&self) -> Result<Vec<TopicInfo>, ClientError> {
         let mut cluster = self.cluster.lock().await;
-        retry(&mut cluster, async |cluster: &mut Cluster| {
-            cluster.topics(None).await
-        })
-        .await
+        retry(&mut cluster, async |cluster: &mut Cluster| cluster.topics(None).await).await
     }
 
     /// The topics among `names` that exist.
@@ -134,10 +131,7 @@ impl Admin {
     }
 
     /// The settings of a topic, defaults included.
-    pub async fn topic_configs(
-        &self,
-        name: &str,
-    ) -> Result<BTreeMap<String, Option<String>>, ClientError> {
+    pub async fn topic_configs(&self, name: &str) -> Result<BTreeMap<String, Option<String>>, ClientError> {
         let mut cluster = self.cluster.lock().await;
         let mut backoff = cluster.backoff();
         loop {
@@ -155,10 +149,7 @@ impl Admin {
         spec: OffsetSpec,
         isolation: Isolation,
     ) -> Result<Vec<Option<i64>>, ClientError> {
-        let mut topics: Vec<&str> = partitions
-            .iter()
-            .map(|partition| partition.topic.as_str())
-            .collect();
+        let mut topics: Vec<&str> = partitions.iter().map(|partition| partition.topic.as_str()).collect();
         topics.dedup();
         let mut cluster = self.cluster.lock().await;
         retry(&mut cluster, async |cluster: &mut Cluster| {
@@ -169,10 +160,7 @@ impl Admin {
     }
 }
 
-pub(crate) async fn create_topic(
-    cluster: &mut Cluster,
-    topic: &NewTopic,
-) -> Result<Created, ClientError> {
+pub(crate) async fn create_topic(cluster: &mut Cluster, topic: &NewTopic) -> Result<Created, ClientError> {
     let mut entry = CreatableTopic::default();
     entry.name = StrBytes::from(topic.name.as_str());
     entry.num_partitions = topic.partitions;
@@ -188,9 +176,7 @@ pub(crate) async fn create_topic(
     request.timeout_ms = timeout_ms(cluster);
     let response = cluster.call_controller(&request, CREATE_TOPICS).await?;
     let result = response.topics.into_iter().next();
-    let (code, message) = result.map_or((0, None), |result| {
-        (result.error_code, result.error_message)
-    });
+    let (code, message) = result.map_or((0, None), |result| (result.error_code, result.error_message));
     match KafkaError::from_code(code) {
         None => Ok(Created::New),
         Some(KafkaError::TOPIC_ALREADY_EXISTS) => Ok(Created::Existed),
@@ -206,14 +192,10 @@ async fn delete_topic(cluster: &mut Cluster, name: &str) -> Result<(), ClientErr
     request.timeout_ms = timeout_ms(cluster);
     let response = cluster.call_controller(&request, DELETE_TOPICS).await?;
     let result = response.responses.into_iter().next();
-    let (code, message) = result.map_or((0, None), |result| {
-        (result.error_code, result.error_message)
-    });
+    let (code, message) = result.map_or((0, None), |result| (result.error_code, result.error_message));
     match KafkaError::from_code(code) {
         None => Ok(()),
-        Some(error) => Err(broker_error(error, message, || {
-            format!("deletion of topic {name}")
-        })),
+        Some(error) => Err(broker_error(error, message, || format!("deletion of topic {name}"))),
     }
 }
 
@@ -226,8 +208,7 @@ pub(crate) async fn topic_configs(
     let mut resource = DescribeConfigsResource::default();
     resource.resource_type = TOPIC_RESOURCE;
     resource.resource_name = StrBytes::from(topic);
-    resource.configuration_keys =
-        names.map(|names| names.iter().map(|name| StrBytes::from(*name)).collect());
+    resource.configuration_keys = names.map(|names| names.iter().map(|name| StrBytes::from(*name)).collect());
     let mut request = DescribeConfigsRequest::default();
     request.resources = vec![resource];
     let response = cluster.call_any(&request, DESCRIBE_CONFIGS).await?;
@@ -242,12 +223,7 @@ pub(crate) async fn topic_configs(
     Ok(result
         .configs
         .into_iter()
-        .map(|config| {
-            (
-                config.name.into_string(),
-                config.value.map(StrBytes::into_string),
-            )
-        })
+        .map(|config| (config.name.into_string(), config.value.map(StrBytes::into_string)))
         .collect())
 }
 
@@ -275,12 +251,9 @@ pub(crate) async fn list_offsets(
         for topic in response.topics {
             for answer in topic.partitions {
                 let is_asked = |partition: &TopicPartition| {
-                    partition.topic == topic.name.as_str()
-                        && partition.partition == answer.partition_index
+                    partition.topic == topic.name.as_str() && partition.partition == answer.partition_index
                 };
-                let Some((index, partition)) =
-                    asked.iter().find(|(_, partition)| is_asked(partition))
-                else {
+                let Some((index, partition)) = asked.iter().find(|(_, partition)| is_asked(partition)) else {
                     continue;
                 };
                 if let Some(error) = KafkaError::from_code(answer.error_code) {
@@ -340,15 +313,10 @@ fn leader_of(topics: &[TopicInfo], partition: &TopicPartition) -> Result<i32, Cl
         .iter()
         .find(|info| info.partition == partition.partition);
     let info = info.ok_or_else(|| unknown(KafkaError::UNKNOWN_TOPIC_OR_PARTITION))?;
-    info.leader
-        .ok_or_else(|| unknown(KafkaError::LEADER_NOT_AVAILABLE))
+    info.leader.ok_or_else(|| unknown(KafkaError::LEADER_NOT_AVAILABLE))
 }
 
-fn broker_error(
-    error: KafkaError,
-    message: Option<StrBytes>,
-    context: impl FnOnce() -> String,
-) -> ClientError {
+fn broker_error(error: KafkaError, message: Option<StrBytes>, context: impl FnOnce() -> String) -> ClientError {
     match message {
         Some(message) => ClientError::Broker {
             error,

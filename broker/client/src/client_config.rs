@@ -212,8 +212,7 @@ const fn consumer(key: &'static str, rule: Rule) -> Row {
 }
 
 const NO_INTERCEPTORS: &str = "Java interceptors cannot run here";
-const NO_REPORTERS: &str =
-    "Java metric reporters cannot run here; metrics are served as Prometheus text";
+const NO_REPORTERS: &str = "Java metric reporters cannot run here; metrics are served as Prometheus text";
 const BYTES_ONLY: &str = "records are bytes here; converters do the serialisation";
 
 const ROWS: &[Row] = &[
@@ -267,10 +266,7 @@ const ROWS: &[Row] = &[
     producer("compression.lz4.level", Rule::Elsewhere),
     producer("compression.zstd.level", Rule::Elsewhere),
     producer("partitioner.class", Rule::Special(partitioner_class)),
-    producer(
-        "partitioner.ignore.keys",
-        Rule::Special(partitioner_ignore_keys),
-    ),
+    producer("partitioner.ignore.keys", Rule::Special(partitioner_ignore_keys)),
     producer(
         "partitioner.adaptive.partitioning.enable",
         Rule::Unmapped("partitions are not chosen by broker load"),
@@ -305,10 +301,7 @@ const ROWS: &[Row] = &[
     consumer("check.crcs", Rule::Special(lower_case)),
     consumer("fetch.min.bytes", Rule::Special(at_least_one)),
     consumer("fetch.max.bytes", Rule::Pass),
-    consumer(
-        "max.partition.fetch.bytes",
-        Rule::Rename("fetch.message.max.bytes"),
-    ),
+    consumer("max.partition.fetch.bytes", Rule::Rename("fetch.message.max.bytes")),
     consumer("fetch.max.wait.ms", Rule::Rename("fetch.wait.max.ms")),
     consumer("default.api.timeout.ms", Rule::Special(api_timeout)),
     consumer(
@@ -363,11 +356,7 @@ fn bytes_only(out: &mut Translated, key: &str, value: &str) -> Result<(), Client
 
 fn bootstrap(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientError> {
     if value.is_empty() {
-        return Err(ClientError::config(
-            key,
-            value,
-            "must name at least one host:port",
-        ));
+        return Err(ClientError::config(key, value, "must name at least one host:port"));
     }
     out.put(key, key, value);
     Ok(())
@@ -385,13 +374,7 @@ fn at_least_one(out: &mut Translated, key: &str, value: &str) -> Result<(), Clie
 }
 
 fn minus_one_is_zero(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientError> {
-    out.put(
-        key,
-        key,
-        number(key, value)?
-            .clamp(0, i64::from(i32::MAX))
-            .to_string(),
-    );
+    out.put(key, key, number(key, value)?.clamp(0, i64::from(i32::MAX)).to_string());
     Ok(())
 }
 
@@ -408,11 +391,7 @@ fn metadata_max_age(out: &mut Translated, key: &str, value: &str) -> Result<(), 
 
 fn request_timeout(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientError> {
     let timeout = number(key, value)?;
-    out.put(
-        key,
-        "socket.timeout.ms",
-        timeout.clamp(10, 300_000).to_string(),
-    );
+    out.put(key, "socket.timeout.ms", timeout.clamp(10, 300_000).to_string());
     if out.entries.contains_key("acks") {
         out.put(key, key, timeout.clamp(1, 900_000).to_string());
     }
@@ -420,11 +399,7 @@ fn request_timeout(out: &mut Translated, key: &str, value: &str) -> Result<(), C
 }
 
 fn send_buffer(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientError> {
-    out.put(
-        key,
-        "socket.send.buffer.bytes",
-        number(key, value)?.max(0).to_string(),
-    );
+    out.put(key, "socket.send.buffer.bytes", number(key, value)?.max(0).to_string());
     Ok(())
 }
 
@@ -442,29 +417,21 @@ fn acks(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientError>
         "all" | "-1" => out.put(key, key, "-1"),
         "0" | "1" => out.put(key, key, value),
         _ => {
-            return Err(ClientError::config(
-                key,
-                value,
-                "must be one of: all, -1, 0, 1",
-            ));
+            return Err(ClientError::config(key, value, "must be one of: all, -1, 0, 1"));
         }
     }
     Ok(())
 }
 
 fn buffer_memory(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientError> {
-    let kbytes = number(key, value)?
-        .div_euclid(1024)
-        .clamp(1, i64::from(i32::MAX));
+    let kbytes = number(key, value)?.div_euclid(1024).clamp(1, i64::from(i32::MAX));
     out.put(key, "queue.buffering.max.kbytes", kbytes.to_string());
     Ok(())
 }
 
 fn max_block(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientError> {
-    out.max_block_ms = Some(
-        u64::try_from(number(key, value)?)
-            .map_err(|_| ClientError::config(key, value, "must be at least 0"))?,
-    );
+    out.max_block_ms =
+        Some(u64::try_from(number(key, value)?).map_err(|_| ClientError::config(key, value, "must be at least 0"))?);
     Ok(())
 }
 
@@ -497,11 +464,7 @@ fn partitioner_class(out: &mut Translated, key: &str, value: &str) -> Result<(),
     Ok(())
 }
 
-fn partitioner_ignore_keys(
-    out: &mut Translated,
-    key: &str,
-    value: &str,
-) -> Result<(), ClientError> {
+fn partitioner_ignore_keys(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientError> {
     if value.eq_ignore_ascii_case("true") {
         out.put(key, "partitioner", "random");
     }
@@ -509,11 +472,8 @@ fn partitioner_ignore_keys(
 }
 
 fn max_poll_records(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientError> {
-    let records = usize::try_from(number(key, value)?)
-        .ok()
-        .filter(|records| *records > 0);
-    out.max_poll_records =
-        Some(records.ok_or_else(|| ClientError::config(key, value, "must be at least 1"))?);
+    let records = usize::try_from(number(key, value)?).ok().filter(|records| *records > 0);
+    out.max_poll_records = Some(records.ok_or_else(|| ClientError::config(key, value, "must be at least 1"))?);
     Ok(())
 }
 
@@ -525,20 +485,13 @@ fn api_timeout(out: &mut Translated, key: &str, value: &str) -> Result<(), Clien
 fn assignors(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientError> {
     const PACKAGE: &str = "org.apache.kafka.clients.consumer.";
     let (mut eager, mut cooperative) = (Vec::new(), Vec::new());
-    for class in value
-        .split(',')
-        .map(str::trim)
-        .filter(|class| !class.is_empty())
-    {
+    for class in value.split(',').map(str::trim).filter(|class| !class.is_empty()) {
         match class.strip_prefix(PACKAGE).unwrap_or(class) {
             "RangeAssignor" | "range" => eager.push("range"),
             "RoundRobinAssignor" | "roundrobin" => eager.push("roundrobin"),
-            "CooperativeStickyAssignor" | "cooperative-sticky" => {
-                cooperative.push("cooperative-sticky")
-            }
+            "CooperativeStickyAssignor" | "cooperative-sticky" => cooperative.push("cooperative-sticky"),
             _ => {
-                let right =
-                    "must be RangeAssignor, RoundRobinAssignor or CooperativeStickyAssignor";
+                let right = "must be RangeAssignor, RoundRobinAssignor or CooperativeStickyAssignor";
                 return Err(ClientError::config(key, class, right));
             }
         }
@@ -551,11 +504,7 @@ fn assignors(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientE
     }
     let chosen = if eager.is_empty() { cooperative } else { eager };
     if chosen.is_empty() {
-        return Err(ClientError::config(
-            key,
-            value,
-            "must name at least one assignor",
-        ));
+        return Err(ClientError::config(key, value, "must name at least one assignor"));
     }
     out.put(key, key, chosen.join(","));
     Ok(())
@@ -580,10 +529,7 @@ fn offset_reset(out: &mut Translated, key: &str, value: &str) -> Result<(), Clie
 
 fn auto_commit(out: &mut Translated, key: &str, value: &str) -> Result<(), ClientError> {
     if value.eq_ignore_ascii_case("true") {
-        out.warn(
-            key,
-            "offsets are committed by the task once its records are safe",
-        );
+        out.warn(key, "offsets are committed by the task once its records are safe");
     }
     Ok(())
 }
@@ -597,15 +543,11 @@ fn settle_idempotence(out: &mut Translated, properties: &Properties) {
         let is_possible = out.native("acks") == Some("-1")
             && out.native("retries") != Some("0")
             && in_flight.is_none_or(|count| count <= 5);
-        out.put_default(
-            "enable.idempotence",
-            if is_possible { "true" } else { "false" },
-        );
+        out.put_default("enable.idempotence", if is_possible { "true" } else { "false" });
     }
     if in_flight.is_none() {
         // Without sequence numbers a retried request could overtake: one at a time keeps the order.
-        let keeps_order =
-            out.native("enable.idempotence") == Some("true") || out.native("retries") == Some("0");
+        let keeps_order = out.native("enable.idempotence") == Some("true") || out.native("retries") == Some("0");
         out.put_default(
             "max.in.flight.requests.per.connection",
             if keeps_order { "5" } else { "1" },

@@ -84,11 +84,7 @@ impl Cluster {
         request: &R,
         ours: Versions,
     ) -> Result<R::Response, ClientError> {
-        match self
-            .controller
-            .and_then(|node| self.brokers.get(&node))
-            .cloned()
-        {
+        match self.controller.and_then(|node| self.brokers.get(&node)).cloned() {
             Some(address) => self.call_at(&address, request, ours, Duration::ZERO).await,
             None => self.call_any(request, ours).await,
         }
@@ -102,12 +98,8 @@ impl Cluster {
         ours: Versions,
         wait: Duration,
     ) -> Result<R::Response, ClientError> {
-        let leader_gone = || {
-            ClientError::kafka(
-                format!("broker {node} is not known"),
-                KafkaError::LEADER_NOT_AVAILABLE,
-            )
-        };
+        let leader_gone =
+            || ClientError::kafka(format!("broker {node} is not known"), KafkaError::LEADER_NOT_AVAILABLE);
         let address = self.brokers.get(&node).cloned().ok_or_else(leader_gone)?;
         self.call_at(&address, request, ours, wait).await
     }
@@ -155,8 +147,7 @@ impl Cluster {
                 .take(self.settings.bootstrap.len())
                 .cloned(),
         );
-        let mut last =
-            ClientError::config("bootstrap.servers", "", "must name at least one host:port");
+        let mut last = ClientError::config("bootstrap.servers", "", "must name at least one host:port");
         for address in candidates {
             match Connection::open(&address, &self.settings).await {
                 Ok(connection) => {
@@ -208,17 +199,9 @@ impl Cluster {
         self.brokers = response
             .brokers
             .iter()
-            .map(|broker| {
-                (
-                    broker.node_id,
-                    format!("{}:{}", broker.host.as_str(), broker.port),
-                )
-            })
+            .map(|broker| (broker.node_id, format!("{}:{}", broker.host.as_str(), broker.port)))
             .collect();
-        self.cluster_id = response
-            .cluster_id
-            .as_ref()
-            .map(|id| id.as_str().to_owned());
+        self.cluster_id = response.cluster_id.as_ref().map(|id| id.as_str().to_owned());
         self.controller = (response.controller_id >= 0).then_some(response.controller_id);
     }
 }
@@ -264,11 +247,7 @@ impl Cluster {
     /// Waits between tries of one call. For calls whose borrows a closure given to [`retry`] could not
     /// carry without losing `Send`.
     pub(crate) fn backoff(&self) -> Backoff {
-        Backoff::new(
-            self.settings.retry_backoff,
-            &self.settings,
-            self.settings.api_timeout,
-        )
+        Backoff::new(self.settings.retry_backoff, &self.settings, self.settings.api_timeout)
     }
 }
 

@@ -56,11 +56,7 @@ impl LogTopic {
     /// Finds the topic, or creates it and waits for its leaders.
     ///
     /// *Errors*: `Broker` with the broker's text when creation is refused; `Timeout`.
-    pub async fn open(
-        settings: WireSettings,
-        topic: &NewTopic,
-        isolation: Isolation,
-    ) -> Result<Self, ClientError> {
+    pub async fn open(settings: WireSettings, topic: &NewTopic, isolation: Isolation) -> Result<Self, ClientError> {
         let mut cluster = Cluster::new(settings);
         let found = retry(&mut cluster, async |cluster: &mut Cluster| {
             cluster.topics(Some(&[topic.name.as_str()])).await
@@ -68,8 +64,7 @@ impl LogTopic {
         .await?;
         let is_ready = |found: &[TopicInfo]| {
             found.first().is_some_and(|info| {
-                !info.partitions.is_empty()
-                    && info.partitions.iter().all(|part| part.leader.is_some())
+                !info.partitions.is_empty() && info.partitions.iter().all(|part| part.leader.is_some())
             })
         };
         let mut found = found;
@@ -152,10 +147,7 @@ impl LogTopic {
 }
 
 // A broker too old to tell, or one that forbids it, is believed, as Apache's worker does.
-async fn read_cleanup_policy(
-    cluster: &mut Cluster,
-    topic: &str,
-) -> Result<Option<String>, ClientError> {
+async fn read_cleanup_policy(cluster: &mut Cluster, topic: &str) -> Result<Option<String>, ClientError> {
     const POLICY: &str = "cleanup.policy";
     let asked = retry(cluster, async |cluster: &mut Cluster| {
         admin::topic_configs(cluster, topic, Some(&[POLICY])).await
@@ -200,21 +192,10 @@ impl CompactedLog {
     ///
     /// *Errors*: a refusal for good, or `Timeout` after `timeout`. Some of the records may have been written then.
     /// *Cancel safety*: a cancelled call may still write.
-    pub async fn send(
-        &self,
-        records: Vec<KeyValue>,
-        timeout: Duration,
-    ) -> Result<Vec<i64>, ClientError> {
+    pub async fn send(&self, records: Vec<KeyValue>, timeout: Duration) -> Result<Vec<i64>, ClientError> {
         let (done, outcome) = oneshot::channel();
-        let write = writer::Write {
-            records,
-            timeout,
-            done,
-        };
-        self.writes
-            .send(write)
-            .await
-            .map_err(|_| ClientError::Closed)?;
+        let write = writer::Write { records, timeout, done };
+        self.writes.send(write).await.map_err(|_| ClientError::Closed)?;
         outcome.await.map_err(|_| ClientError::Closed)?
     }
 
@@ -251,26 +232,11 @@ impl CompactedLog {
         let ends = {
             let mut control = self.control.lock().await;
             let known = std::slice::from_ref(topic);
-            match admin::list_offsets(
-                &mut control,
-                known,
-                &partitions,
-                OffsetSpec::Latest,
-                self.isolation,
-            )
-            .await
-            {
+            match admin::list_offsets(&mut control, known, &partitions, OffsetSpec::Latest, self.isolation).await {
                 Err(error) if error.is_retriable() => {
                     retry(&mut control, async |cluster: &mut Cluster| {
                         let topics = cluster.topics(Some(&[&self.topic])).await?;
-                        admin::list_offsets(
-                            cluster,
-                            &topics,
-                            &partitions,
-                            OffsetSpec::Latest,
-                            self.isolation,
-                        )
-                        .await
+                        admin::list_offsets(cluster, &topics, &partitions, OffsetSpec::Latest, self.isolation).await
                     })
                     .await?
                 }
@@ -285,12 +251,7 @@ impl CompactedLog {
         };
         let mut seen = self.seen.clone();
         let reached = tokio::time::timeout(self.api_timeout, seen.wait_for(has_reached)).await;
-        let reached = reached.map_err(|_| {
-            timed_out(
-                format!("reading {} to its end", self.topic),
-                self.api_timeout,
-            )
-        })?;
+        let reached = reached.map_err(|_| timed_out(format!("reading {} to its end", self.topic), self.api_timeout))?;
         reached.map(|_| ()).map_err(|_| ClientError::Closed)
     }
 

@@ -58,8 +58,7 @@ impl Consumer {
     /// Replaces the subscription.
     pub async fn subscribe(&self, topics: &[String]) -> Result<(), ClientError> {
         let topics = topics.to_vec();
-        self.blocking(move |handle| consume::subscribe(handle, &topics))
-            .await
+        self.blocking(move |handle| consume::subscribe(handle, &topics)).await
     }
 
     /// Takes what is waiting, at most `max` messages; never blocks. Events come out of [`Consumer::take_events`].
@@ -109,8 +108,7 @@ impl Consumer {
             }
             // Polled again at least every few seconds, so that a long quiet wait does not count as a stuck application.
             let wake = deadline.min(Instant::now() + POLL_AT_LEAST_EVERY);
-            let _woken =
-                tokio::time::timeout_at(wake, self.handle.signals().queue.notified()).await;
+            let _woken = tokio::time::timeout_at(wake, self.handle.signals().queue.notified()).await;
             if Instant::now() >= deadline {
                 let batch = self.poll_batch(max);
                 let is_quiet = batch.is_empty() && batch.errors.is_empty();
@@ -143,15 +141,8 @@ impl Consumer {
     }
 
     /// Adds partitions the group assigned; an offset of `None` starts at the committed one, else where `auto.offset.reset` says.
-    pub async fn assign(
-        &self,
-        partitions: &[(TopicPartition, Option<i64>)],
-    ) -> Result<(), ClientError> {
-        let list = List::new(
-            partitions
-                .iter()
-                .map(|(partition, offset)| (partition, *offset)),
-        )?;
+    pub async fn assign(&self, partitions: &[(TopicPartition, Option<i64>)]) -> Result<(), ClientError> {
+        let list = List::new(partitions.iter().map(|(partition, offset)| (partition, *offset)))?;
         self.blocking(move |handle| {
             if consume::is_cooperative(handle) {
                 consume::incremental_assign(handle, &list)
@@ -192,8 +183,7 @@ impl Consumer {
     /// *Errors*: any partition's failure fails the call.
     pub async fn commit(&self, offsets: &[(TopicPartition, i64)]) -> Result<(), ClientError> {
         let list = offsets_of(offsets)?;
-        self.blocking(move |handle| consume::commit(handle, &list))
-            .await
+        self.blocking(move |handle| consume::commit(handle, &list)).await
     }
 
     /// Committed offsets, in the order asked; `None` where nothing was committed.
@@ -211,10 +201,7 @@ impl Consumer {
     }
 
     /// Next offsets to be handed out, in the order asked; `None` before the first message of a partition.
-    pub async fn position(
-        &self,
-        partitions: &[TopicPartition],
-    ) -> Result<Vec<Option<i64>>, ClientError> {
+    pub async fn position(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<i64>>, ClientError> {
         let list = list_of(partitions)?;
         self.blocking(move |handle| {
             consume::position(handle, &list)?;
@@ -224,47 +211,32 @@ impl Consumer {
     }
 
     /// Moves assigned partitions; messages already fetched from before are dropped.
-    pub async fn seek(
-        &self,
-        offsets: &[(TopicPartition, i64)],
-        timeout: Duration,
-    ) -> Result<(), ClientError> {
+    pub async fn seek(&self, offsets: &[(TopicPartition, i64)], timeout: Duration) -> Result<(), ClientError> {
         let list = offsets_of(offsets)?;
-        self.blocking(move |handle| consume::seek(handle, &list, timeout))
-            .await
+        self.blocking(move |handle| consume::seek(handle, &list, timeout)).await
     }
 
     /// Stops delivery of partitions while staying in the group.
     pub async fn pause(&self, partitions: &[TopicPartition]) -> Result<(), ClientError> {
         let list = list_of(partitions)?;
-        self.blocking(move |handle| consume::pause(handle, &list))
-            .await
+        self.blocking(move |handle| consume::pause(handle, &list)).await
     }
 
     /// Ends a pause.
     pub async fn resume(&self, partitions: &[TopicPartition]) -> Result<(), ClientError> {
         let list = list_of(partitions)?;
-        self.blocking(move |handle| consume::resume(handle, &list))
-            .await
+        self.blocking(move |handle| consume::resume(handle, &list)).await
     }
 
     /// First and next offset of a partition, asked from its leader.
-    pub async fn watermarks(
-        &self,
-        partition: &TopicPartition,
-        timeout: Duration,
-    ) -> Result<(i64, i64), ClientError> {
+    pub async fn watermarks(&self, partition: &TopicPartition, timeout: Duration) -> Result<(i64, i64), ClientError> {
         let partition = partition.clone();
         self.blocking(move |handle| consume::watermarks(handle, &partition, timeout))
             .await
     }
 
     /// Partition numbers of a topic; empty when it does not exist.
-    pub async fn partitions_of(
-        &self,
-        topic: &str,
-        timeout: Duration,
-    ) -> Result<Vec<i32>, ClientError> {
+    pub async fn partitions_of(&self, topic: &str, timeout: Duration) -> Result<Vec<i32>, ClientError> {
         let topic = topic.to_owned();
         self.blocking(move |handle| consume::partitions_of(handle, &topic, timeout))
             .await
@@ -298,9 +270,5 @@ fn list_of(partitions: &[TopicPartition]) -> Result<List, ClientError> {
 }
 
 fn offsets_of(offsets: &[(TopicPartition, i64)]) -> Result<List, ClientError> {
-    List::new(
-        offsets
-            .iter()
-            .map(|(partition, offset)| (partition, Some(*offset))),
-    )
+    List::new(offsets.iter().map(|(partition, offset)| (partition, Some(*offset))))
 }

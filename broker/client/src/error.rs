@@ -76,11 +76,7 @@ impl std::error::Error for KafkaError {}
 pub enum ClientError {
     /// A setting that cannot be honoured.
     #[error("invalid value {value} for configuration {key}: {reason}")]
-    Config {
-        key: String,
-        value: String,
-        reason: String,
-    },
+    Config { key: String, value: String, reason: String },
     /// A code answered by a broker or by librdkafka.
     #[error("{context}: {error}")]
     Kafka { context: String, error: KafkaError },

@@ -7,9 +7,7 @@
 /// Partition of a keyed record.
 pub fn partition_for_key(key: &[u8], partitions: i32) -> i32 {
     debug_assert!(partitions > 0, "a topic has at least one partition");
-    (murmur2(key) & 0x7fff_ffff)
-        .checked_rem(partitions)
-        .unwrap_or(0)
+    (murmur2(key) & 0x7fff_ffff).checked_rem(partitions).unwrap_or(0)
 }
 
 fn murmur2(data: &[u8]) -> i32 {
@@ -46,10 +44,7 @@ mod tests {
             ("foobar", -790_332_482),
             ("a-little-bit-long-string", -985_981_536),
             ("a-little-bit-longer-string", -1_486_304_829),
-            (
-                "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8",
-                -58_897_971,
-            ),
+            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
             ("abc", 479_470_107),
         ] {
             assert_eq!(murmur2(key.as_bytes()), expected, "{key}");
@@ -60,9 +55,7 @@ mod tests {
     fn every_key_has_a_partition() {
         for partitions in 1..30 {
             for key in 0..100u32 {
-                assert!(
-                    (0..partitions).contains(&partition_for_key(&key.to_be_bytes(), partitions))
-                );
+                assert!((0..partitions).contains(&partition_for_key(&key.to_be_bytes(), partitions)));
             }
         }
     }

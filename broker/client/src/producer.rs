@@ -99,11 +99,7 @@ impl Producer {
     /// A record refused for its own sake (size, partition, timestamp) counts as taken; its [`Ack`] carries the error.
     ///
     /// *Errors*: the producer failed for good.
-    pub fn send_batch(
-        &self,
-        topic: &TopicHandle,
-        records: &[OutRecord<'_>],
-    ) -> Result<usize, ClientError> {
+    pub fn send_batch(&self, topic: &TopicHandle, records: &[OutRecord<'_>]) -> Result<usize, ClientError> {
         let mut refused = Vec::new();
         let taken = produce::produce(&topic.topic, records, &mut |record, error| {
             refused.push(Ack {
@@ -122,10 +118,7 @@ impl Producer {
             && !records.is_empty()
             && let Some((error, reason)) = self.fatal_error()
         {
-            return Err(ClientError::Broker {
-                error,
-                message: reason,
-            });
+            return Err(ClientError::Broker { error, message: reason });
         }
         Ok(taken)
     }
@@ -155,9 +148,7 @@ impl Producer {
                 i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX),
             );
             // Detached on purpose: it only cuts the linger time short and ends when the queue is empty or at the same timeout.
-            drop(tokio::task::spawn_blocking(move || {
-                produce::flush(&handle, timeout_ms)
-            }));
+            drop(tokio::task::spawn_blocking(move || produce::flush(&handle, timeout_ms)));
         }
         let wait = async {
             loop {

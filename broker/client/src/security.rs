@@ -12,10 +12,7 @@ use crate::error::ClientError;
 
 /// Is true for keys this module owns.
 pub(crate) fn is_security_key(key: &str) -> bool {
-    key == "security.protocol"
-        || key == "security.providers"
-        || key.starts_with("ssl.")
-        || key.starts_with("sasl.")
+    key == "security.protocol" || key == "security.providers" || key.starts_with("ssl.") || key.starts_with("sasl.")
 }
 
 /// The value, or a mask when the native key holds a secret.
@@ -52,11 +49,7 @@ pub(crate) fn translate(out: &mut Translated, properties: &Properties) -> Result
             return Err(ClientError::config("security.protocol", &protocol, right));
         }
     };
-    out.put(
-        "security.protocol",
-        "security.protocol",
-        protocol.to_ascii_lowercase(),
-    );
+    out.put("security.protocol", "security.protocol", protocol.to_ascii_lowercase());
     if uses_tls {
         translate_tls(out, properties)?;
     }
@@ -74,12 +67,7 @@ pub(crate) fn is_plaintext(properties: &Properties) -> bool {
 }
 
 fn translate_tls(out: &mut Translated, properties: &Properties) -> Result<(), ClientError> {
-    let get = |key: &str| {
-        properties
-            .get(key)
-            .map(str::trim)
-            .filter(|value| !value.is_empty())
-    };
+    let get = |key: &str| properties.get(key).map(str::trim).filter(|value| !value.is_empty());
     if let Some(path) = get("ssl.truststore.location") {
         require_pem(get("ssl.truststore.type"), "ssl.truststore.type")?;
         out.put("ssl.truststore.location", "ssl.ca.location", path);
@@ -94,11 +82,7 @@ fn translate_tls(out: &mut Translated, properties: &Properties) -> Result<(), Cl
         out.put("ssl.keystore.location", "ssl.key.location", path);
     }
     if let Some(text) = get("ssl.keystore.certificate.chain") {
-        out.put(
-            "ssl.keystore.certificate.chain",
-            "ssl.certificate.pem",
-            text,
-        );
+        out.put("ssl.keystore.certificate.chain", "ssl.certificate.pem", text);
     }
     if let Some(text) = get("ssl.keystore.key") {
         out.put("ssl.keystore.key", "ssl.key.pem", text);
@@ -175,18 +159,11 @@ fn translate_ciphers(out: &mut Translated, suites: Option<&str>) -> Result<(), C
     let Some(value) = suites else { return Ok(()) };
     let mut names = Vec::new();
     for suite in value.split(',').map(str::trim) {
-        let Some((exchange, cipher)) = suite
-            .strip_prefix("TLS_")
-            .and_then(|suite| suite.split_once("_WITH_"))
-        else {
+        let Some((exchange, cipher)) = suite.strip_prefix("TLS_").and_then(|suite| suite.split_once("_WITH_")) else {
             if suite.starts_with("TLS_AES_") || suite.starts_with("TLS_CHACHA20_") {
                 continue;
             }
-            return Err(ClientError::config(
-                KEY,
-                suite,
-                "must be a TLS suite by its IANA name",
-            ));
+            return Err(ClientError::config(KEY, suite, "must be a TLS suite by its IANA name"));
         };
         let cipher = cipher
             .replace("AES_", "AES")
@@ -227,9 +204,10 @@ fn translate_sasl(out: &mut Translated, properties: &Properties) -> Result<(), C
     let login = login(properties)?;
     out.put("sasl.jaas.config", "sasl.username", login.username);
     out.put("sasl.jaas.config", "sasl.password", login.password);
-    for (key, _) in properties.iter().filter(|(key, _)| {
-        key.starts_with("sasl.login.") || key.starts_with("sasl.client.callback")
-    }) {
+    for (key, _) in properties
+        .iter()
+        .filter(|(key, _)| key.starts_with("sasl.login.") || key.starts_with("sasl.client.callback"))
+    {
         out.warn(key, "Java login classes cannot run here");
     }
     Ok(())
@@ -248,8 +226,8 @@ pub(crate) fn login(properties: &Properties) -> Result<Login, ClientError> {
     let text = properties
         .get(KEY)
         .ok_or_else(|| wrong("is required by the SASL mechanism"))?;
-    let (class, options) = parse_jaas(text)
-        .ok_or_else(|| wrong("must be: login module class, flag, options, semicolon"))?;
+    let (class, options) =
+        parse_jaas(text).ok_or_else(|| wrong("must be: login module class, flag, options, semicolon"))?;
     let module = class.rsplit('.').next().unwrap_or_default();
     if module != "PlainLoginModule" && module != "ScramLoginModule" {
         return Err(wrong("must use PlainLoginModule or ScramLoginModule"));
@@ -273,9 +251,7 @@ fn parse_jaas(text: &str) -> Option<(String, Vec<(String, String)>)> {
         .trim_start()
         .split_once(char::is_whitespace)
         .unwrap_or((rest.trim(), ""));
-    if !["required", "requisite", "sufficient", "optional"]
-        .contains(&flag.to_ascii_lowercase().as_str())
-    {
+    if !["required", "requisite", "sufficient", "optional"].contains(&flag.to_ascii_lowercase().as_str()) {
         return None;
     }
     let mut options = Vec::new();

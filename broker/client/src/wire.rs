@@ -124,9 +124,7 @@ impl Connection {
             .await
             .map_err(|_| timed_out(format!("connecting to {address}"), settings.connect_timeout))?
             .map_err(|source| failed(address, source))?;
-        stream
-            .set_nodelay(true)
-            .map_err(|source| failed(address, source))?;
+        stream.set_nodelay(true).map_err(|source| failed(address, source))?;
         let mut connection = Self {
             stream,
             address: address.to_owned(),
@@ -144,15 +142,11 @@ impl Connection {
         let mut request = ApiVersionsRequest::default();
         request.client_software_name = StrBytes::from("weir");
         request.client_software_version = StrBytes::from(env!("CARGO_PKG_VERSION"));
-        let payload = self
-            .exchange(&request, API_VERSIONS_MAX, self.request_timeout)
-            .await?;
+        let payload = self.exchange(&request, API_VERSIONS_MAX, self.request_timeout).await?;
         // A broker that does not know our version answers in version 0, with what it does know.
         let first = self.decode::<ApiVersionsRequest>(payload.clone(), API_VERSIONS_MAX);
         let response = match first {
-            Ok(response) if response.error_code != KafkaError::UNSUPPORTED_VERSION.code as i16 => {
-                response
-            }
+            Ok(response) if response.error_code != KafkaError::UNSUPPORTED_VERSION.code as i16 => response,
             _ => {
                 let plain = ApiVersionsRequest::default();
                 let payload = self.exchange(&plain, 0, self.request_timeout).await?;
@@ -175,10 +169,7 @@ impl Connection {
 
     fn check(&self, code: i16) -> Result<(), ClientError> {
         KafkaError::from_code(code).map_or(Ok(()), |error| {
-            Err(ClientError::kafka(
-                format!("broker {}", self.address),
-                error,
-            ))
+            Err(ClientError::kafka(format!("broker {}", self.address), error))
         })
     }
 
@@ -232,9 +223,7 @@ impl Connection {
         wait: Duration,
     ) -> Result<R::Response, ClientError> {
         let version = self.version_of::<R>(ours)?;
-        let payload = self
-            .exchange(request, version, self.request_timeout + wait)
-            .await?;
+        let payload = self.exchange(request, version, self.request_timeout + wait).await?;
         self.decode::<R>(payload, version)
     }
 
@@ -246,13 +235,8 @@ impl Connection {
     ) -> Result<Bytes, ClientError> {
         self.is_broken = true;
         self.next_correlation = self.next_correlation.wrapping_add(1);
-        let frame = encode_request(
-            self.next_correlation,
-            self.client_id.as_deref(),
-            request,
-            version,
-        )
-        .map_err(|error| malformed(&self.address, &error))?;
+        let frame = encode_request(self.next_correlation, self.client_id.as_deref(), request, version)
+            .map_err(|error| malformed(&self.address, &error))?;
         let answer = tokio::time::timeout(timeout, self.round_trip(&frame));
         let payload = answer
             .await
@@ -268,8 +252,7 @@ impl Connection {
         let length = usize::try_from(length)
             .ok()
             .filter(|length| *length <= MAX_RESPONSE_BYTES);
-        let length = length
-            .ok_or_else(|| malformed(&self.address, &"length of the answer is out of bounds"))?;
+        let length = length.ok_or_else(|| malformed(&self.address, &"length of the answer is out of bounds"))?;
         // Grows as bytes arrive: a lying length costs nothing.
         let mut payload = BytesMut::with_capacity(length.min(64 * 1024));
         let mut rest = (&mut self.stream).take(length as u64);
@@ -281,11 +264,7 @@ impl Connection {
         Ok(payload.freeze())
     }
 
-    fn decode<R: RequestResponsePair>(
-        &mut self,
-        payload: Bytes,
-        version: i16,
-    ) -> Result<R::Response, ClientError> {
+    fn decode<R: RequestResponsePair>(&mut self, payload: Bytes, version: i16) -> Result<R::Response, ClientError> {
         let decoded = decode_response::<R::Response>(payload, version);
         let (correlation, response) = decoded.map_err(|error| {
             self.is_broken = true;

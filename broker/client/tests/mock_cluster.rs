@@ -40,10 +40,7 @@ fn producer(cluster: &Cluster, more: &str) -> Producer {
 }
 
 fn consumer(cluster: &Cluster, more: &str) -> Consumer {
-    let settings = settings(
-        cluster,
-        &format!("group.id=g\nauto.offset.reset=earliest\n{more}"),
-    );
+    let settings = settings(cluster, &format!("group.id=g\nauto.offset.reset=earliest\n{more}"));
     Consumer::new(&translate_consumer(&settings).unwrap()).unwrap()
 }
 
@@ -102,12 +99,7 @@ async fn records_arrive_as_they_were_sent() {
     let cluster = cluster_with("t", 1);
     let producer = producer(&cluster, "");
     let topic = producer.topic("t").unwrap();
-    let headers: &[(&str, Option<&[u8]>)] = &[
-        ("a", Some(b"1")),
-        ("b", None),
-        ("a", Some(b"")),
-        ("é", Some(b"x")),
-    ];
+    let headers: &[(&str, Option<&[u8]>)] = &[("a", Some(b"1")), ("b", None), ("a", Some(b"")), ("é", Some(b"x"))];
     let records = [
         OutRecord {
             key: Some(b"k"),
@@ -128,21 +120,15 @@ async fn records_arrive_as_they_were_sent() {
             ..record(u64::MAX, Some(b"v"))
         },
     ];
-    assert_eq!(
-        producer.send_batch(&topic, &records).unwrap(),
-        records.len()
-    );
+    assert_eq!(producer.send_batch(&topic, &records).unwrap(), records.len());
     let acks = flushed(&producer).await;
     let expected: Vec<(u64, i64)> = [1, 2, 3, 4, u64::MAX].into_iter().zip(0..).collect();
     assert_eq!(
-        acks.iter()
-            .map(|ack| (ack.opaque, ack.offset))
-            .collect::<Vec<_>>(),
+        acks.iter().map(|ack| (ack.opaque, ack.offset)).collect::<Vec<_>>(),
         expected
     );
     assert!(
-        acks.iter()
-            .all(|ack| ack.error.is_none() && ack.partition == 0),
+        acks.iter().all(|ack| ack.error.is_none() && ack.partition == 0),
         "{acks:?}"
     );
 
@@ -177,7 +163,7 @@ async fn batches_larger_than_a_chunk_keep_their_order() {
     let topic = producer.topic("t").unwrap();
     let values: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
     // Every tenth goes the other way, through a timestamp.
-    let timestamp = |index: usize| (index % 10 == 0).then_some(5);
+    let timestamp = |index: usize| index.is_multiple_of(10).then_some(5);
     let records: Vec<OutRecord<'_>> = values
         .iter()
         .enumerate()
@@ -186,16 +172,12 @@ async fn batches_larger_than_a_chunk_keep_their_order() {
             ..record(index as u64, Some(value.as_bytes()))
         })
         .collect();
-    assert_eq!(
-        producer.send_batch(&topic, &records).unwrap(),
-        records.len()
-    );
+    assert_eq!(producer.send_batch(&topic, &records).unwrap(), records.len());
     let acks = flushed(&producer).await;
     assert!(
         acks.iter()
             .enumerate()
-            .all(|(index, ack)| (ack.opaque, ack.offset, ack.error)
-                == (index as u64, index as i64, None))
+            .all(|(index, ack)| (ack.opaque, ack.offset, ack.error) == (index as u64, index as i64, None))
     );
     let consumer = consumer(&cluster, "");
     consumer
@@ -216,9 +198,7 @@ async fn records_that_cannot_be_sent_are_acknowledged_with_their_error() {
     let producer = producer(&cluster, "max.request.size=2000");
     let topic = producer.topic("t").unwrap();
     // One good record first, so that the partition count is known.
-    producer
-        .send_batch(&topic, &[record(0, Some(b"v"))])
-        .unwrap();
+    producer.send_batch(&topic, &[record(0, Some(b"v"))]).unwrap();
     assert_eq!(flushed(&producer).await.len(), 1);
     let large = vec![b'x'; 3_000];
     let records = [
@@ -237,16 +217,10 @@ async fn records_that_cannot_be_sent_are_acknowledged_with_their_error() {
         },
         record(5, Some(b"good")),
     ];
-    assert_eq!(
-        producer.send_batch(&topic, &records).unwrap(),
-        records.len()
-    );
+    assert_eq!(producer.send_batch(&topic, &records).unwrap(), records.len());
     let mut acks = flushed(&producer).await;
     acks.sort_by_key(|ack| ack.opaque);
-    let errors: Vec<Option<i32>> = acks
-        .iter()
-        .map(|ack| ack.error.map(|error| error.code))
-        .collect();
+    let errors: Vec<Option<i32>> = acks.iter().map(|ack| ack.error.map(|error| error.code)).collect();
     // INVALID_TIMESTAMP, MSG_SIZE_TOO_LARGE, _UNKNOWN_PARTITION.
     assert_eq!(errors, [Some(32), Some(32), Some(10), Some(-190), None]);
     assert_eq!(acks.last().map(|ack| ack.offset), Some(1));
@@ -259,9 +233,7 @@ async fn a_full_queue_takes_the_beginning_of_a_batch() {
     let producer = producer(&cluster, "buffer.memory=10240\nmax.block.ms=5");
     let topic = producer.topic("t").unwrap();
     let value = vec![b'x'; 1_000];
-    let records: Vec<OutRecord<'_>> = (0..100)
-        .map(|opaque| record(opaque, Some(&value)))
-        .collect();
+    let records: Vec<OutRecord<'_>> = (0..100).map(|opaque| record(opaque, Some(&value))).collect();
     let taken = producer.send_batch(&topic, &records).unwrap();
     assert!((5..50).contains(&taken), "{taken}");
     assert_eq!(producer.send_batch(&topic, &records[taken..]).unwrap(), 0);
@@ -288,9 +260,7 @@ async fn purged_records_are_acknowledged_with_an_error() {
     cluster.broker_down(1).unwrap();
     let producer = producer(&cluster, "");
     let topic = producer.topic("t").unwrap();
-    producer
-        .send_batch(&topic, &[record(7, Some(b"v"))])
-        .unwrap();
+    producer.send_batch(&topic, &[record(7, Some(b"v"))]).unwrap();
     producer.purge();
     let acks = flushed(&producer).await;
     assert_eq!(acks.len(), 1);
@@ -335,10 +305,7 @@ async fn group_changes_are_values_and_wait_for_the_owner() {
     first.assign(&[(partition.clone(), None)]).await.unwrap();
     assert_eq!(read(&first, 2).await.len(), 2);
     assert_eq!(
-        first
-            .position(std::slice::from_ref(&partition))
-            .await
-            .unwrap(),
+        first.position(std::slice::from_ref(&partition)).await.unwrap(),
         [Some(2)]
     );
     first.commit(&[(partition.clone(), 1)]).await.unwrap();
@@ -362,18 +329,12 @@ async fn group_changes_are_values_and_wait_for_the_owner() {
         panic!("nothing came")
     };
     assert_eq!(
-        batch
-            .iter()
-            .map(|message| message.offset())
-            .collect::<Vec<_>>(),
+        batch.iter().map(|message| message.offset()).collect::<Vec<_>>(),
         [1],
         "reading goes on at the committed offset"
     );
     drop(batch);
-    second
-        .seek(&[(partition.clone(), 0)], TIMEOUT)
-        .await
-        .unwrap();
+    second.seek(&[(partition.clone(), 0)], TIMEOUT).await.unwrap();
     let Polled::Messages(batch) = second.next(100, TIMEOUT).await else {
         panic!("nothing came")
     };
@@ -433,10 +394,7 @@ async fn a_log_is_read_to_its_end_then_followed() {
         .await
         .unwrap();
     assert_eq!(offsets.len(), 3);
-    assert!(
-        offsets[2] > offsets[0],
-        "one key stays in one partition, in order"
-    );
+    assert!(offsets[2] > offsets[0], "one key stays in one partition, in order");
     first.read_to_end(TIMEOUT).await.unwrap();
     let mut keys: Vec<_> = first_seen
         .lock()
@@ -446,19 +404,12 @@ async fn a_log_is_read_to_its_end_then_followed() {
     keys.sort();
     assert_eq!(
         keys,
-        [
-            (b"a".to_vec(), false),
-            (b"a".to_vec(), true),
-            (b"b".to_vec(), true)
-        ]
+        [(b"a".to_vec(), false), (b"a".to_vec(), true), (b"b".to_vec(), true)]
     );
 
     let (second, second_seen) = follow(&cluster, "log").await;
     assert_eq!(second_seen.lock().len(), 3);
-    second
-        .send(vec![key_value("c", Some("3"))], TIMEOUT)
-        .await
-        .unwrap();
+    second.send(vec![key_value("c", Some("3"))], TIMEOUT).await.unwrap();
     first.read_to_end(TIMEOUT).await.unwrap();
     assert_eq!(first_seen.lock().len(), 4);
     second.read_to_end(TIMEOUT).await.unwrap();
@@ -473,10 +424,7 @@ async fn large_writes_are_split_and_keep_their_order() {
     let records: Vec<KeyValue> = (0..9)
         .map(|number| key_value(&number.to_string(), Some(&value)))
         .collect();
-    assert_eq!(
-        log.send(records, TIMEOUT).await.unwrap(),
-        (0..9).collect::<Vec<i64>>()
-    );
+    assert_eq!(log.send(records, TIMEOUT).await.unwrap(), (0..9).collect::<Vec<i64>>());
     log.read_to_end(TIMEOUT).await.unwrap();
     let keys: Vec<Vec<u8>> = seen.lock().iter().map(|(_, key, _)| key.clone()).collect();
     assert_eq!(
@@ -485,19 +433,14 @@ async fn large_writes_are_split_and_keep_their_order() {
             .map(|number: i32| number.to_string().into_bytes())
             .collect::<Vec<_>>()
     );
-    assert_eq!(
-        log.send(Vec::new(), TIMEOUT).await.unwrap(),
-        Vec::<i64>::new()
-    );
+    assert_eq!(log.send(Vec::new(), TIMEOUT).await.unwrap(), Vec::<i64>::new());
 }
 
 #[tokio::test]
 async fn a_log_outlives_a_broker_that_goes_and_comes_back() {
     let cluster = cluster_with("log", 1);
     let (log, seen) = follow(&cluster, "log").await;
-    log.send(vec![key_value("a", Some("1"))], TIMEOUT)
-        .await
-        .unwrap();
+    log.send(vec![key_value("a", Some("1"))], TIMEOUT).await.unwrap();
     cluster.broker_down(1).unwrap();
     let refused = log
         .send(vec![key_value("b", Some("2"))], Duration::from_millis(200))
@@ -535,14 +478,7 @@ async fn topics_and_offsets_are_told_by_the_cluster() {
             .collect::<Vec<_>>(),
         [("t", 2)]
     );
-    assert!(
-        admin
-            .list_topics()
-            .await
-            .unwrap()
-            .iter()
-            .any(|topic| topic.name == "t")
-    );
+    assert!(admin.list_topics().await.unwrap().iter().any(|topic| topic.name == "t"));
     let both = [TopicPartition::new("t", 1), TopicPartition::new("t", 0)];
     assert_eq!(
         admin
@@ -585,11 +521,7 @@ async fn an_unreachable_broker_is_named() {
 
 #[test]
 fn error_codes_have_names() {
-    for (code, name) in [
-        (3, "UNKNOWN_TOPIC_OR_PART"),
-        (-184, "_QUEUE_FULL"),
-        (12345, "UNKNOWN"),
-    ] {
+    for (code, name) in [(3, "UNKNOWN_TOPIC_OR_PART"), (-184, "_QUEUE_FULL"), (12345, "UNKNOWN")] {
         assert_eq!(KafkaError { code }.name(), name);
     }
     assert!(KafkaError { code: 6 }.is_retriable() && !KafkaError { code: 10 }.is_retriable());

@@ -13,11 +13,7 @@ pub enum StoreError {
     Topic(String),
     /// A setting of the worker is wrong.
     #[error("invalid value {value} for configuration {key}: {reason}")]
-    Setting {
-        key: String,
-        value: String,
-        reason: String,
-    },
+    Setting { key: String, value: String, reason: String },
     /// A write or read of an internal topic failed.
     #[error("{context}: {source}")]
     Client {

@@ -88,26 +88,24 @@ impl InternalTopic {
             match suffix {
                 "topic" => value.clone_into(&mut topic.name),
                 "replication.factor" => {
-                    let factor = value
-                        .parse()
-                        .ok()
-                        .filter(|factor| *factor == -1 || *factor >= 1);
+                    let factor = value.parse().ok().filter(|factor| *factor == -1 || *factor >= 1);
                     topic.replication_factor =
                         factor.ok_or_else(|| wrong(suffix, value, "must be -1 or at least 1"))?;
                 }
                 "partitions" if purpose == Purpose::Configs => {
-                    warnings.push("configuration config.storage.partitions has no effect: the config topic has one partition".to_owned());
+                    warnings.push(
+                        "configuration config.storage.partitions has no effect: the config topic has one partition"
+                            .to_owned(),
+                    );
                 }
                 "partitions" => {
-                    let partitions = value
-                        .parse()
-                        .ok()
-                        .filter(|count| *count == -1 || *count >= 1);
-                    topic.partitions = partitions
-                        .ok_or_else(|| wrong(suffix, value, "must be -1 or at least 1"))?;
+                    let partitions = value.parse().ok().filter(|count| *count == -1 || *count >= 1);
+                    topic.partitions = partitions.ok_or_else(|| wrong(suffix, value, "must be -1 or at least 1"))?;
                 }
                 "cleanup.policy" => {
-                    warnings.push(format!("configuration {prefix}cleanup.policy has no effect: the policy is always compact"));
+                    warnings.push(format!(
+                        "configuration {prefix}cleanup.policy has no effect: the policy is always compact"
+                    ));
                 }
                 // Standalone's, and no topic's.
                 "file.filename" => {}
@@ -123,11 +121,7 @@ impl InternalTopic {
     /// Finds or creates the topic and checks it.
     ///
     /// *Errors*: `Topic` with Apache's text when it cannot serve; `Client` when no broker answers.
-    pub async fn open(
-        &self,
-        wire: WireSettings,
-        isolation: Isolation,
-    ) -> Result<LogTopic, StoreError> {
+    pub async fn open(&self, wire: WireSettings, isolation: Isolation) -> Result<LogTopic, StoreError> {
         let name = &self.topic.name;
         let opened = LogTopic::open(wire, &self.topic, isolation).await.map_err(|error| match error {
             ClientError::Timeout { .. } => StoreError::Topic(format!(
@@ -182,11 +176,7 @@ mod tests {
 
     fn read(purpose: Purpose, text: &str) -> (Result<InternalTopic, StoreError>, Vec<String>) {
         let mut warnings = Vec::new();
-        let topic = InternalTopic::from_properties(
-            purpose,
-            &Properties::parse(text).unwrap(),
-            &mut warnings,
-        );
+        let topic = InternalTopic::from_properties(purpose, &Properties::parse(text).unwrap(), &mut warnings);
         (topic, warnings)
     }
 
@@ -197,11 +187,7 @@ mod tests {
         let (topic, warnings) = read(Purpose::Offsets, text);
         let topic = topic.unwrap().topic;
         assert_eq!(
-            (
-                topic.name.as_str(),
-                topic.partitions,
-                topic.replication_factor
-            ),
+            (topic.name.as_str(), topic.partitions, topic.replication_factor),
             ("o", 7, -1)
         );
         let configs: Vec<(&str, &str)> = topic
@@ -209,27 +195,17 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        assert_eq!(
-            configs,
-            [("cleanup.policy", "compact"), ("min.insync.replicas", "2")]
-        );
+        assert_eq!(configs, [("cleanup.policy", "compact"), ("min.insync.replicas", "2")]);
         assert_eq!(warnings.len(), 1);
         assert!(warnings[0].contains("offset.storage.cleanup.policy"));
     }
 
     #[test]
     fn the_config_topic_has_one_partition() {
-        let (topic, warnings) = read(
-            Purpose::Configs,
-            "config.storage.topic=c\nconfig.storage.partitions=9",
-        );
+        let (topic, warnings) = read(Purpose::Configs, "config.storage.topic=c\nconfig.storage.partitions=9");
         let topic = topic.unwrap();
         assert_eq!(
-            (
-                topic.topic.partitions,
-                topic.topic.replication_factor,
-                warnings.len()
-            ),
+            (topic.topic.partitions, topic.topic.replication_factor, warnings.len()),
             (1, 3, 1)
         );
         assert_eq!(
@@ -238,14 +214,8 @@ mod tests {
              consistency of connector configurations, but found 3 partitions."
         );
         topic.check(1, None).unwrap();
-        let policy = topic
-            .check(1, Some("compact,delete"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            policy.contains("'cleanup.policy=compact,delete'"),
-            "{policy}"
-        );
+        let policy = topic.check(1, Some("compact,delete")).unwrap_err().to_string();
+        assert!(policy.contains("'cleanup.policy=compact,delete'"), "{policy}");
     }
 
     #[test]

@@ -28,11 +28,7 @@ impl Record {
     fn check_written(&self, written: &KeyValue) {
         assert_eq!(String::from_utf8_lossy(&written.key), self.key);
         assert_eq!(
-            written
-                .value
-                .as_deref()
-                .map(String::from_utf8_lossy)
-                .as_deref(),
+            written.value.as_deref().map(String::from_utf8_lossy).as_deref(),
             self.value
         );
     }
@@ -41,8 +37,7 @@ impl Record {
 fn records(dump: &'static str) -> Vec<Record> {
     dump.lines()
         .map(|line| {
-            let [partition, offset, key, value] =
-                <[&str; 4]>::try_from(line.split('\t').collect::<Vec<_>>()).unwrap();
+            let [partition, offset, key, value] = <[&str; 4]>::try_from(line.split('\t').collect::<Vec<_>>()).unwrap();
             Record {
                 partition: partition.parse().unwrap(),
                 offset: offset.parse().unwrap(),
@@ -63,17 +58,12 @@ fn written_again(record: &ConfigRecord) -> KeyValue {
             name,
             config: Some(config),
         } => configs::connector(name, config),
-        ConfigRecord::Connector { name, config: None } => {
-            configs::connector_removal(name)[0].clone()
-        }
+        ConfigRecord::Connector { name, config: None } => configs::connector_removal(name)[0].clone(),
         ConfigRecord::TargetState {
             connector,
             state: Some(state),
         } => configs::target_state(connector, *state),
-        ConfigRecord::TargetState {
-            connector,
-            state: None,
-        } => configs::connector_removal(connector)[1].clone(),
+        ConfigRecord::TargetState { connector, state: None } => configs::connector_removal(connector)[1].clone(),
         ConfigRecord::Task {
             connector,
             task,
@@ -88,9 +78,7 @@ fn written_again(record: &ConfigRecord) -> KeyValue {
                 .pop()
                 .unwrap()
         }
-        ConfigRecord::TasksFencing { connector, tasks } => {
-            configs::tasks_fencing(connector, *tasks)
-        }
+        ConfigRecord::TasksFencing { connector, tasks } => configs::tasks_fencing(connector, *tasks),
         ConfigRecord::SessionKey(key) => configs::session_key(key),
         ConfigRecord::Restart(request) => configs::restart(request),
         ConfigRecord::Logger { namespace, level } => configs::logger(namespace, level),
@@ -101,8 +89,7 @@ fn written_again(record: &ConfigRecord) -> KeyValue {
 fn config_records_are_written_as_they_were_read() {
     for record in config_records() {
         let (key, value) = record.parts();
-        let read =
-            configs::parse(key, value).unwrap_or_else(|reason| panic!("{}: {reason}", record.key));
+        let read = configs::parse(key, value).unwrap_or_else(|reason| panic!("{}: {reason}", record.key));
         record.check_written(&written_again(&read));
     }
 }
@@ -144,15 +131,8 @@ fn config_records_lead_to_the_workers_own_state() {
 fn offset_records_are_written_as_they_were_read() {
     let mut table = OffsetTable::default();
     for record in records(include_str!("../testdata/worker_topics/offsets.txt")) {
-        assert_eq!(
-            partition_for_key(record.key.as_bytes(), 25),
-            record.partition
-        );
-        let connector = if record.key.contains("src-1") {
-            "src-1"
-        } else {
-            "late"
-        };
+        assert_eq!(partition_for_key(record.key.as_bytes(), 25), record.partition);
+        let connector = if record.key.contains("src-1") { "src-1" } else { "late" };
         let partition = Some(r#"{"filename":"/tmp/golden/in.txt"}"#.to_owned());
         let written = table
             .records(connector, &[(partition, record.value.map(str::to_owned))])
@@ -162,11 +142,7 @@ fn offset_records_are_written_as_they_were_read() {
             value: written[0].value.clone(),
         };
         record.check_written(&written);
-        table.apply(
-            record.key.as_bytes(),
-            record.value.map(str::as_bytes),
-            record.offset,
-        );
+        table.apply(record.key.as_bytes(), record.value.map(str::as_bytes), record.offset);
     }
     assert_eq!(
         table.list("src-1"),
@@ -189,8 +165,7 @@ fn status_records_are_written_as_they_were_read() {
             record.key
         );
         let (key, value) = record.parts();
-        let read =
-            statuses::parse(key, value).unwrap_or_else(|reason| panic!("{}: {reason}", record.key));
+        let read = statuses::parse(key, value).unwrap_or_else(|reason| panic!("{}: {reason}", record.key));
         let written = match &read {
             StatusRecord::Connector { name, status } => statuses::connector(name, status.as_ref()),
             StatusRecord::Task {
@@ -199,8 +174,7 @@ fn status_records_are_written_as_they_were_read() {
                 status,
             } => statuses::task(connector, *task, status.as_ref()),
             StatusRecord::Topic {
-                status: Some(status),
-                ..
+                status: Some(status), ..
             } => statuses::topic(status),
             StatusRecord::Topic {
                 topic,

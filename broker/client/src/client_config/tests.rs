@@ -52,11 +52,7 @@ fn java_defaults_are_forced() {
 #[test]
 fn producer_keys_are_translated() {
     for (text, native, expected) in [
-        (
-            "buffer.memory=67108864",
-            "queue.buffering.max.kbytes",
-            "65536",
-        ),
+        ("buffer.memory=67108864", "queue.buffering.max.kbytes", "65536"),
         ("buffer.memory=10", "queue.buffering.max.kbytes", "1"),
         ("max.request.size=2097152", "message.max.bytes", "2097152"),
         ("delivery.timeout.ms=2147483647", "message.timeout.ms", "0"),
@@ -66,26 +62,14 @@ fn producer_keys_are_translated() {
         ("acks=1", "max.in.flight.requests.per.connection", "1"),
         ("retries=0", "enable.idempotence", "false"),
         ("retries=0", "max.in.flight.requests.per.connection", "5"),
-        (
-            "max.in.flight.requests.per.connection=8",
-            "enable.idempotence",
-            "false",
-        ),
-        (
-            "enable.idempotence=false",
-            "max.in.flight.requests.per.connection",
-            "1",
-        ),
+        ("max.in.flight.requests.per.connection=8", "enable.idempotence", "false"),
+        ("enable.idempotence=false", "max.in.flight.requests.per.connection", "1"),
         (
             "enable.idempotence=false\nmax.in.flight.requests.per.connection=3",
             "max.in.flight.requests.per.connection",
             "3",
         ),
-        (
-            "metadata.max.age.ms=1000",
-            "topic.metadata.refresh.interval.ms",
-            "1000",
-        ),
+        ("metadata.max.age.ms=1000", "topic.metadata.refresh.interval.ms", "1000"),
         ("request.timeout.ms=40000", "socket.timeout.ms", "40000"),
         ("request.timeout.ms=40000", "request.timeout.ms", "40000"),
         (
@@ -103,11 +87,7 @@ fn producer_keys_are_translated() {
         ("batch.size=0", "batch.size", "1"),
         ("retry.backoff.ms=0", "retry.backoff.ms", "1"),
     ] {
-        assert_eq!(
-            producer_value(text, native).as_deref(),
-            Some(expected),
-            "{text}"
-        );
+        assert_eq!(producer_value(text, native).as_deref(), Some(expected), "{text}");
     }
     let blocked = translate_producer(&properties("max.block.ms=9223372036854775807")).unwrap();
     assert_eq!(blocked.max_block_ms, Some(i64::MAX as u64));
@@ -118,33 +98,13 @@ fn consumer_keys_are_translated() {
     const MIXED: &str = "partition.assignment.strategy=org.apache.kafka.clients.consumer.RangeAssignor,\
                          org.apache.kafka.clients.consumer.CooperativeStickyAssignor";
     for (text, native, expected) in [
-        (
-            "auto.offset.reset=earliest",
-            "auto.offset.reset",
-            "earliest",
-        ),
+        ("auto.offset.reset=earliest", "auto.offset.reset", "earliest"),
         ("auto.offset.reset=none", "auto.offset.reset", "error"),
         ("fetch.max.wait.ms=10", "fetch.wait.max.ms", "10"),
-        (
-            "max.partition.fetch.bytes=5",
-            "fetch.message.max.bytes",
-            "5",
-        ),
-        (
-            "fetch.max.bytes=2147483647",
-            "receive.message.max.bytes",
-            "2147483647",
-        ),
-        (
-            "fetch.max.bytes=2147483647",
-            "fetch.max.bytes",
-            "2147483135",
-        ),
-        (
-            "isolation.level=READ_COMMITTED",
-            "isolation.level",
-            "read_committed",
-        ),
+        ("max.partition.fetch.bytes=5", "fetch.message.max.bytes", "5"),
+        ("fetch.max.bytes=2147483647", "receive.message.max.bytes", "2147483647"),
+        ("fetch.max.bytes=2147483647", "fetch.max.bytes", "2147483135"),
+        ("isolation.level=READ_COMMITTED", "isolation.level", "read_committed"),
         (MIXED, "partition.assignment.strategy", "range"),
         (
             "partition.assignment.strategy=org.apache.kafka.clients.consumer.CooperativeStickyAssignor",
@@ -153,17 +113,10 @@ fn consumer_keys_are_translated() {
         ),
         ("client.rack=r1", "client.rack", "r1"),
     ] {
-        assert_eq!(
-            consumer_value(text, native).as_deref(),
-            Some(expected),
-            "{text}"
-        );
+        assert_eq!(consumer_value(text, native).as_deref(), Some(expected), "{text}");
     }
     assert_eq!(
-        consumer_value(
-            "group.protocol=consumer\nsession.timeout.ms=9",
-            "session.timeout.ms"
-        ),
+        consumer_value("group.protocol=consumer\nsession.timeout.ms=9", "session.timeout.ms"),
         None
     );
     assert_eq!(
@@ -189,11 +142,7 @@ fn unmappable_keys_warn_by_name() {
     ] {
         let translated = translate_producer(&properties(&format!("{key}=x"))).unwrap();
         assert_eq!(translated.warnings.len(), 1, "{key}");
-        assert!(
-            translated.warnings[0].contains(key),
-            "{:?}",
-            translated.warnings
-        );
+        assert!(translated.warnings[0].contains(key), "{:?}", translated.warnings);
     }
     let silent = translate_producer(&properties("acks=all\nlinger.ms=1\nclient.id=x")).unwrap();
     assert_eq!(silent.warnings, Vec::<String>::new());
@@ -276,33 +225,20 @@ fn pem_stores_and_logins_are_mapped() {
         ("ssl.key.location", "/me.pem"),
         ("ssl.key.password", "pw"),
         ("ssl.endpoint.identification.algorithm", "none"),
-        (
-            "ssl.cipher.suites",
-            "ECDHE-RSA-AES128-GCM-SHA256:AES256-SHA",
-        ),
+        ("ssl.cipher.suites", "ECDHE-RSA-AES128-GCM-SHA256:AES256-SHA"),
         ("sasl.mechanism", "SCRAM-SHA-512"),
         ("sasl.username", "an\"n"),
         ("sasl.password", "s e;c"),
     ] {
-        assert_eq!(
-            consumer_value(TLS, native).as_deref(),
-            Some(expected),
-            "{native}"
-        );
+        assert_eq!(consumer_value(TLS, native).as_deref(), Some(expected), "{native}");
     }
     let shown = format!("{:?}", translate_consumer(&properties(TLS)).unwrap());
-    assert!(
-        !shown.contains("s e;c") && !shown.contains("\"pw\""),
-        "{shown}"
-    );
+    assert!(!shown.contains("s e;c") && !shown.contains("\"pw\""), "{shown}");
 }
 
 #[test]
 fn librdkafka_accepts_every_default_and_names_the_java_key_it_refuses() {
-    crate::producer::Producer::new(
-        &translate_producer(&properties("bootstrap.servers=127.0.0.1:1")).unwrap(),
-    )
-    .unwrap();
+    crate::producer::Producer::new(&translate_producer(&properties("bootstrap.servers=127.0.0.1:1")).unwrap()).unwrap();
     let group = properties("bootstrap.servers=127.0.0.1:1\ngroup.id=g");
     crate::consumer::Consumer::new(&translate_consumer(&group).unwrap()).unwrap();
     let refused = translate_producer(&properties("max.request.size=7")).unwrap();

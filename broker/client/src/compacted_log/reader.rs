@@ -49,8 +49,7 @@ impl Reader {
         let mut cluster = Cluster::new(self.settings.clone());
         let mut known = Some(topic);
         loop {
-            let mut backoff =
-                Backoff::new(Duration::from_millis(20), &self.settings, Duration::MAX);
+            let mut backoff = Backoff::new(Duration::from_millis(20), &self.settings, Duration::MAX);
             let topic = loop {
                 match known.take() {
                     Some(topic) => break topic,
@@ -82,15 +81,9 @@ impl Reader {
         let mut by_leader: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
         for partition in &topic.partitions {
             match partition.leader {
-                Some(leader) => by_leader
-                    .entry(leader)
-                    .or_default()
-                    .push(partition.partition),
+                Some(leader) => by_leader.entry(leader).or_default().push(partition.partition),
                 None => {
-                    return ClientError::kafka(
-                        format!("topic {}", self.topic),
-                        KafkaError::LEADER_NOT_AVAILABLE,
-                    );
+                    return ClientError::kafka(format!("topic {}", self.topic), KafkaError::LEADER_NOT_AVAILABLE);
                 }
             }
         }
@@ -118,30 +111,16 @@ impl Reader {
         }
     }
 
-    async fn fetch(
-        &self,
-        cluster: &mut Cluster,
-        leader: i32,
-        partitions: &[i32],
-    ) -> Result<(), ClientError> {
+    async fn fetch(&self, cluster: &mut Cluster, leader: i32, partitions: &[i32]) -> Result<(), ClientError> {
         let request = self.request(partitions);
         let response = cluster.call_node(leader, &request, FETCH, MAX_WAIT).await?;
         if let Some(error) = KafkaError::from_code(response.error_code) {
-            return Err(ClientError::kafka(
-                format!("fetch of {}", self.topic),
-                error,
-            ));
+            return Err(ClientError::kafka(format!("fetch of {}", self.topic), error));
         }
-        for data in response
-            .responses
-            .iter()
-            .flat_map(|topic| &topic.partitions)
-        {
+        for data in response.responses.iter().flat_map(|topic| &topic.partitions) {
             match KafkaError::from_code(data.error_code) {
                 None => self.deliver(data)?,
-                Some(KafkaError::OFFSET_OUT_OF_RANGE) => {
-                    self.restart(cluster, data.partition_index).await?
-                }
+                Some(KafkaError::OFFSET_OUT_OF_RANGE) => self.restart(cluster, data.partition_index).await?,
                 Some(error) => {
                     return Err(ClientError::kafka(
                         format!("fetch of {}-{}", self.topic, data.partition_index),
@@ -186,14 +165,7 @@ impl Reader {
     async fn restart(&self, cluster: &mut Cluster, partition: i32) -> Result<(), ClientError> {
         let topics = cluster.topics(Some(&[&self.topic])).await?;
         let asked = [TopicPartition::new(&*self.topic, partition)];
-        let offsets = list_offsets(
-            cluster,
-            &topics,
-            &asked,
-            OffsetSpec::Earliest,
-            self.isolation,
-        )
-        .await?;
+        let offsets = list_offsets(cluster, &topics, &asked, OffsetSpec::Earliest, self.isolation).await?;
         let earliest = offsets.first().copied().flatten().unwrap_or(0);
         tracing::warn!(
             topic = &*self.topic,
@@ -264,27 +236,16 @@ impl Reader {
         let records = if codec == Codec::None {
             batch.records()
         } else {
-            decompress_into(
-                codec,
-                batch.records(),
-                decompression_cap(batch.records().len()),
-                block,
-            )?;
+            decompress_into(codec, batch.records(), decompression_cap(batch.records().len()), block)?;
             block.as_slice()
         };
         let mut handler = self.handler.lock();
         for record in RecordWalker::new(records, batch.header.records_count) {
             let record = record?;
-            let offset = batch
-                .header
-                .base_offset
-                .saturating_add(i64::from(record.offset_delta));
+            let offset = batch.header.base_offset.saturating_add(i64::from(record.offset_delta));
             // A batch may begin before the position that was asked for.
             if offset >= start {
-                let timestamp = batch
-                    .header
-                    .base_timestamp
-                    .saturating_add(record.timestamp_delta);
+                let timestamp = batch.header.base_timestamp.saturating_add(record.timestamp_delta);
                 handler(LogRecord {
                     partition,
                     offset,
@@ -329,10 +290,7 @@ impl AbortedRanges {
     }
 
     fn hides(&mut self, batch: &BatchView<'_>) -> bool {
-        while let Some((_, producer)) = self
-            .pending
-            .pop_if(|(first, _)| *first <= batch.header.last_offset())
-        {
+        while let Some((_, producer)) = self.pending.pop_if(|(first, _)| *first <= batch.header.last_offset()) {
             self.active.insert(producer);
         }
         let producer = batch.header.producer_id;

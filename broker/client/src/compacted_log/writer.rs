@@ -87,11 +87,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(
-        topic: &TopicInfo,
-        settings: WireSettings,
-        inbox: mpsc::Receiver<Write>,
-    ) -> Self {
+    pub(super) fn new(topic: &TopicInfo, settings: WireSettings, inbox: mpsc::Receiver<Write>) -> Self {
         Self {
             cluster: Cluster::new(settings),
             topic: topic.clone(),
@@ -130,42 +126,25 @@ impl Writer {
                 entry.finish(Ok(Vec::new()));
             }
             waiting.push(entry);
-            pending.extend(
-                write
-                    .records
-                    .into_iter()
-                    .enumerate()
-                    .map(|(place, record)| Pending {
-                        write: index,
-                        index: place,
-                        partition: partition_for_key(&record.key, partitions),
-                        record,
-                    }),
-            );
+            pending.extend(write.records.into_iter().enumerate().map(|(place, record)| Pending {
+                write: index,
+                index: place,
+                partition: partition_for_key(&record.key, partitions),
+                record,
+            }));
         }
-        let mut backoff = Backoff::new(
-            self.cluster.settings().retry_backoff,
-            self.cluster.settings(),
-            FOR_EVER,
-        );
+        let mut backoff = Backoff::new(self.cluster.settings().retry_backoff, self.cluster.settings(), FOR_EVER);
         loop {
             let last = self.attempt(&mut pending, &mut waiting).await;
             // Records of a write that failed or whose time is over are not tried again.
-            for entry in waiting
-                .iter_mut()
-                .filter(|entry| entry.deadline <= Instant::now())
-            {
+            for entry in waiting.iter_mut().filter(|entry| entry.deadline <= Instant::now()) {
                 let expired = timed_out(
                     format!("writing to {}{}", self.topic.name, cause(last.as_ref())),
                     entry.timeout,
                 );
                 entry.finish(Err(expired));
             }
-            pending.retain(|record| {
-                waiting
-                    .get(record.write)
-                    .is_some_and(|entry| entry.done.is_some())
-            });
+            pending.retain(|record| waiting.get(record.write).is_some_and(|entry| entry.done.is_some()));
             if pending.is_empty() {
                 return;
             }
@@ -174,11 +153,7 @@ impl Writer {
     }
 
     /// Sends what is pending once; what was acknowledged or refused for good leaves `pending`. Answers the last retriable error.
-    async fn attempt(
-        &mut self,
-        pending: &mut Vec<Pending>,
-        waiting: &mut [Waiting],
-    ) -> Option<ClientError> {
+    async fn attempt(&mut self, pending: &mut Vec<Pending>, waiting: &mut [Waiting]) -> Option<ClientError> {
         if self.is_stale
             && let Err(error) = self.refresh().await
         {
@@ -220,12 +195,8 @@ impl Writer {
     async fn refresh(&mut self) -> Result<(), ClientError> {
         let found = self.cluster.topics(Some(&[&self.topic.name])).await?;
         let found = found.into_iter().next();
-        self.topic = found.ok_or_else(|| {
-            ClientError::kafka(
-                self.topic.name.clone(),
-                KafkaError::UNKNOWN_TOPIC_OR_PARTITION,
-            )
-        })?;
+        self.topic =
+            found.ok_or_else(|| ClientError::kafka(self.topic.name.clone(), KafkaError::UNKNOWN_TOPIC_OR_PARTITION))?;
         self.is_stale = false;
         Ok(())
     }
@@ -251,14 +222,9 @@ impl Writer {
         }
         let mut request = ProduceRequest::default();
         request.acks = ACKS_ALL;
-        request.timeout_ms =
-            i32::try_from(self.cluster.settings().request_timeout.as_millis()).unwrap_or(i32::MAX);
+        request.timeout_ms = i32::try_from(self.cluster.settings().request_timeout.as_millis()).unwrap_or(i32::MAX);
         request.topic_data = vec![topic];
-        match self
-            .cluster
-            .call_node(leader, &request, PRODUCE, Duration::ZERO)
-            .await
-        {
+        match self.cluster.call_node(leader, &request, PRODUCE, Duration::ZERO).await {
             Ok(response) => self.settle(&response, &sent, pending, waiting),
             Err(error) if error.is_retriable() => Some(error),
             Err(error) => {
@@ -278,25 +244,17 @@ impl Writer {
         waiting: &mut [Waiting],
     ) -> Option<ClientError> {
         let mut last = None;
-        for answer in response
-            .responses
-            .iter()
-            .flat_map(|topic| &topic.partition_responses)
-        {
+        for answer in response.responses.iter().flat_map(|topic| &topic.partition_responses) {
             let Some(count) = sent.get(&answer.index).copied() else {
                 continue;
             };
-            let failure =
-                KafkaError::from_code(answer.error_code).map(|error| match &answer.error_message {
-                    Some(message) => ClientError::Broker {
-                        error,
-                        message: message.as_str().to_owned(),
-                    },
-                    None => ClientError::kafka(
-                        format!("writing to {}-{}", self.topic.name, answer.index),
-                        error,
-                    ),
-                });
+            let failure = KafkaError::from_code(answer.error_code).map(|error| match &answer.error_message {
+                Some(message) => ClientError::Broker {
+                    error,
+                    message: message.as_str().to_owned(),
+                },
+                None => ClientError::kafka(format!("writing to {}-{}", self.topic.name, answer.index), error),
+            });
             match failure {
                 Some(error) if error.is_retriable() => last = Some(error),
                 failure => {
@@ -324,9 +282,7 @@ fn first_batches(pending: &[Pending]) -> Vec<i32> {
 /// How many of a partition's first pending records go into one batch.
 fn batch_len(pending: &[Pending], partition: i32) -> usize {
     let mut bytes = 0usize;
-    let mine = pending
-        .iter()
-        .filter(|record| record.partition == partition);
+    let mine = pending.iter().filter(|record| record.partition == partition);
     let fits = mine.take_while(|entry| {
         let is_first = bytes == 0;
         bytes += entry.record.key.len() + entry.record.value.as_ref().map_or(0, Vec::len) + 32;
@@ -337,17 +293,8 @@ fn batch_len(pending: &[Pending], partition: i32) -> usize {
 
 fn build_batch(pending: &[Pending], partition: i32, count: usize, now_ms: i64) -> Bytes {
     let mut builder = BatchBuilder::new(BatchSettings::default());
-    for entry in pending
-        .iter()
-        .filter(|entry| entry.partition == partition)
-        .take(count)
-    {
-        builder.append(
-            now_ms,
-            Some(&entry.record.key),
-            entry.record.value.as_deref(),
-            &[],
-        );
+    for entry in pending.iter().filter(|entry| entry.partition == partition).take(count) {
+        builder.append(now_ms, Some(&entry.record.key), entry.record.value.as_deref(), &[]);
     }
     // Building fails only beyond 2 GiB; an empty batch is then refused by the broker as malformed.
     builder.build().map(Bytes::from).unwrap_or_default()

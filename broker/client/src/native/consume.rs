@@ -42,8 +42,7 @@ impl MessageBatch {
         let mut messages: Vec<*mut sys::rd_kafka_message_t> = Vec::with_capacity(max);
         // SAFETY: room for `max` pointers; the call initialises as many as it answers; a timeout of 0 never blocks.
         unsafe {
-            let count =
-                sys::rd_kafka_consume_batch_queue(handle.queue(), 0, messages.as_mut_ptr(), max);
+            let count = sys::rd_kafka_consume_batch_queue(handle.queue(), 0, messages.as_mut_ptr(), max);
             messages.set_len(usize::try_from(count).unwrap_or(0));
         }
         let mut batch = Self {
@@ -98,10 +97,7 @@ impl MessageBatch {
                 // A broker refuses names outside [a-zA-Z0-9._-], so this cannot fail for a topic that has messages.
                 last = (message.rkt, name.to_str().unwrap_or_default());
             }
-            MessageView {
-                message,
-                topic: last.1,
-            }
+            MessageView { message, topic: last.1 }
         })
     }
 }
@@ -153,9 +149,7 @@ impl<'a> MessageView<'a> {
         // SAFETY: a live message; `kind` is writable.
         let timestamp = unsafe { sys::rd_kafka_message_timestamp(self.message, &raw mut kind) };
         match kind {
-            sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => {
-                (None, TimestampType::NotAvailable)
-            }
+            sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => (None, TimestampType::NotAvailable),
             sys::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_CREATE_TIME => {
                 (Some(timestamp), TimestampType::CreateTime)
             }
@@ -204,13 +198,8 @@ impl<'a> Iterator for Headers<'a> {
         let (mut name, mut value, mut len) = (std::ptr::null(), std::ptr::null(), 0usize);
         // SAFETY: the list lives as long as its message; the three outputs are writable; name and value live as long as the list.
         unsafe {
-            let code = sys::rd_kafka_header_get_all(
-                self.headers,
-                self.next,
-                &raw mut name,
-                &raw mut value,
-                &raw mut len,
-            );
+            let code =
+                sys::rd_kafka_header_get_all(self.headers, self.next, &raw mut name, &raw mut value, &raw mut len);
             if code as i32 != 0 {
                 return None;
             }
@@ -221,8 +210,7 @@ impl<'a> Iterator for Headers<'a> {
 }
 
 fn check(context: &str, code: sys::rd_kafka_resp_err_t) -> Result<(), ClientError> {
-    KafkaError::from_code(code as i32)
-        .map_or(Ok(()), |error| Err(ClientError::kafka(context, error)))
+    KafkaError::from_code(code as i32).map_or(Ok(()), |error| Err(ClientError::kafka(context, error)))
 }
 
 unsafe fn check_error(context: &str, error: *mut sys::rd_kafka_error_t) -> Result<(), ClientError> {
@@ -319,20 +307,13 @@ pub(crate) fn commit(handle: &Handle, offsets: &List) -> Result<(), ClientError>
         sys::rd_kafka_commit(handle.client(), offsets.pointer(), 0)
     })?;
     match offsets.first_error() {
-        Some((partition, error)) => Err(ClientError::kafka(
-            format!("offset commit of {partition}"),
-            error,
-        )),
+        Some((partition, error)) => Err(ClientError::kafka(format!("offset commit of {partition}"), error)),
         None => Ok(()),
     }
 }
 
 /// Fills the list with the committed offsets.
-pub(crate) fn committed(
-    handle: &Handle,
-    partitions: &List,
-    timeout: Duration,
-) -> Result<(), ClientError> {
+pub(crate) fn committed(handle: &Handle, partitions: &List, timeout: Duration) -> Result<(), ClientError> {
     // SAFETY: see above; the list is written in place.
     check("committed offsets", unsafe {
         sys::rd_kafka_committed(handle.client(), partitions.pointer(), timeout_ms(timeout))
@@ -399,38 +380,21 @@ pub(crate) fn watermarks(
 }
 
 /// Partition numbers of a topic, from fresh metadata; empty when it does not exist.
-pub(crate) fn partitions_of(
-    handle: &Handle,
-    topic: &str,
-    timeout: Duration,
-) -> Result<Vec<i32>, ClientError> {
-    let name = CString::new(topic)
-        .map_err(|_| ClientError::config("topic", topic, "contains a NUL byte"))?;
+pub(crate) fn partitions_of(handle: &Handle, topic: &str, timeout: Duration) -> Result<Vec<i32>, ClientError> {
+    let name = CString::new(topic).map_err(|_| ClientError::config("topic", topic, "contains a NUL byte"))?;
     // SAFETY: see above; the topic handle is freed below, the metadata is read only while it is ours.
     unsafe {
         let rkt = sys::rd_kafka_topic_new(handle.client(), name.as_ptr(), std::ptr::null_mut());
         if rkt.is_null() {
-            return Err(ClientError::config(
-                "topic",
-                topic,
-                "not a valid topic name",
-            ));
+            return Err(ClientError::config("topic", topic, "not a valid topic name"));
         }
         let mut metadata = std::ptr::null();
-        let code = sys::rd_kafka_metadata(
-            handle.client(),
-            0,
-            rkt,
-            &raw mut metadata,
-            timeout_ms(timeout),
-        );
+        let code = sys::rd_kafka_metadata(handle.client(), 0, rkt, &raw mut metadata, timeout_ms(timeout));
         sys::rd_kafka_topic_destroy(rkt);
         check("metadata", code)?;
         let mut found = Vec::new();
-        let topics = std::slice::from_raw_parts(
-            (*metadata).topics,
-            usize::try_from((*metadata).topic_cnt).unwrap_or(0),
-        );
+        let topics =
+            std::slice::from_raw_parts((*metadata).topics, usize::try_from((*metadata).topic_cnt).unwrap_or(0));
         for entry in topics {
             let count = usize::try_from(entry.partition_cnt).unwrap_or(0);
             if count > 0 {

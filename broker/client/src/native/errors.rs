@@ -36,9 +36,7 @@ fn lookup(code: i32) -> (&'static str, &'static str) {
 // SAFETY of callers: `text` is a NUL-terminated string that lives for ever.
 unsafe fn static_text(text: *const c_char) -> &'static str {
     // SAFETY: promised by the caller.
-    unsafe { CStr::from_ptr(text) }
-        .to_str()
-        .unwrap_or("unknown")
+    unsafe { CStr::from_ptr(text) }.to_str().unwrap_or("unknown")
 }
 
 /// Copies a C string that may be null or not UTF-8.
@@ -50,7 +48,5 @@ pub(crate) unsafe fn owned_text(text: *const c_char) -> String {
         return String::new();
     }
     // SAFETY: promised by the caller.
-    unsafe { CStr::from_ptr(text) }
-        .to_string_lossy()
-        .into_owned()
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }

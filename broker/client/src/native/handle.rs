@@ -65,10 +65,7 @@ unsafe impl Sync for Handle {}
 
 impl Handle {
     /// Creates a client from translated settings.
-    pub(crate) fn create(
-        kind: ClientKind,
-        settings: &Translated,
-    ) -> Result<Arc<Self>, ClientError> {
+    pub(crate) fn create(kind: ClientKind, settings: &Translated) -> Result<Arc<Self>, ClientError> {
         let conf = Conf::new(settings)?;
         let signals = Arc::new(Signals::default());
         let opaque = Arc::as_ptr(&signals).cast_mut().cast::<c_void>();
@@ -79,12 +76,8 @@ impl Handle {
             sys::rd_kafka_conf_set_log_cb(conf.pointer, Some(on_log));
             sys::rd_kafka_conf_set_error_cb(conf.pointer, Some(on_error));
             match kind {
-                ClientKind::Producer => {
-                    sys::rd_kafka_conf_set_events(conf.pointer, sys::RD_KAFKA_EVENT_DR)
-                }
-                ClientKind::Consumer => {
-                    sys::rd_kafka_conf_set_rebalance_cb(conf.pointer, Some(on_rebalance))
-                }
+                ClientKind::Producer => sys::rd_kafka_conf_set_events(conf.pointer, sys::RD_KAFKA_EVENT_DR),
+                ClientKind::Consumer => sys::rd_kafka_conf_set_rebalance_cb(conf.pointer, Some(on_rebalance)),
             }
         }
         let client = conf.into_client(kind)?;
@@ -101,11 +94,7 @@ impl Handle {
         let Some(queue) = NonNull::new(queue) else {
             // SAFETY: `client` is live and not used afterwards.
             unsafe { sys::rd_kafka_destroy(client.as_ptr()) };
-            return Err(ClientError::config(
-                "group.id",
-                "",
-                "a consumer needs a group id",
-            ));
+            return Err(ClientError::config("group.id", "", "a consumer needs a group id"));
         };
         // SAFETY: `queue` is live; `opaque` outlives it as above; the callback only touches `Signals`.
         unsafe { sys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(on_queue), opaque) };
@@ -136,9 +125,7 @@ impl Handle {
         }
         let mut text = [0 as c_char; 512];
         // SAFETY: `text` is a writable buffer of the given size.
-        let code =
-            unsafe { sys::rd_kafka_fatal_error(self.client(), text.as_mut_ptr(), text.len()) }
-                as i32;
+        let code = unsafe { sys::rd_kafka_fatal_error(self.client(), text.as_mut_ptr(), text.len()) } as i32;
         let error = KafkaError::from_code(code)?;
         // SAFETY: librdkafka terminated the text.
         Some((error, unsafe { owned_text(text.as_ptr()) }))
@@ -179,12 +166,8 @@ impl Conf {
     }
 
     fn set(&self, key: &str, value: &str, settings: &Translated) -> Result<(), ClientError> {
-        let no_nul =
-            |_| ClientError::config(settings.java_key(key), "[hidden]", "contains a NUL byte");
-        let (name, text) = (
-            CString::new(key).map_err(no_nul)?,
-            CString::new(value).map_err(no_nul)?,
-        );
+        let no_nul = |_| ClientError::config(settings.java_key(key), "[hidden]", "contains a NUL byte");
+        let (name, text) = (CString::new(key).map_err(no_nul)?, CString::new(value).map_err(no_nul)?);
         let mut reason = [0 as c_char; 512];
         // SAFETY: the configuration is live, both strings are NUL-terminated, the buffer is writable.
         let result = unsafe {
@@ -204,18 +187,18 @@ impl Conf {
         Err(settings.refused(key, value, &reason))
     }
 
-    fn into_client(self, kind: ClientKind) -> Result<NonNull<sys::rd_kafka_t>, ClientError> {
+    fn into_client(mut self, kind: ClientKind) -> Result<NonNull<sys::rd_kafka_t>, ClientError> {
         let kind = match kind {
             ClientKind::Producer => sys::rd_kafka_type_t::RD_KAFKA_PRODUCER,
             ClientKind::Consumer => sys::rd_kafka_type_t::RD_KAFKA_CONSUMER,
         };
         let mut reason = [0 as c_char; 512];
         // SAFETY: takes the configuration on success only; the buffer is writable.
-        let client =
-            unsafe { sys::rd_kafka_new(kind, self.pointer, reason.as_mut_ptr(), reason.len()) };
+        let client = unsafe { sys::rd_kafka_new(kind, self.pointer, reason.as_mut_ptr(), reason.len()) };
         match NonNull::new(client) {
             Some(client) => {
-                std::mem::forget(self);
+                // The client owns the configuration from here on.
+                self.pointer = std::ptr::null_mut();
                 Ok(client)
             }
             None => {
@@ -233,8 +216,10 @@ impl Conf {
 
 impl Drop for Conf {
     fn drop(&mut self) {
-        // SAFETY: owned and not taken by a client.
-        unsafe { sys::rd_kafka_conf_destroy(self.pointer) };
+        if !self.pointer.is_null() {
+            // SAFETY: owned and not taken by a client.
+            unsafe { sys::rd_kafka_conf_destroy(self.pointer) };
+        }
     }
 }
 
@@ -262,12 +247,7 @@ unsafe extern "C" fn on_log(
     }
 }
 
-unsafe extern "C" fn on_error(
-    client: *mut sys::rd_kafka_t,
-    code: c_int,
-    reason: *const c_char,
-    opaque: *mut c_void,
-) {
+unsafe extern "C" fn on_error(client: *mut sys::rd_kafka_t, code: c_int, reason: *const c_char, opaque: *mut c_void) {
     const FATAL: c_int = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__FATAL as c_int;
     // SAFETY: see above.
     let (signals, reason) = unsafe { (&*opaque.cast::<Signals>(), owned_text(reason)) };
@@ -282,10 +262,7 @@ unsafe extern "C" fn on_error(
         (cause, owned_text(text.as_ptr()))
     };
     tracing::error!(code = cause, reason = text, "client failed for good");
-    signals
-        .fatal
-        .lock()
-        .get_or_insert((KafkaError { code: cause }, text));
+    signals.fatal.lock().get_or_insert((KafkaError { code: cause }, text));
     signals.queue.notify_one();
 }
 
@@ -304,19 +281,13 @@ unsafe extern "C" fn on_rebalance(
         unsafe { sys::rd_kafka_assign(client, std::ptr::null()) };
         return;
     }
-    let partitions = partitions
-        .into_iter()
-        .map(|(partition, _)| partition)
-        .collect();
+    let partitions = partitions.into_iter().map(|(partition, _)| partition).collect();
     let rebalance = match code as i32 {
         ASSIGN => Rebalance::Assign(partitions),
         REVOKE => {
             // SAFETY: `client` is live during its callback.
             let is_lost = unsafe { sys::rd_kafka_assignment_lost(client) } != 0;
-            Rebalance::Revoke {
-                partitions,
-                is_lost,
-            }
+            Rebalance::Revoke { partitions, is_lost }
         }
         code => Rebalance::Failed(KafkaError { code }),
     };

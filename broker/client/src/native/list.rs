@@ -36,9 +36,7 @@ impl List {
     }
 
     /// Builds a list of whole topics, for a subscription.
-    pub(crate) fn of_topics<'a>(
-        topics: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self, ClientError> {
+    pub(crate) fn of_topics<'a>(topics: impl IntoIterator<Item = &'a str>) -> Result<Self, ClientError> {
         // SAFETY: returns a new list that `List` owns.
         let list = Self {
             pointer: unsafe { sys::rd_kafka_topic_partition_list_new(8) },
@@ -50,12 +48,10 @@ impl List {
     }
 
     fn add(&self, topic: &str, partition: i32, offset: Option<i64>) -> Result<(), ClientError> {
-        let name = CString::new(topic)
-            .map_err(|_| ClientError::config("topics", topic, "contains a NUL byte"))?;
+        let name = CString::new(topic).map_err(|_| ClientError::config("topics", topic, "contains a NUL byte"))?;
         // SAFETY: the list is live, the name is NUL-terminated and copied; the returned element is live until the next add.
         unsafe {
-            let element =
-                sys::rd_kafka_topic_partition_list_add(self.pointer, name.as_ptr(), partition);
+            let element = sys::rd_kafka_topic_partition_list_add(self.pointer, name.as_ptr(), partition);
             (*element).offset = offset.unwrap_or(OFFSET_INVALID);
         }
         Ok(())
@@ -85,10 +81,7 @@ impl List {
         unsafe {
             elements(self.pointer).iter().find_map(|element| {
                 let error = KafkaError::from_code((&raw const element.err).cast::<i32>().read())?;
-                Some((
-                    TopicPartition::new(owned_text(element.topic), element.partition),
-                    error,
-                ))
+                Some((TopicPartition::new(owned_text(element.topic), element.partition), error))
             })
         }
     }
@@ -109,9 +102,7 @@ impl Drop for List {
 ///
 /// # Safety
 /// `pointer` is null or a live list.
-pub(crate) unsafe fn read(
-    pointer: *const sys::rd_kafka_topic_partition_list_t,
-) -> Vec<(TopicPartition, Option<i64>)> {
+pub(crate) unsafe fn read(pointer: *const sys::rd_kafka_topic_partition_list_t) -> Vec<(TopicPartition, Option<i64>)> {
     // SAFETY: promised by the caller; topic names are C strings owned by the list.
     unsafe {
         elements(pointer)
@@ -124,9 +115,7 @@ pub(crate) unsafe fn read(
     }
 }
 
-unsafe fn elements<'a>(
-    pointer: *const sys::rd_kafka_topic_partition_list_t,
-) -> &'a [sys::rd_kafka_topic_partition_t] {
+unsafe fn elements<'a>(pointer: *const sys::rd_kafka_topic_partition_list_t) -> &'a [sys::rd_kafka_topic_partition_t] {
     if pointer.is_null() {
         return &[];
     }

@@ -10,9 +10,8 @@ use std::sync::Arc;
 
 use rdkafka_sys as sys;
 use sys::rd_kafka_vtype_t::{
-    RD_KAFKA_VTYPE_END, RD_KAFKA_VTYPE_HEADERS, RD_KAFKA_VTYPE_KEY, RD_KAFKA_VTYPE_MSGFLAGS,
-    RD_KAFKA_VTYPE_OPAQUE, RD_KAFKA_VTYPE_PARTITION, RD_KAFKA_VTYPE_RKT, RD_KAFKA_VTYPE_TIMESTAMP,
-    RD_KAFKA_VTYPE_VALUE,
+    RD_KAFKA_VTYPE_END, RD_KAFKA_VTYPE_HEADERS, RD_KAFKA_VTYPE_KEY, RD_KAFKA_VTYPE_MSGFLAGS, RD_KAFKA_VTYPE_OPAQUE,
+    RD_KAFKA_VTYPE_PARTITION, RD_KAFKA_VTYPE_RKT, RD_KAFKA_VTYPE_TIMESTAMP, RD_KAFKA_VTYPE_VALUE,
 };
 
 use crate::error::{ClientError, KafkaError};
@@ -47,9 +46,7 @@ impl Topic {
         let invalid = || ClientError::config("topic", name, "not a valid topic name");
         let text = CString::new(name).map_err(|_| invalid())?;
         // SAFETY: the client is live, the name NUL-terminated; a null configuration means the client's defaults.
-        let topic = unsafe {
-            sys::rd_kafka_topic_new(handle.client(), text.as_ptr(), std::ptr::null_mut())
-        };
+        let topic = unsafe { sys::rd_kafka_topic_new(handle.client(), text.as_ptr(), std::ptr::null_mut()) };
         let topic = NonNull::new(topic).ok_or_else(invalid)?;
         Ok(Self {
             topic,
@@ -77,14 +74,9 @@ pub(crate) fn produce(
     while let Some((first, rest)) = records.get(done..).and_then(<[_]>::split_first) {
         // One partition a call: with mixed ones librdkafka 2.12 leaks a record whose partition does not exist, and then never
         // reports an empty queue again.
-        let alike =
-            |record: &&OutRecord<'_>| record.is_plain() && record.partition == first.partition;
+        let alike = |record: &&OutRecord<'_>| record.is_plain() && record.partition == first.partition;
         let run = if first.is_plain() {
-            1 + rest
-                .iter()
-                .take(CHUNK_RECORDS - 1)
-                .take_while(alike)
-                .count()
+            1 + rest.iter().take(CHUNK_RECORDS - 1).take_while(alike).count()
         } else {
             0
         };
@@ -148,11 +140,7 @@ fn produce_plain(
     count
 }
 
-fn produce_one(
-    topic: &Topic,
-    record: &OutRecord<'_>,
-    refused: &mut dyn FnMut(&OutRecord<'_>, KafkaError),
-) -> usize {
+fn produce_one(topic: &Topic, record: &OutRecord<'_>, refused: &mut dyn FnMut(&OutRecord<'_>, KafkaError)) -> usize {
     // librdkafka reads timestamp 0 as "now", and Kafka has no negative ones: both are refused rather than changed silently.
     if record.timestamp.is_some_and(|timestamp| timestamp <= 0) {
         refused(record, KafkaError::INVALID_TIMESTAMP);
@@ -211,13 +199,7 @@ fn headers(record: &OutRecord<'_>) -> *mut sys::rd_kafka_headers_t {
         let list = sys::rd_kafka_headers_new(record.headers.len());
         for (name, value) in record.headers {
             let (bytes, len) = raw(*value);
-            sys::rd_kafka_header_add(
-                list,
-                name.as_ptr().cast(),
-                name.len() as isize,
-                bytes,
-                len as isize,
-            );
+            sys::rd_kafka_header_add(list, name.as_ptr().cast(), name.len() as isize, bytes, len as isize);
         }
         list
     }
@@ -245,9 +227,7 @@ pub(crate) fn drain_acks(handle: &Handle, acks: &mut Vec<Ack>) {
         let mut messages = [std::ptr::null::<sys::rd_kafka_message_t>(); ACK_CHUNK];
         loop {
             // SAFETY: the event is live; at most `ACK_CHUNK` pointers are written. Other event types answer 0.
-            let count = unsafe {
-                sys::rd_kafka_event_message_array(event, messages.as_mut_ptr(), ACK_CHUNK)
-            };
+            let count = unsafe { sys::rd_kafka_event_message_array(event, messages.as_mut_ptr(), ACK_CHUNK) };
             acks.extend(messages.iter().take(count).map(|message| {
                 // SAFETY: messages live as long as their event.
                 unsafe { ack(*message) }
@@ -287,13 +267,8 @@ pub(crate) fn warm_up(handle: &Handle) {
         let mut metadata = std::ptr::null();
         // SAFETY: the client is live; null asks for its own topics; the answer is ours and freed here.
         let code = unsafe {
-            let code = sys::rd_kafka_metadata(
-                handle.client(),
-                0,
-                std::ptr::null_mut(),
-                &raw mut metadata,
-                TIMEOUT_MS,
-            ) as i32;
+            let code =
+                sys::rd_kafka_metadata(handle.client(), 0, std::ptr::null_mut(), &raw mut metadata, TIMEOUT_MS) as i32;
             if !metadata.is_null() {
                 sys::rd_kafka_metadata_destroy(metadata);
             }

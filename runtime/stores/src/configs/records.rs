@@ -99,8 +99,7 @@ pub fn parse(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<ConfigRecord, &
         return parse_session_key(bytes()?);
     }
     if let Some(namespace) = key.strip_prefix(LOGGER) {
-        let level = text(&object(bytes()?).ok_or("value is not an object")?, "level")
-            .ok_or("level is not a text")?;
+        let level = text(&object(bytes()?).ok_or("value is not an object")?, "level").ok_or("level is not a text")?;
         return Ok(ConfigRecord::Logger {
             namespace: namespace.to_owned(),
             level,
@@ -201,10 +200,7 @@ fn properties_value(config: &ConfigMap) -> Value {
 
 /// The record of a connector's config.
 pub fn connector(name: &str, config: &ConfigMap) -> KeyValue {
-    record(
-        format!("{CONNECTOR}{name}"),
-        Some(&properties_value(config)),
-    )
+    record(format!("{CONNECTOR}{name}"), Some(&properties_value(config)))
 }
 
 /// The two tombstones that delete a connector.
@@ -228,12 +224,10 @@ pub fn target_state(connector: &str, state: TargetState) -> KeyValue {
 
 /// The records of a task set: each task, then the commit.
 pub fn task_set(connector: &str, configs: &[ConfigMap]) -> Vec<KeyValue> {
-    let tasks = configs.iter().enumerate().map(|(task, config)| {
-        record(
-            format!("{TASK}{connector}-{task}"),
-            Some(&properties_value(config)),
-        )
-    });
+    let tasks = configs
+        .iter()
+        .enumerate()
+        .map(|(task, config)| record(format!("{TASK}{connector}-{task}"), Some(&properties_value(config))));
     tasks
         .chain([record(
             format!("{COMMIT}{connector}"),
@@ -252,23 +246,20 @@ pub fn tasks_fencing(connector: &str, tasks: u32) -> KeyValue {
 
 /// The record of the key that workers sign requests with.
 pub fn session_key(key: &SessionKey) -> KeyValue {
-    let value = json!({ "key": key.key_base64, "algorithm": key.algorithm, "creation-timestamp": key.creation_timestamp });
+    let value =
+        json!({ "key": key.key_base64, "algorithm": key.algorithm, "creation-timestamp": key.creation_timestamp });
     record(SESSION_KEY.to_owned(), Some(&value))
 }
 
 /// The record of a restart request.
 pub fn restart(request: &RestartRequest) -> KeyValue {
-    let value =
-        json!({ "include-tasks": request.include_tasks, "only-failed": request.only_failed });
+    let value = json!({ "include-tasks": request.include_tasks, "only-failed": request.only_failed });
     record(format!("{RESTART}{}", request.connector), Some(&value))
 }
 
 /// The record of a log level for the whole cluster.
 pub fn logger(namespace: &str, level: &str) -> KeyValue {
-    record(
-        format!("{LOGGER}{namespace}"),
-        Some(&json!({ "level": level })),
-    )
+    record(format!("{LOGGER}{namespace}"), Some(&json!({ "level": level })))
 }
 
 #[cfg(test)]

@@ -143,18 +143,13 @@ impl ConfigLog {
                 self.forget_tasks(&name);
                 Some(ConfigEvent::ConnectorRemoved(name))
             }
-            ConfigRecord::TargetState { connector, state } => {
-                self.apply_target_state(connector, state)
-            }
+            ConfigRecord::TargetState { connector, state } => self.apply_target_state(connector, state),
             ConfigRecord::Task {
                 connector,
                 task,
                 config,
             } => {
-                self.deferred
-                    .entry(connector)
-                    .or_default()
-                    .insert(task, config);
+                self.deferred.entry(connector).or_default().insert(task, config);
                 None
             }
             ConfigRecord::Commit { connector, tasks } => self.apply_commit(connector, tasks),
@@ -174,21 +169,13 @@ impl ConfigLog {
     }
 
     // A state may be written before its connector: then the connector's own event tells of both.
-    fn apply_target_state(
-        &mut self,
-        connector: String,
-        state: Option<TargetState>,
-    ) -> Option<ConfigEvent> {
+    fn apply_target_state(&mut self, connector: String, state: Option<TargetState>) -> Option<ConfigEvent> {
         let Some(state) = state else {
             self.target_states.remove(&connector);
             return None;
         };
-        let before = self
-            .target_states
-            .insert(connector.clone(), state)
-            .unwrap_or_default();
-        (before != state && self.configs.contains_key(&connector))
-            .then_some(ConfigEvent::TargetStateChanged(connector))
+        let before = self.target_states.insert(connector.clone(), state).unwrap_or_default();
+        (before != state && self.configs.contains_key(&connector)).then_some(ConfigEvent::TargetStateChanged(connector))
     }
 
     fn apply_commit(&mut self, connector: String, tasks: u32) -> Option<ConfigEvent> {
@@ -199,14 +186,9 @@ impl ConfigLog {
             return None;
         };
         // More than the count may wait: compaction keeps the tasks of an earlier, larger set.
-        let is_complete = (0..tasks).all(|task| {
-            deferred
-                .as_ref()
-                .is_some_and(|configs| configs.contains_key(&task))
-        });
+        let is_complete = (0..tasks).all(|task| deferred.as_ref().is_some_and(|configs| configs.contains_key(&task)));
         if is_complete {
-            self.applied_configs
-                .insert(connector.clone(), config.clone());
+            self.applied_configs.insert(connector.clone(), config.clone());
             for (task, config) in deferred.into_iter().flatten() {
                 self.task_configs.insert((connector.clone(), task), config);
             }
@@ -255,10 +237,7 @@ impl ConfigLog {
     }
 
     fn entry(&self, name: &str, config: &ConfigMap) -> ConnectorEntry {
-        let tasks = self
-            .task_counts
-            .get(name)
-            .filter(|_| !self.inconsistent.contains(name));
+        let tasks = self.task_counts.get(name).filter(|_| !self.inconsistent.contains(name));
         let task_config = |task| self.task_configs.get(&(name.to_owned(), task)).cloned();
         ConnectorEntry {
             config: config.clone(),

@@ -164,11 +164,7 @@ impl ConfigStore {
     }
 
     /// Writes a connector's whole task set and commits it.
-    pub async fn put_task_configs(
-        &self,
-        name: &str,
-        configs: &[ConfigMap],
-    ) -> Result<(), StoreError> {
+    pub async fn put_task_configs(&self, name: &str, configs: &[ConfigMap]) -> Result<(), StoreError> {
         self.write(
             "Error writing task configurations to Kafka",
             records::task_set(name, configs),
@@ -202,9 +198,7 @@ impl ConfigStore {
                 let log = log.as_ref().ok_or(StoreError::NotRunning)?;
                 log.read_to_end(OPERATION_TIMEOUT)
                     .await
-                    .map_err(StoreError::client(
-                        "Error trying to read to end of config log",
-                    ))
+                    .map_err(StoreError::client("Error trying to read to end of config log"))
             }
         }
     }
@@ -214,9 +208,7 @@ impl ConfigStore {
             Backend::Memory => {
                 for record in records {
                     self.shared
-                        .take(Some(&record.key), record.value.as_deref(), |offset| {
-                            offset + 1
-                        });
+                        .take(Some(&record.key), record.value.as_deref(), |offset| offset + 1);
                 }
                 Ok(())
             }
@@ -250,34 +242,18 @@ mod tests {
             .put_connector("c", &config("1"), Some(TargetState::Paused))
             .await
             .unwrap();
-        assert_eq!(
-            events.try_recv(),
-            Ok(ConfigEvent::ConnectorUpdated("c".to_owned()))
-        );
+        assert_eq!(events.try_recv(), Ok(ConfigEvent::ConnectorUpdated("c".to_owned())));
         store.put_task_configs("c", &[config("a")]).await.unwrap();
-        assert_eq!(
-            events.try_recv(),
-            Ok(ConfigEvent::TasksUpdated("c".to_owned()))
-        );
+        assert_eq!(events.try_recv(), Ok(ConfigEvent::TasksUpdated("c".to_owned())));
         let snapshot = store.snapshot();
         assert_eq!(snapshot.connectors["c"].target_state, TargetState::Paused);
-        assert_eq!(
-            snapshot.connectors["c"].task_configs,
-            Some(vec![config("a")])
-        );
+        assert_eq!(snapshot.connectors["c"].task_configs, Some(vec![config("a")]));
         assert_eq!(snapshot.offset, 4);
         store.remove_connector("c").await.unwrap();
-        assert_eq!(
-            events.try_recv(),
-            Ok(ConfigEvent::ConnectorRemoved("c".to_owned()))
-        );
+        assert_eq!(events.try_recv(), Ok(ConfigEvent::ConnectorRemoved("c".to_owned())));
         assert!(events.try_recv().is_err());
         assert!(store.snapshot().connectors.is_empty());
-        assert_eq!(
-            snapshot.connectors.len(),
-            1,
-            "an earlier snapshot does not change"
-        );
+        assert_eq!(snapshot.connectors.len(), 1, "an earlier snapshot does not change");
     }
 
     #[tokio::test]

@@ -47,10 +47,7 @@ fn replace_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .map_or_else(|| PathBuf::from("."), Path::to_owned);
-    let mut name = target
-        .file_name()
-        .map(ToOwned::to_owned)
-        .unwrap_or_default();
+    let mut name = target.file_name().map(ToOwned::to_owned).unwrap_or_default();
     name.push(".new");
     let beside = folder.join(name);
     let mut file = File::create(&beside)?;
@@ -73,10 +70,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("connect.offsets");
         assert_eq!(read(&path).unwrap(), []);
-        let entries = vec![
-            (Some(b"k".to_vec()), Some(b"v".to_vec())),
-            (Some(b"n".to_vec()), None),
-        ];
+        let entries = vec![(Some(b"k".to_vec()), Some(b"v".to_vec())), (Some(b"n".to_vec()), None)];
         replace(&path, &entries).unwrap();
         replace(&path, &entries).unwrap();
         assert_eq!(read(&path).unwrap(), entries);
@@ -103,16 +97,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("connect.offsets");
         fs::write(&path, b"not java").unwrap();
-        assert!(
-            read(&path)
-                .unwrap_err()
-                .to_string()
-                .contains("connect.offsets")
-        );
+        assert!(read(&path).unwrap_err().to_string().contains("connect.offsets"));
         let missing = folder.path().join("no/such/folder");
-        assert!(matches!(
-            replace(&missing, &[]),
-            Err(StoreError::File { .. })
-        ));
+        assert!(matches!(replace(&missing, &[]), Err(StoreError::File { .. })));
     }
 }

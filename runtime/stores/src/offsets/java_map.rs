@@ -153,18 +153,13 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], &'static str> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(count)
-            .ok_or("the stream is cut short")?;
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or("the stream is cut short")?;
         self.rest = rest;
         Ok(taken)
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
-        self.take(N)?
-            .try_into()
-            .map_err(|_| "the stream is cut short")
+        self.take(N)?.try_into().map_err(|_| "the stream is cut short")
     }
 
     fn u8(&mut self) -> Result<u8, &'static str> {

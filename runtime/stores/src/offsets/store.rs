@@ -45,7 +45,7 @@ enum Backend {
         topic: InternalTopic,
         wire: Box<WireSettings>,
         isolation: Isolation,
-        log: OnceCell<CompactedLog>,
+        log: OnceCell<Box<CompactedLog>>,
     },
 }
 
@@ -113,9 +113,9 @@ impl OffsetStore {
                             table.lock().apply(key, record.value, record.offset);
                         }
                     });
-                    opened
-                        .follow(handler)
-                        .await
+                    let followed = opened.follow(handler).await;
+                    followed
+                        .map(Box::new)
                         .map_err(StoreError::client("reading the offsets topic"))
                 };
                 log.get_or_try_init(start).await.map(|_| ())
@@ -158,10 +158,7 @@ impl OffsetStore {
                 let _turn = turn.lock().await;
                 self.apply(&records, &[]);
                 let map = self.inner.table.lock().to_map();
-                let entries: Vec<_> = map
-                    .into_iter()
-                    .map(|(key, value)| (Some(key), value))
-                    .collect();
+                let entries: Vec<_> = map.into_iter().map(|(key, value)| (Some(key), value)).collect();
                 let path = path.clone();
                 blocking(move || file::replace(&path, &entries)).await
             }
@@ -232,10 +229,7 @@ mod tests {
         let path = folder.path().join("connect.offsets");
         let first = OffsetStore::file(&path);
         first.start().await.unwrap();
-        let partitions = [
-            r#"{"filename":"/a"}"#.to_owned(),
-            r#"{"filename":"/b"}"#.to_owned(),
-        ];
+        let partitions = [r#"{"filename":"/a"}"#.to_owned(), r#"{"filename":"/b"}"#.to_owned()];
         first
             .write(
                 "c",
@@ -246,16 +240,10 @@ mod tests {
             )
             .await
             .unwrap();
-        first
-            .write("c", vec![(some(&partitions[1]), None)])
-            .await
-            .unwrap();
+        first.write("c", vec![(some(&partitions[1]), None)]).await.unwrap();
         let second = OffsetStore::file(&path);
         second.start().await.unwrap();
-        assert_eq!(
-            second.read("c", &partitions),
-            [some(r#"{"position":1}"#), None]
-        );
+        assert_eq!(second.read("c", &partitions), [some(r#"{"position":1}"#), None]);
         assert_eq!(
             second.list("c"),
             [(partitions[0].clone(), r#"{"position":1}"#.to_owned())]
@@ -274,10 +262,7 @@ mod tests {
             store
                 .write(
                     "c",
-                    vec![
-                        (some("{}"), some(r#"{"p":2}"#)),
-                        (some("{}"), some(r#"{"p":[]}"#))
-                    ]
+                    vec![(some("{}"), some(r#"{"p":2}"#)), (some("{}"), some(r#"{"p":[]}"#))]
                 )
                 .await
                 .is_err()

@@ -46,7 +46,7 @@ impl OffsetTable {
             self.foreign.insert(key.to_vec(), value.map(<[u8]>::to_vec));
             return;
         };
-        let offset = match value.map(|value| serde_json::from_slice::<Value>(value)) {
+        let offset = match value.map(serde_json::from_slice::<Value>) {
             None | Some(Ok(Value::Null)) => None,
             Some(Ok(offset)) => Some(to_text(&offset)),
             Some(Err(error)) => {
@@ -56,10 +56,7 @@ impl OffsetTable {
         };
         let entries = self.connectors.entry(connector).or_default();
         let canonical = canonical_text(&partition);
-        if entries
-            .get(&canonical)
-            .is_some_and(|entry| entry.position > position)
-        {
+        if entries.get(&canonical).is_some_and(|entry| entry.position > position) {
             return;
         }
         entries.insert(
@@ -76,20 +73,12 @@ impl OffsetTable {
     /// The offset of a partition.
     pub fn get(&self, connector: &str, partition: &str) -> Option<String> {
         let canonical = canonical_text(&serde_json::from_str(partition).ok()?);
-        self.connectors
-            .get(connector)?
-            .get(&canonical)?
-            .offset
-            .clone()
+        self.connectors.get(connector)?.get(&canonical)?.offset.clone()
     }
 
     /// All partitions of a connector with an offset; a null partition is not listed.
     pub fn list(&self, connector: &str) -> Vec<(String, String)> {
-        let entries = self
-            .connectors
-            .get(connector)
-            .into_iter()
-            .flat_map(BTreeMap::values);
+        let entries = self.connectors.get(connector).into_iter().flat_map(BTreeMap::values);
         entries
             .filter(|entry| entry.partition != "null")
             .filter_map(|entry| Some((entry.partition.clone(), entry.offset.clone()?)))
@@ -115,11 +104,7 @@ impl OffsetTable {
                     .and_then(|entries| entries.get(&canonical_text(&partition)));
                 let key = match known {
                     Some(entry) => entry.key.clone(),
-                    None => to_text(&Value::Array(vec![
-                        Value::String(connector.to_owned()),
-                        partition,
-                    ]))
-                    .into_bytes(),
+                    None => to_text(&Value::Array(vec![Value::String(connector.to_owned()), partition])).into_bytes(),
                 };
                 let value = (!offset.is_null()).then(|| to_text(&offset).into_bytes());
                 Ok(OffsetRecord { key, value })
@@ -130,9 +115,7 @@ impl OffsetTable {
     /// Everything that has a value, for a file.
     pub fn to_map(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         let entries = self.connectors.values().flat_map(BTreeMap::values);
-        let offsets = entries.filter_map(|entry| {
-            Some((entry.key.clone(), Some(entry.offset.clone()?.into_bytes())))
-        });
+        let offsets = entries.filter_map(|entry| Some((entry.key.clone(), Some(entry.offset.clone()?.into_bytes()))));
         let mut foreign: Vec<_> = self
             .foreign
             .iter()
@@ -164,10 +147,7 @@ fn flat_map(text: Option<&str>, what: &str) -> Result<Value, StoreError> {
         Value::Object(fields) => fields,
         _ => return Err(StoreError::Offset(format!("source {what} must be a map"))),
     };
-    match fields
-        .iter()
-        .find(|(_, value)| value.is_array() || value.is_object())
-    {
+    match fields.iter().find(|(_, value)| value.is_array() || value.is_object()) {
         Some((name, _)) => Err(StoreError::Offset(format!(
             "Offsets may only contain primitive types as values, but field {name} contains a nested value"
         ))),
@@ -192,12 +172,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check_record(
-        table: &OffsetTable,
-        change: &[(Option<String>, Option<String>)],
-        key: &str,
-        value: Option<&str>,
-    ) {
+    fn check_record(table: &OffsetTable, change: &[(Option<String>, Option<String>)], key: &str, value: Option<&str>) {
         let records = table.records("c", change).unwrap();
         assert_eq!(records.len(), 1);
         assert_eq!(std::str::from_utf8(&records[0].key).unwrap(), key);
@@ -219,33 +194,20 @@ mod tests {
             r#"["c",{"filename":"/x"}]"#,
             Some(r#"{"position":51}"#),
         );
-        check_record(
-            &table,
-            &change(r#"{"a":1}"#, None),
-            r#"["c",{"a":1}]"#,
-            None,
-        );
+        check_record(&table, &change(r#"{"a":1}"#, None), r#"["c",{"a":1}]"#, None);
         check_record(
             &table,
             &change(r#"{"a":1}"#, Some(r#"{ "d": 1e1, "n": null }"#)),
             r#"["c",{"a":1}]"#,
             Some(r#"{"d":10.0,"n":null}"#),
         );
-        check_record(
-            &table,
-            &[(None, Some("{}".to_owned()))],
-            r#"["c",null]"#,
-            Some("{}"),
-        );
+        check_record(&table, &[(None, Some("{}".to_owned()))], r#"["c",null]"#, Some("{}"));
     }
 
     #[test]
     fn equal_partitions_keep_the_bytes_that_exist() {
         let table = table(&[(r#"["c", {"b":1, "a":"x"}]"#, Some(r#"{"p":1}"#))]);
-        assert_eq!(
-            table.get("c", r#"{"a":"x","b":1}"#).as_deref(),
-            Some(r#"{"p":1}"#)
-        );
+        assert_eq!(table.get("c", r#"{"a":"x","b":1}"#).as_deref(), Some(r#"{"p":1}"#));
         check_record(
             &table,
             &change(r#"{"a":"x","b":1}"#, Some(r#"{"p":2}"#)),
@@ -271,10 +233,7 @@ mod tests {
 
     #[test]
     fn deletion_hides_the_offset_and_keeps_its_bytes() {
-        let table = table(&[
-            (r#"["c",{"b":1,"a":2}]"#, Some("{}")),
-            (r#"["c",{"b":1,"a":2}]"#, None),
-        ]);
+        let table = table(&[(r#"["c",{"b":1,"a":2}]"#, Some("{}")), (r#"["c",{"b":1,"a":2}]"#, None)]);
         assert_eq!(table.get("c", r#"{"a":2,"b":1}"#), None);
         assert!(table.list("c").is_empty());
         check_record(
@@ -304,9 +263,7 @@ mod tests {
             ("{", "{}"),
         ] {
             assert!(
-                table
-                    .records("c", &change(partition, Some(offset)))
-                    .is_err(),
+                table.records("c", &change(partition, Some(offset))).is_err(),
                 "{partition} {offset}"
             );
         }

@@ -118,9 +118,7 @@ pub fn parse(key: Option<&[u8]>, value: Option<&[u8]>) -> Result<StatusRecord, &
     }
     if let Some(id) = key.strip_prefix(TOPIC) {
         let (topic, rest) = id.split_once(':').ok_or("key names no connector")?;
-        let connector = rest
-            .strip_prefix("connector-")
-            .ok_or("key names no connector")?;
+        let connector = rest.strip_prefix("connector-").ok_or("key names no connector")?;
         let status = value.map(parse_topic).transpose()?;
         return Ok(StatusRecord::Topic {
             topic: topic.to_owned(),
@@ -139,13 +137,9 @@ fn parse_status(value: &[u8]) -> Result<Status, &'static str> {
         .and_then(Value::as_i64)
         .and_then(|generation| i32::try_from(generation).ok());
     Ok(Status {
-        state: text("state")
-            .and_then(State::from_name)
-            .ok_or("state is not known")?,
+        state: text("state").and_then(State::from_name).ok_or("state is not known")?,
         trace: text("trace").map(str::to_owned),
-        worker_id: text("worker_id")
-            .ok_or("worker id is not a text")?
-            .to_owned(),
+        worker_id: text("worker_id").ok_or("worker id is not a text")?.to_owned(),
         generation: generation.ok_or("generation is not a number")?,
         version: text("version").map(str::to_owned),
     })
@@ -192,10 +186,7 @@ fn status_value(status: &Status) -> Option<Value> {
 
 /// The record of a connector's status; `None` deletes it.
 pub fn connector(name: &str, status: Option<&Status>) -> KeyValue {
-    record(
-        format!("{CONNECTOR}{name}"),
-        status.and_then(status_value).as_ref(),
-    )
+    record(format!("{CONNECTOR}{name}"), status.and_then(status_value).as_ref())
 }
 
 /// The record of a task's status; `None` deletes it.
@@ -250,10 +241,7 @@ mod tests {
                 .map(|value| std::str::from_utf8(value).unwrap()),
             value
         );
-        assert_eq!(
-            parse(Some(&written.key), written.value.as_deref()),
-            Ok(read)
-        );
+        assert_eq!(parse(Some(&written.key), written.value.as_deref()), Ok(read));
     }
 
     #[test]
@@ -262,9 +250,7 @@ mod tests {
         check(
             &connector("a-b", Some(&running)),
             "status-connector-a-b",
-            Some(
-                r#"{"state":"RUNNING","trace":null,"worker_id":"h:8083","generation":3,"version":"4.3.1"}"#,
-            ),
+            Some(r#"{"state":"RUNNING","trace":null,"worker_id":"h:8083","generation":3,"version":"4.3.1"}"#),
             StatusRecord::Connector {
                 name: "a-b".to_owned(),
                 status: Some(running.clone()),
@@ -277,9 +263,7 @@ mod tests {
         check(
             &task("a-b", 12, Some(&failed)),
             "status-task-a-b-12",
-            Some(
-                r#"{"state":"FAILED","trace":"a\n\tat b","worker_id":"h:8083","generation":3,"version":null}"#,
-            ),
+            Some(r#"{"state":"FAILED","trace":"a\n\tat b","worker_id":"h:8083","generation":3,"version":null}"#),
             StatusRecord::Task {
                 connector: "a-b".to_owned(),
                 task: 12,
@@ -295,9 +279,7 @@ mod tests {
         check(
             &topic(&used),
             "status-topic-t:connector-a:b",
-            Some(
-                r#"{"topic":{"name":"t","connector":"a:b","task":1,"discoverTimestamp":1700000000000}}"#,
-            ),
+            Some(r#"{"topic":{"name":"t","connector":"a:b","task":1,"discoverTimestamp":1700000000000}}"#),
             StatusRecord::Topic {
                 topic: "t".to_owned(),
                 connector: "a:b".to_owned(),
@@ -334,8 +316,7 @@ mod tests {
         )
         .unwrap();
         let StatusRecord::Connector {
-            status: Some(status),
-            ..
+            status: Some(status), ..
         } = old
         else {
             panic!("{old:?}")

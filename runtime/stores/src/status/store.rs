@@ -38,7 +38,7 @@ enum Backend {
     Topic {
         topic: InternalTopic,
         wire: Box<WireSettings>,
-        log: OnceCell<CompactedLog>,
+        log: OnceCell<Box<CompactedLog>>,
     },
 }
 
@@ -74,18 +74,16 @@ impl StatusStore {
             return Ok(());
         };
         let start = || async {
-            let opened = topic
-                .open((**wire).clone(), Isolation::ReadUncommitted)
-                .await?;
+            let opened = topic.open((**wire).clone(), Isolation::ReadUncommitted).await?;
             let table = Arc::clone(&self.inner.table);
             let handler = Box::new(move |record: LogRecord<'_>| {
                 if let Some(parsed) = parse(record.key, record.value) {
                     table.lock().apply_from_topic(parsed, record.offset);
                 }
             });
-            opened
-                .follow(handler)
-                .await
+            let followed = opened.follow(handler).await;
+            followed
+                .map(Box::new)
                 .map_err(StoreError::client("reading the status topic"))
         };
         log.get_or_try_init(start).await.map(|_| ())
@@ -105,23 +103,12 @@ impl StatusStore {
     }
 
     /// Writes a task's status.
-    pub async fn put_task(
-        &self,
-        connector: &str,
-        task: u32,
-        status: Status,
-    ) -> Result<(), StoreError> {
-        self.write(records::task(connector, task, Some(&status)))
-            .await
+    pub async fn put_task(&self, connector: &str, task: u32, status: Status) -> Result<(), StoreError> {
+        self.write(records::task(connector, task, Some(&status))).await
     }
 
     /// As `put_task`, unless a newer generation of another worker has spoken.
-    pub async fn put_task_safe(
-        &self,
-        connector: &str,
-        task: u32,
-        status: Status,
-    ) -> Result<(), StoreError> {
+    pub async fn put_task_safe(&self, connector: &str, task: u32, status: Status) -> Result<(), StoreError> {
         if !is_safe_to_write(self.inner.table.lock().task(connector, task), &status) {
             return Ok(());
         }
@@ -182,10 +169,7 @@ impl StatusStore {
             Backend::Topic { log, .. } => {
                 let log = log.get().ok_or(StoreError::NotRunning)?;
                 let sent = log.send(vec![record], WRITE_TIMEOUT).await;
-                let position = sent
-                    .map_err(StoreError::client("writing a status"))?
-                    .first()
-                    .copied();
+                let position = sent.map_err(StoreError::client("writing a status"))?.first().copied();
                 // Shown at once; the record that comes back changes nothing.
                 if let (Some(parsed), Some(position)) = (parsed, position) {
                     self.inner.table.lock().apply_from_topic(parsed, position);
@@ -221,33 +205,15 @@ mod tests {
             generation: 0,
             version: None,
         };
-        store
-            .put_task("c", 1, status(State::Running))
-            .await
-            .unwrap();
-        store
-            .put_task("c", 0, status(State::Running))
-            .await
-            .unwrap();
-        store
-            .put_connector("c", status(State::Running))
-            .await
-            .unwrap();
-        store
-            .put_connector_safe("c", status(State::Failed))
-            .await
-            .unwrap();
+        store.put_task("c", 1, status(State::Running)).await.unwrap();
+        store.put_task("c", 0, status(State::Running)).await.unwrap();
+        store.put_connector("c", status(State::Running)).await.unwrap();
+        store.put_connector_safe("c", status(State::Failed)).await.unwrap();
         assert_eq!(store.get_connector("c").unwrap().state, State::Failed);
         assert_eq!(store.tasks("c").len(), 2);
-        store
-            .put_task("c", 1, status(State::Destroyed))
-            .await
-            .unwrap();
+        store.put_task("c", 1, status(State::Destroyed)).await.unwrap();
         store.remove_task("c", 0).await.unwrap();
         store.remove_connector("c").await.unwrap();
-        assert_eq!(
-            (store.get_connector("c"), store.tasks("c")),
-            (None, Vec::new())
-        );
+        assert_eq!((store.get_connector("c"), store.tasks("c")), (None, Vec::new()));
     }
 }

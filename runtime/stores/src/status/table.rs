@@ -39,9 +39,9 @@ impl StatusTable {
             status: Some(status),
         } = &record
             && status.state == State::Unassigned
-            && self.task(connector, *task).is_some_and(|known| {
-                known.state == State::Running && known.generation >= status.generation
-            })
+            && self
+                .task(connector, *task)
+                .is_some_and(|known| known.state == State::Running && known.generation >= status.generation)
         {
             return;
         }
@@ -60,11 +60,7 @@ impl StatusTable {
                 status,
             } => {
                 replace(
-                    self.tasks
-                        .entry(connector)
-                        .or_default()
-                        .entry(task)
-                        .or_default(),
+                    self.tasks.entry(connector).or_default().entry(task).or_default(),
                     status,
                     position,
                 );
@@ -75,11 +71,7 @@ impl StatusTable {
                 status,
             } => {
                 replace(
-                    self.topics
-                        .entry(connector)
-                        .or_default()
-                        .entry(topic)
-                        .or_default(),
+                    self.topics.entry(connector).or_default().entry(topic).or_default(),
                     status,
                     position,
                 );
@@ -106,9 +98,7 @@ impl StatusTable {
     /// Topics a connector has used, in order of their names.
     pub fn topics(&self, connector: &str) -> Vec<TopicStatus> {
         let topics = self.topics.get(connector).into_iter().flatten();
-        topics
-            .filter_map(|(_, cached)| cached.value.clone())
-            .collect()
+        topics.filter_map(|(_, cached)| cached.value.clone()).collect()
     }
 
     /// Connectors that have a status.
@@ -129,9 +119,7 @@ fn replace<T>(cached: &mut Cached<T>, value: Option<T>, position: i64) {
 
 /// Whether a status that may be out of date can be written over what is known.
 pub fn is_safe_to_write(known: Option<&Status>, status: &Status) -> bool {
-    known.is_none_or(|known| {
-        known.worker_id == status.worker_id || known.generation <= status.generation
-    })
+    known.is_none_or(|known| known.worker_id == status.worker_id || known.generation <= status.generation)
 }
 
 #[cfg(test)]
@@ -161,10 +149,7 @@ mod tests {
         let mut table = StatusTable::default();
         table.apply(task(State::Running, "w", 1), 5);
         table.apply(task(State::Failed, "w", 1), 3);
-        assert_eq!(
-            table.task("c", 0).map(|status| status.state),
-            Some(State::Running)
-        );
+        assert_eq!(table.task("c", 0).map(|status| status.state), Some(State::Running));
         table.apply(
             StatusRecord::Task {
                 connector: "c".to_owned(),
@@ -179,56 +164,23 @@ mod tests {
     #[test]
     fn unassigned_of_a_former_owner_is_ignored() {
         for (before, generation, after, expected) in [
-            (
-                State::Running,
-                2,
-                task(State::Unassigned, "old", 1),
-                State::Running,
-            ),
-            (
-                State::Running,
-                2,
-                task(State::Unassigned, "old", 2),
-                State::Running,
-            ),
-            (
-                State::Running,
-                2,
-                task(State::Unassigned, "old", 3),
-                State::Unassigned,
-            ),
-            (
-                State::Paused,
-                2,
-                task(State::Unassigned, "old", 1),
-                State::Unassigned,
-            ),
-            (
-                State::Running,
-                2,
-                task(State::Failed, "old", 1),
-                State::Failed,
-            ),
+            (State::Running, 2, task(State::Unassigned, "old", 1), State::Running),
+            (State::Running, 2, task(State::Unassigned, "old", 2), State::Running),
+            (State::Running, 2, task(State::Unassigned, "old", 3), State::Unassigned),
+            (State::Paused, 2, task(State::Unassigned, "old", 1), State::Unassigned),
+            (State::Running, 2, task(State::Failed, "old", 1), State::Failed),
         ] {
             let mut table = StatusTable::default();
             table.apply_from_topic(task(before, "new", generation), 1);
             table.apply_from_topic(after, 2);
-            assert_eq!(
-                table.task("c", 0).map(|status| status.state),
-                Some(expected)
-            );
+            assert_eq!(table.task("c", 0).map(|status| status.state), Some(expected));
         }
     }
 
     #[test]
     fn safe_writes_yield_to_a_newer_generation_of_another_worker() {
         let known = status(State::Running, "w", 5);
-        for (worker_id, generation, expected) in [
-            ("w", 1, true),
-            ("v", 4, false),
-            ("v", 5, true),
-            ("v", 6, true),
-        ] {
+        for (worker_id, generation, expected) in [("w", 1, true), ("v", 4, false), ("v", 5, true), ("v", 6, true)] {
             assert_eq!(
                 is_safe_to_write(Some(&known), &status(State::Failed, worker_id, generation)),
                 expected
@@ -249,11 +201,7 @@ mod tests {
             table.apply(record, i64::from(number));
         }
         assert_eq!(
-            table
-                .tasks("c")
-                .iter()
-                .map(|(task, _)| *task)
-                .collect::<Vec<_>>(),
+            table.tasks("c").iter().map(|(task, _)| *task).collect::<Vec<_>>(),
             [1, 2, 10]
         );
         let used = |topic: &str| TopicStatus {

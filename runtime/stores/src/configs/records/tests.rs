@@ -19,19 +19,12 @@ fn check(written: &KeyValue, key: &str, value: Option<&str>, read: ConfigRecord)
             .map(|value| std::str::from_utf8(value).unwrap()),
         value
     );
-    assert_eq!(
-        parse(Some(&written.key), written.value.as_deref()),
-        Ok(read)
-    );
+    assert_eq!(parse(Some(&written.key), written.value.as_deref()), Ok(read));
 }
 
 #[test]
 fn each_kind_is_written_in_apaches_form_and_read_back() {
-    let map = config(&[
-        ("b", Some("1")),
-        ("a", None),
-        ("tasks.max", Some("\u{1b}é")),
-    ]);
+    let map = config(&[("b", Some("1")), ("a", None), ("tasks.max", Some("\u{1b}é"))]);
     check(
         &connector("a-b", &map),
         "connector-a-b",
@@ -106,29 +99,15 @@ fn each_kind_is_written_in_apaches_form_and_read_back() {
 #[test]
 fn stopped_is_paused_to_old_workers() {
     for (state, text) in [
-        (
-            TargetState::Started,
-            r#"{"state":"STARTED","state.v2":"STARTED"}"#,
-        ),
-        (
-            TargetState::Paused,
-            r#"{"state":"PAUSED","state.v2":"PAUSED"}"#,
-        ),
-        (
-            TargetState::Stopped,
-            r#"{"state":"PAUSED","state.v2":"STOPPED"}"#,
-        ),
+        (TargetState::Started, r#"{"state":"STARTED","state.v2":"STARTED"}"#),
+        (TargetState::Paused, r#"{"state":"PAUSED","state.v2":"PAUSED"}"#),
+        (TargetState::Stopped, r#"{"state":"PAUSED","state.v2":"STOPPED"}"#),
     ] {
         let read = ConfigRecord::TargetState {
             connector: "c".to_owned(),
             state: Some(state),
         };
-        check(
-            &target_state("c", state),
-            "target-state-c",
-            Some(text),
-            read,
-        );
+        check(&target_state("c", state), "target-state-c", Some(text), read);
     }
     let old = parse(Some(b"target-state-c"), Some(br#"{"state":"PAUSED"}"#));
     assert_eq!(
@@ -179,10 +158,7 @@ fn records_that_make_no_sense_are_skipped() {
         (Some("commit-c"), Some(r#"{"tasks":"2"}"#)),
         (Some("commit-c"), Some(r#"{"tasks":-1}"#)),
         (Some("tasks-fencing-c"), None),
-        (
-            Some("restart-connector-c"),
-            Some(r#"{"include-tasks":"true"}"#),
-        ),
+        (Some("restart-connector-c"), Some(r#"{"include-tasks":"true"}"#)),
         (Some("session-key"), Some(r#"{"key":1}"#)),
         (Some("session-key"), None),
     ] {

@@ -56,8 +56,7 @@ fn removal(name: &str) -> ConfigRecord {
 fn check_tasks(records: &[ConfigRecord], expected: Option<&[&str]>) {
     let snapshot = log_of(records).snapshot();
     let tasks = snapshot.connectors["c"].task_configs.clone();
-    let expected =
-        expected.map(|values| values.iter().map(|value| config(value)).collect::<Vec<_>>());
+    let expected = expected.map(|values| values.iter().map(|value| config(value)).collect::<Vec<_>>());
     assert_eq!(tasks, expected);
 }
 
@@ -67,10 +66,7 @@ fn task_configs_wait_for_their_commit() {
     check_tasks(&base, None);
     let committed = [&base[..], &[commit("c", 2)]].concat();
     check_tasks(&committed, Some(&["a", "b"]));
-    check_tasks(
-        &[&committed[..], &[task("c", 0, "z")]].concat(),
-        Some(&["a", "b"]),
-    );
+    check_tasks(&[&committed[..], &[task("c", 0, "z")]].concat(), Some(&["a", "b"]));
     check_tasks(
         &[&committed[..], &[task("c", 0, "z"), commit("c", 1)]].concat(),
         Some(&["z"]),
@@ -82,17 +78,9 @@ fn task_configs_wait_for_their_commit() {
 fn incomplete_sets_are_inconsistent_until_written_anew() {
     let eaten = [connector("c", "1"), task("c", 1, "b"), commit("c", 2)];
     check_tasks(&eaten, None);
+    check_tasks(&[&eaten[..], &[task("c", 0, "a")], &[commit("c", 2)]].concat(), None);
     check_tasks(
-        &[&eaten[..], &[task("c", 0, "a")], &[commit("c", 2)]].concat(),
-        None,
-    );
-    check_tasks(
-        &[
-            &eaten[..],
-            &[task("c", 0, "a"), task("c", 1, "b")],
-            &[commit("c", 2)],
-        ]
-        .concat(),
+        &[&eaten[..], &[task("c", 0, "a"), task("c", 1, "b")], &[commit("c", 2)]].concat(),
         Some(&["a", "b"]),
     );
     let left_over = [
@@ -146,10 +134,7 @@ fn state_written_before_the_connector_applies_when_it_appears() {
         log.apply(connector("c", "1")),
         Some(ConfigEvent::ConnectorUpdated("c".to_owned()))
     );
-    assert_eq!(
-        log.snapshot().connectors["c"].target_state,
-        TargetState::Stopped
-    );
+    assert_eq!(log.snapshot().connectors["c"].target_state, TargetState::Stopped);
     assert_eq!(log.apply(state("c", Some(TargetState::Stopped))), None);
     assert_eq!(
         log.apply(state("c", Some(TargetState::Started))),
@@ -160,10 +145,7 @@ fn state_written_before_the_connector_applies_when_it_appears() {
         Some(ConfigEvent::TargetStateChanged("c".to_owned()))
     );
     assert_eq!(log.apply(state("c", None)), None);
-    assert_eq!(
-        log.snapshot().connectors["c"].target_state,
-        TargetState::Started
-    );
+    assert_eq!(log.snapshot().connectors["c"].target_state, TargetState::Started);
 }
 
 #[test]
@@ -176,10 +158,7 @@ fn events_name_what_changed() {
     };
     let name = || "c".to_owned();
     for (record, event) in [
-        (
-            connector("c", "1"),
-            Some(ConfigEvent::ConnectorUpdated(name())),
-        ),
+        (connector("c", "1"), Some(ConfigEvent::ConnectorUpdated(name()))),
         (task("c", 0, "a"), None),
         (commit("c", 1), Some(ConfigEvent::TasksUpdated(name()))),
         (
@@ -237,10 +216,7 @@ fn any_records_leave_a_state_that_can_be_shown() {
                 .get("c")
                 .and_then(|entry| entry.task_configs.clone())
             {
-                assert!(
-                    tasks.is_empty() || tasks == [config("a"), config("b")],
-                    "{order:?}"
-                );
+                assert!(tasks.is_empty() || tasks == [config("a"), config("b")], "{order:?}");
             }
         }
     });

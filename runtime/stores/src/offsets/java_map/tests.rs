@@ -98,10 +98,7 @@ fn arrays_shared_by_reference_are_read() {
 /// Where a Java is installed, it must read what we write, in both directions of size; the goldens above stand for it elsewhere.
 #[test]
 fn an_installed_java_reads_what_is_written() {
-    let source = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/testdata/offset_file/OffsetMap.java"
-    );
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/offset_file/OffsetMap.java");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("offsets");
     let entries: Vec<MapEntry> = (10..60)
@@ -126,9 +123,5 @@ fn an_installed_java_reads_what_is_written() {
         })
         .collect();
     let problem = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout),
-        expected,
-        "{problem}"
-    );
+    assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{problem}");
 }
