@@ -495,6 +495,8 @@ impl Partition {
     /// Replaces the segment list after a cleaning.
     pub(crate) fn replace_segments(&mut self, segments: Vec<Arc<Segment>>) {
         self.reader.publish(segments.clone());
+        // It holds batches as they were before.
+        self.reader.cache.clear();
         self.segments = segments;
         self.is_changed = true;
     }

@@ -458,6 +458,7 @@ impl<'a> Walk<'a> {
     fn run(&mut self, from: u64, epochs: &mut LeaderEpochs) -> Result<Option<Fault>, LogError> {
         let indexes = &mut self.indexes;
         let next_offset = &mut self.next_offset;
+        let base_offset = self.segment.base_offset;
         let (position, fault) = self.segment.walk(from, &mut |batch: Walked<'_>| {
             let header = &batch.header;
             if compute_crc(batch.bytes) != header.crc {
@@ -465,7 +466,10 @@ impl<'a> Walk<'a> {
                     reason: "checksum differs",
                 });
             }
-            if header.base_offset < *next_offset || header.last_offset_delta < 0 {
+            // The sum leaves the base offset out.
+            let span = header.last_offset().saturating_sub(base_offset);
+            let rises = header.base_offset >= *next_offset && header.last_offset_delta >= 0;
+            if !rises || span > i64::from(i32::MAX) {
                 return Err(ProtocolError::CorruptBatch {
                     reason: "offsets do not rise",
                 });

@@ -185,12 +185,6 @@ impl Segment {
         *self.indexes.write() = Indexes::Active(indexes);
     }
 
-    /// Returns whether indexes are in memory.
-    #[cfg(test)]
-    pub(crate) fn is_active(&self) -> bool {
-        matches!(*self.indexes.read(), Indexes::Active(_))
-    }
-
     /// Returns the bytes of batches.
     pub(crate) fn size(&self) -> u64 {
         self.size.load(Ordering::Acquire)

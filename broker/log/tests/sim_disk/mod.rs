@@ -87,6 +87,7 @@ pub(crate) enum Stop {
     PowerCut,
 }
 
+#[allow(dead_code, reason = "each suite that includes this file uses a part of it")]
 impl SimDisk {
     pub(crate) fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
