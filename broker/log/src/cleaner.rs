@@ -553,7 +553,7 @@ impl<'a> Output<'a> {
     }
 
     fn add(&mut self, header: &BatchHeader, batch: &[u8]) {
-        self.indexes.note(header, header.last_offset(), self.bytes);
+        self.indexes.note(header, self.bytes);
         self.bytes += batch.len() as u64;
         self.buffer.extend_from_slice(batch);
         if self.buffer.len() >= WRITE_BYTES {

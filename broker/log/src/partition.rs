@@ -112,7 +112,6 @@ struct Staged {
 struct StagedBatch {
     answer: usize,
     header: BatchHeader,
-    largest_at: i64,
     bytes: Bytes,
 }
 
@@ -317,15 +316,9 @@ impl Partition {
         self.epochs.assign(at.leader_epoch, header.base_offset);
         self.next_offset = header.next_offset();
         staged.bytes += bytes.len() as u64;
-        let largest_at = if is_append_time {
-            header.base_offset
-        } else {
-            header.base_offset + i64::from(facts.max_timestamp_offset_delta)
-        };
         staged.batches.push(StagedBatch {
             answer,
             header,
-            largest_at,
             bytes: bytes.freeze(),
         });
         Ok(AppendInfo {
@@ -346,7 +339,7 @@ impl Partition {
         let mut pieces: Vec<IoSlice<'_>> = staged.batches.iter().map(|batch| IoSlice::new(&batch.bytes)).collect();
         let written = self.active().map(Arc::clone).and_then(|active| {
             let file = active.log()?;
-            append_all(&**file, &mut pieces).map_err(LogError::io("append to", &active.path(LOG)))?;
+            append_all(&**file, &mut pieces).map_err(active.failed("append to", LOG))?;
             Ok(active)
         });
         match written {
@@ -365,7 +358,7 @@ impl Partition {
     fn publish(&mut self, active: &Arc<Segment>, batches: Vec<StagedBatch>) {
         let mut position = active.size();
         for batch in &batches {
-            active.with_active(|indexes| indexes.note(&batch.header, batch.largest_at, position));
+            active.with_active(|indexes| indexes.note(&batch.header, position));
             position += batch.bytes.len() as u64;
             let timestamp = batch.header.max_timestamp;
             if self.active_since_ms.is_none() && timestamp != NO_TIMESTAMP {

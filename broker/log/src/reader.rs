@@ -268,10 +268,10 @@ impl LogReader {
             let threshold = if is_visible { largest } else { i64::MIN };
             let from = if is_visible { at } else { segment.base_offset };
             let candidate = self.best_in(segment, (from, end_offset), threshold)?;
-            if let Some(found) = candidate {
-                if best.is_none_or(|best| found.timestamp > best.timestamp) {
-                    best = Some(found);
-                }
+            if let Some(found) = candidate
+                && best.is_none_or(|best| found.timestamp > best.timestamp)
+            {
+                best = Some(found);
             }
         }
         Ok(best)

@@ -475,7 +475,7 @@ impl<'a> Walk<'a> {
                 });
             }
             epochs.assign(header.partition_leader_epoch, header.base_offset);
-            indexes.note(header, header.last_offset(), batch.position);
+            indexes.note(header, batch.position);
             *next_offset = header.next_offset();
             Ok(())
         })?;

@@ -5,6 +5,7 @@
 //! index and header scan and are returned whole, never cut or re-based. What may
 //! be seen (high watermark) is the reader's business.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -39,7 +40,7 @@ pub(crate) struct ActiveIndexes {
     base_offset: i64,
     interval_bytes: u64,
     bytes_since_entry: u64,
-    /// Largest timestamp so far and its record.
+    /// Largest timestamp so far and the last offset of its batch.
     pub(crate) largest: Option<TimeEntry>,
 }
 
@@ -67,7 +68,7 @@ impl ActiveIndexes {
     }
 
     /// Takes in a batch at a position; adds entries once per interval.
-    pub(crate) fn note(&mut self, header: &BatchHeader, largest_at: i64, position: u64) {
+    pub(crate) fn note(&mut self, header: &BatchHeader, position: u64) {
         // Entries point at the batch with which the interval is passed, so the
         // scan from an entry meets at most one interval of other batches.
         let relative_of = |offset: i64| u32::try_from(offset - self.base_offset).unwrap_or(u32::MAX);
@@ -86,7 +87,9 @@ impl ActiveIndexes {
             .largest
             .is_none_or(|largest| header.max_timestamp > largest.timestamp)
         {
-            let relative_offset = relative_of(largest_at);
+            // The batch's last offset, as Kafka has it: which record it is, is not
+            // known without a walk.
+            let relative_offset = relative_of(header.last_offset());
             self.largest = Some(TimeEntry {
                 timestamp: header.max_timestamp,
                 relative_offset,
@@ -200,6 +203,19 @@ impl Segment {
         file_path(&self.dir, self.base_offset, extension)
     }
 
+    /// Makes the error of a failed operation; the path is only built then.
+    pub(crate) fn failed<'a>(
+        &'a self,
+        action: &'static str,
+        extension: &'a str,
+    ) -> impl FnOnce(io::Error) -> LogError + 'a {
+        move |source| LogError::Io {
+            action,
+            path: self.path(extension),
+            source,
+        }
+    }
+
     /// Returns the log file, opened.
     pub(crate) fn log(&self) -> Result<&Arc<dyn DiskFile>, LogError> {
         self.open(&self.log, LOG)
@@ -244,7 +260,7 @@ impl Segment {
         *self.indexes.write() = Indexes::Sealed;
     }
 
-    /// Returns the largest timestamp and the offset of its record.
+    /// Returns the largest timestamp and the last offset of its batch.
     pub(crate) fn largest_timestamp(&self) -> Result<Option<(i64, i64)>, LogError> {
         let entry = match &*self.indexes.read() {
             Indexes::Active(indexes) => {
@@ -256,7 +272,7 @@ impl Segment {
                 time_index::last_in_file(&**file)
             }
         };
-        let entry = entry.map_err(LogError::io("read", &self.path(TIME_INDEX)))?;
+        let entry = entry.map_err(self.failed("read", TIME_INDEX))?;
         Ok(entry.map(|entry| self.absolute(entry)))
     }
 
@@ -273,7 +289,7 @@ impl Segment {
                 time_index::lookup_in_file(&**file, timestamp)
             }
         };
-        let relative = relative.map_err(LogError::io("read", &self.path(TIME_INDEX)))?;
+        let relative = relative.map_err(self.failed("read", TIME_INDEX))?;
         Ok(self.base_offset + i64::from(relative))
     }
 
@@ -293,9 +309,7 @@ impl Segment {
                 offset_index::lookup_in_file(&**file, relative)
             }
         };
-        position
-            .map(u64::from)
-            .map_err(LogError::io("read", &self.path(OFFSET_INDEX)))
+        position.map(u64::from).map_err(self.failed("read", OFFSET_INDEX))
     }
 
     /// Remembers where a sequential reader goes on.
@@ -352,8 +366,7 @@ impl Segment {
 
     fn chunk(&self, position: u64, want: usize, size: u64) -> Result<Vec<u8>, LogError> {
         let length = usize::try_from(size - position).unwrap_or(usize::MAX).min(want);
-        let chunk =
-            crate::io::read_chunk(&**self.log()?, position, length).map_err(LogError::io("read", &self.path(LOG)))?;
+        let chunk = crate::io::read_chunk(&**self.log()?, position, length).map_err(self.failed("read", LOG))?;
         if chunk.len() < length {
             let reason = ProtocolError::CorruptBatch {
                 reason: "file is shorter than it was",

@@ -81,6 +81,13 @@ impl Home {
     }
 }
 
+impl Home {
+    /// Name of the newest log file.
+    fn last_log(&self) -> String {
+        self.files().into_iter().rfind(|file| file.ends_with(".log")).unwrap()
+    }
+}
+
 fn name() -> TopicPartition {
     TopicPartition {
         topic: "t".to_owned(),
@@ -425,12 +432,7 @@ fn flip(path: &Path, at: usize) {
 fn damage_below_the_recovery_point_refuses_the_partition_and_changes_nothing() {
     let mut home = Home::new();
     crashed(&mut home, true);
-    let last = home
-        .files()
-        .into_iter()
-        .filter(|file| file.ends_with(".log"))
-        .next_back()
-        .unwrap();
+    let last = home.last_log();
     let path = home.path(&last);
     flip(&path, 70);
     let before = fs::read(&path).unwrap();
@@ -449,12 +451,7 @@ fn damage_below_the_recovery_point_refuses_the_partition_and_changes_nothing() {
 fn any_torn_tail_leaves_the_whole_batches_before_it() {
     let mut home = Home::new();
     let before = crashed(&mut home, false);
-    let last = home
-        .files()
-        .into_iter()
-        .filter(|file| file.ends_with(".log"))
-        .next_back()
-        .unwrap();
+    let last = home.last_log();
     let path = home.path(&last);
     let base: i64 = last.trim_end_matches(".log").parse().unwrap();
     let whole = fs::read(&path).unwrap();

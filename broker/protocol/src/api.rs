@@ -164,14 +164,8 @@ mod tests {
     fn api_versions_never_gets_a_flexible_response_header() {
         let api_versions = find(ApiKey::API_VERSIONS).unwrap();
         assert_eq!(api_versions.response_header_version(4), 0);
-        assert_eq!(
-            find(ApiKey::METADATA).unwrap().response_header_version(9),
-            1
-        );
-        assert_eq!(
-            find(ApiKey::METADATA).unwrap().response_header_version(8),
-            0
-        );
+        assert_eq!(find(ApiKey::METADATA).unwrap().response_header_version(9), 1);
+        assert_eq!(find(ApiKey::METADATA).unwrap().response_header_version(8), 0);
         assert!(find(ApiKey(9999)).is_none());
     }
 }

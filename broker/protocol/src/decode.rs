@@ -74,8 +74,7 @@ pub fn encode_response_into<T: KafkaResponse>(
     version: i16,
 ) -> Result<(), ProtocolError> {
     let wire_version = ApiVersion::new(version);
-    let header_version =
-        kafka_wire::response_header_version(T::API_KEY, wire_version, T::is_flexible(wire_version));
+    let header_version = kafka_wire::response_header_version(T::API_KEY, wire_version, T::is_flexible(wire_version));
     let header_bytes = 4 + usize::from(header_version > 0);
     let body_bytes = response.encoded_len(wire_version)?;
     let start = out.len();
@@ -120,10 +119,7 @@ pub fn encode_request<T: KafkaRequest>(
 ///
 /// # Errors
 /// [`ProtocolError::Decode`]; the connection cannot be used further.
-pub fn decode_response<T: KafkaResponse>(
-    payload: Bytes,
-    version: i16,
-) -> Result<(i32, T), ProtocolError> {
+pub fn decode_response<T: KafkaResponse>(payload: Bytes, version: i16) -> Result<(i32, T), ProtocolError> {
     let mut limits = DecodeLimits::default();
     limits.max_frame_bytes = i32::MAX as usize;
     limits.max_bytes_bytes = i32::MAX as usize;

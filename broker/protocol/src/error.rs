@@ -95,9 +95,7 @@ impl ProtocolError {
             | Self::MalformedRecord { .. }
             | Self::Decompression { .. }
             | Self::DecompressionCap { .. } => ErrorCode::INVALID_RECORD,
-            Self::Frame { .. } | Self::Header { .. } | Self::Decode(_) => {
-                ErrorCode::INVALID_REQUEST
-            }
+            Self::Frame { .. } | Self::Header { .. } | Self::Decode(_) => ErrorCode::INVALID_REQUEST,
             Self::Encode(_) => ErrorCode::UNKNOWN_SERVER_ERROR,
         }
     }

@@ -17,10 +17,7 @@ pub const MIN_REQUEST_BYTES: usize = 8;
 /// # Errors
 /// [`ProtocolError::Frame`] when the length is negative, shorter than any header
 /// or above `max_bytes` (`socket.request.max.bytes`); the connection is closed.
-pub fn request_length(
-    prefix: [u8; PREFIX_BYTES],
-    max_bytes: usize,
-) -> Result<usize, ProtocolError> {
+pub fn request_length(prefix: [u8; PREFIX_BYTES], max_bytes: usize) -> Result<usize, ProtocolError> {
     let length = i32::from_be_bytes(prefix);
     match usize::try_from(length) {
         Ok(bytes) if (MIN_REQUEST_BYTES..=max_bytes).contains(&bytes) => Ok(bytes),

@@ -65,9 +65,7 @@ struct Parsed<'a> {
 }
 
 fn parse(frame: &[u8]) -> Result<(Parsed<'_>, usize), ProtocolError> {
-    let short = || ProtocolError::Header {
-        reason: "cut short",
-    };
+    let short = || ProtocolError::Header { reason: "cut short" };
     let mut reader = Reader::new(frame);
     let api_key = ApiKey(reader.i16().ok_or_else(short)?);
     let api_version = reader.i16().ok_or_else(short)?;
@@ -127,10 +125,7 @@ mod tests {
     #[test]
     fn flexible_header_keeps_the_old_client_id_length() {
         // Metadata v9, correlation 7, client id "ab", one tagged field, body 0xEE.
-        let (parsed, body) = header(&[
-            0, 3, 0, 9, 0, 0, 0, 7, 0, 2, b'a', b'b', 1, 5, 2, 9, 9, 0xEE,
-        ])
-        .unwrap();
+        let (parsed, body) = header(&[0, 3, 0, 9, 0, 0, 0, 7, 0, 2, b'a', b'b', 1, 5, 2, 9, 9, 0xEE]).unwrap();
         assert_eq!(parsed.api_key, ApiKey::METADATA);
         assert_eq!(parsed.correlation_id, 7);
         assert_eq!(parsed.client_id.as_deref(), Some("ab"));
@@ -152,9 +147,7 @@ mod tests {
             &[0, 3, 0, 8, 0, 0, 0, 1, 0xff, 0xfe],
             &[0, 3, 0, 8, 0, 0, 0, 1, 0, 9, b'x'],
             &[0, 3, 0, 8, 0, 0, 0, 1, 0, 1, 0xff],
-            &[
-                0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f,
-            ],
+            &[0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f],
             &[0, 3, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 1, 0, 0xff, 0xff, 0x7f],
         ] {
             assert!(header(bytes).is_err(), "{bytes:?}");

@@ -225,10 +225,7 @@ mod tests {
         assert_eq!(Reader::new(&[]).varint(), None);
         assert_eq!(Reader::new(&[0x80]).varint(), None);
         assert_eq!(Reader::new(&[0xff; 5]).varint(), None);
-        assert_eq!(
-            Reader::new(&[0xff, 0xff, 0xff, 0xff, 0x1f]).unsigned_varint(),
-            None
-        );
+        assert_eq!(Reader::new(&[0xff, 0xff, 0xff, 0xff, 0x1f]).unsigned_varint(), None);
         assert_eq!(
             Reader::new(&[0xff, 0xff, 0xff, 0xff, 0x0f]).unsigned_varint(),
             Some(u32::MAX)

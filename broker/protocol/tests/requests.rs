@@ -6,14 +6,10 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use proptest::prelude::*;
 use weir_protocol::api::{self, ApiKey};
-use weir_protocol::decode::{
-    MAX_ARRAY_ELEMENTS, decode_request, decode_response, encode_request, encode_response,
-};
+use weir_protocol::decode::{MAX_ARRAY_ELEMENTS, decode_request, decode_response, encode_request, encode_response};
 use weir_protocol::error::ProtocolError;
 use weir_protocol::header::decode_request_header;
-use weir_protocol::messages::{
-    KafkaRequest, KafkaResponse, MetadataRequest, ProduceRequest, RequestResponsePair,
-};
+use weir_protocol::messages::{KafkaRequest, KafkaResponse, MetadataRequest, ProduceRequest, RequestResponsePair};
 
 /// Calls `$visit::<Request>()` for every request type in the table.
 macro_rules! for_each_request {
@@ -24,8 +20,10 @@ macro_rules! for_each_request {
             LeaveGroupRequest SyncGroupRequest DescribeGroupsRequest ListGroupsRequest
             ApiVersionsRequest CreateTopicsRequest DeleteTopicsRequest DeleteRecordsRequest
             InitProducerIdRequest OffsetForLeaderEpochRequest DescribeConfigsRequest
-            CreatePartitionsRequest DeleteGroupsRequest IncrementalAlterConfigsRequest
-            OffsetDeleteRequest DescribeClusterRequest)
+            AlterConfigsRequest DescribeLogDirsRequest CreatePartitionsRequest
+            DeleteGroupsRequest ElectLeadersRequest IncrementalAlterConfigsRequest
+            ListPartitionReassignmentsRequest OffsetDeleteRequest DescribeClusterRequest
+            ListConfigResourcesRequest DescribeTopicPartitionsRequest)
     };
     (@ $visit:ident $arguments:tt $($request:ident)*) => {
         $(for_each_request!(# $visit $arguments $request);)*
@@ -46,26 +44,18 @@ where
     T::Response: KafkaResponse + Default + PartialEq + std::fmt::Debug,
 {
     for version in versions::<T>() {
-        let frame = encode_request(7, Some("me"), &T::default(), version)
-            .unwrap()
-            .freeze();
+        let frame = encode_request(7, Some("me"), &T::default(), version).unwrap().freeze();
         let (header, body) = decode_request_header(frame.slice(4..)).unwrap();
         assert_eq!(header.api_key, ApiKey::from(T::API_KEY));
         assert_eq!((header.api_version, header.correlation_id), (version, 7));
         assert_eq!(header.client_id.as_deref(), Some("me"));
         let request: T = decode_request(body, version).unwrap();
-        assert_eq!(
-            request,
-            decode_request(reencode(&request, version), version).unwrap()
-        );
+        assert_eq!(request, decode_request(reencode(&request, version), version).unwrap());
 
-        let frame = encode_response(9, &T::Response::default(), version)
-            .unwrap()
-            .freeze();
+        let frame = encode_response(9, &T::Response::default(), version).unwrap().freeze();
         let length = i32::from_be_bytes(frame[..4].try_into().unwrap());
         assert_eq!(length as usize, frame.len() - 4);
-        let (correlation, response): (i32, T::Response) =
-            decode_response(frame.slice(4..), version).unwrap();
+        let (correlation, response): (i32, T::Response) = decode_response(frame.slice(4..), version).unwrap();
         assert_eq!(correlation, 9);
         let again = encode_response(9, &response, version).unwrap();
         assert_eq!(again, frame);
@@ -90,10 +80,7 @@ fn the_list_above_covers_the_table() {
     }
     let mut seen = Vec::new();
     for_each_request!(count, &mut seen);
-    assert_eq!(
-        seen,
-        api::TABLE.iter().map(|api| api.key).collect::<Vec<_>>()
-    );
+    assert_eq!(seen, api::TABLE.iter().map(|api| api.key).collect::<Vec<_>>());
 }
 
 fn decode_garbage<T: KafkaRequest + PartialEq + std::fmt::Debug>(data: &Bytes) {
@@ -122,10 +109,7 @@ proptest! {
 /// A decoder that reserves what they claim asks for 154 and 309 GB and aborts.
 #[test]
 fn hostile_array_lengths_are_errors() {
-    for (version, body) in [
-        (4, [0x7f, 0xff, 0xff, 0xff, 0x01]),
-        (9, [0xff, 0xff, 0xff, 0xff, 0x0f]),
-    ] {
+    for (version, body) in [(4, [0x7f, 0xff, 0xff, 0xff, 0x01]), (9, [0xff, 0xff, 0xff, 0xff, 0x0f])] {
         let result = decode_request::<MetadataRequest>(Bytes::copy_from_slice(&body), version);
         assert!(
             matches!(result, Err(ProtocolError::Decode(_))),
@@ -145,11 +129,7 @@ fn claimed_counts_beyond_the_frame_are_errors() {
     }
     let count = MAX_ARRAY_ELEMENTS as u32;
     for lead in 0..24 {
-        for tail in [
-            count.to_be_bytes(),
-            [0x7f, 0xff, 0xff, 0xff],
-            [0xff, 0xff, 0xff, 0x7f],
-        ] {
+        for tail in [count.to_be_bytes(), [0x7f, 0xff, 0xff, 0xff], [0xff, 0xff, 0xff, 0x7f]] {
             let mut data = vec![0; lead];
             data.extend_from_slice(&tail);
             for_each_request!(hostile, &Bytes::from(data.clone()));
@@ -180,15 +160,9 @@ fn produced_records_share_the_frames_bytes() {
     let records = vec![7u8; 1 << 20];
     let body = produce_body(8, &records);
     let request: ProduceRequest = decode_request(body.clone(), 8).unwrap();
-    let decoded = request.topic_data[0].partition_data[0]
-        .records
-        .as_ref()
-        .unwrap();
+    let decoded = request.topic_data[0].partition_data[0].records.as_ref().unwrap();
     assert_eq!(decoded.len(), records.len());
-    assert!(
-        body.as_ptr_range().contains(&decoded.as_ptr()),
-        "records were copied"
-    );
+    assert!(body.as_ptr_range().contains(&decoded.as_ptr()), "records were copied");
 }
 
 #[test]

@@ -82,10 +82,7 @@ impl Attributes {
     ) -> Self {
         let mut bits = codec.id();
         for (set, bit) in [
-            (
-                timestamp_type == TimestampType::LogAppendTime,
-                LOG_APPEND_TIME,
-            ),
+            (timestamp_type == TimestampType::LogAppendTime, LOG_APPEND_TIME),
             (is_transactional, TRANSACTIONAL),
             (is_control, CONTROL),
             (has_delete_horizon, DELETE_HORIZON),
@@ -177,8 +174,7 @@ impl BatchHeader {
 
     /// Returns the offset of the last record.
     pub fn last_offset(&self) -> i64 {
-        self.base_offset
-            .saturating_add(i64::from(self.last_offset_delta))
+        self.base_offset.saturating_add(i64::from(self.last_offset_delta))
     }
 
     /// Returns the offset after the batch.
@@ -222,11 +218,9 @@ impl<'a> BatchView<'a> {
     /// batch is longer than `bytes`.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ProtocolError> {
         let header = BatchHeader::parse(bytes)?;
-        let bytes = bytes
-            .get(..header.size())
-            .ok_or(ProtocolError::CorruptBatch {
-                reason: "batch cut short",
-            })?;
+        let bytes = bytes.get(..header.size()).ok_or(ProtocolError::CorruptBatch {
+            reason: "batch cut short",
+        })?;
         Ok(Self { header, bytes })
     }
 
@@ -340,14 +334,8 @@ mod tests {
         set_base_offset_and_epoch(&mut bytes, 77, 5);
         let view = BatchView::parse(&bytes).unwrap();
         view.check_crc().unwrap();
-        assert_eq!(
-            (view.header.base_offset, view.header.partition_leader_epoch),
-            (77, 5)
-        );
-        assert_eq!(
-            (view.header.last_offset(), view.header.next_offset()),
-            (78, 79)
-        );
+        assert_eq!((view.header.base_offset, view.header.partition_leader_epoch), (77, 5));
+        assert_eq!((view.header.last_offset(), view.header.next_offset()), (78, 79));
     }
 
     #[test]
@@ -356,10 +344,7 @@ mod tests {
         set_log_append_time(&mut bytes, 99);
         let view = BatchView::parse(&bytes).unwrap();
         view.check_crc().unwrap();
-        assert_eq!(
-            view.header.attributes.timestamp_type(),
-            TimestampType::LogAppendTime
-        );
+        assert_eq!(view.header.attributes.timestamp_type(), TimestampType::LogAppendTime);
         assert_eq!(view.header.max_timestamp, 99);
         assert_eq!(view.header.base_timestamp, 10);
     }

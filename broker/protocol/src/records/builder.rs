@@ -7,8 +7,7 @@
 use crate::error::ProtocolError;
 use crate::primitives::{put_varint, put_varlong, varint_bytes, varlong_bytes};
 use crate::records::batch::{
-    Attributes, HEADER_BYTES, LENGTH_PREFIX_BYTES, MAGIC, NO_PRODUCER_ID, NO_TIMESTAMP,
-    TimestampType, compute_crc,
+    Attributes, HEADER_BYTES, LENGTH_PREFIX_BYTES, MAGIC, NO_PRODUCER_ID, NO_TIMESTAMP, TimestampType, compute_crc,
 };
 use crate::records::compression::{Codec, compress};
 
@@ -82,29 +81,14 @@ impl BatchBuilder {
     }
 
     /// Appends a record at the next offset.
-    pub fn append(
-        &mut self,
-        timestamp: i64,
-        key: Option<&[u8]>,
-        value: Option<&[u8]>,
-        headers: &[Header<'_>],
-    ) {
-        let offset_delta = self
-            .last_offset_delta
-            .map_or(0, |last| last.saturating_add(1));
+    pub fn append(&mut self, timestamp: i64, key: Option<&[u8]>, value: Option<&[u8]>, headers: &[Header<'_>]) {
+        let offset_delta = self.last_offset_delta.map_or(0, |last| last.saturating_add(1));
         let mut raw_headers = Vec::new();
         for (key, value) in headers {
             put_nullable(&mut raw_headers, Some(key));
             put_nullable(&mut raw_headers, *value);
         }
-        self.append_raw(
-            offset_delta,
-            timestamp,
-            key,
-            value,
-            headers.len(),
-            &raw_headers,
-        );
+        self.append_raw(offset_delta, timestamp, key, value, headers.len(), &raw_headers);
     }
 
     /// Appends a record at a given offset, with headers as another batch held them.
@@ -167,22 +151,15 @@ impl BatchBuilder {
     pub fn build(self) -> Result<Vec<u8>, ProtocolError> {
         let settings = &self.settings;
         // An emptied batch has no block, so none that is compressed.
-        let codec = if self.count == 0 {
-            Codec::None
-        } else {
-            settings.codec
-        };
+        let codec = if self.count == 0 { Codec::None } else { settings.codec };
         let mut out = vec![0; HEADER_BYTES];
         if codec == Codec::None {
             out.extend_from_slice(&self.records);
         } else {
             out.extend_from_slice(&compress(codec, settings.level, &self.records)?);
         }
-        let length = i32::try_from(out.len() - LENGTH_PREFIX_BYTES).map_err(|_| {
-            ProtocolError::TooLarge {
-                what: "record batch",
-            }
-        })?;
+        let length = i32::try_from(out.len() - LENGTH_PREFIX_BYTES)
+            .map_err(|_| ProtocolError::TooLarge { what: "record batch" })?;
         let attributes = Attributes::build(
             codec,
             settings.timestamp_type,

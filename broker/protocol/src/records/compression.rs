@@ -82,12 +82,7 @@ pub fn decompression_cap(compressed: usize) -> usize {
 /// # Errors
 /// [`ProtocolError::Decompression`] for malformed input,
 /// [`ProtocolError::DecompressionCap`] beyond `cap` bytes.
-pub fn decompress_into(
-    codec: Codec,
-    block: &[u8],
-    cap: usize,
-    out: &mut Vec<u8>,
-) -> Result<(), ProtocolError> {
+pub fn decompress_into(codec: Codec, block: &[u8], cap: usize, out: &mut Vec<u8>) -> Result<(), ProtocolError> {
     out.clear();
     let result = match codec {
         Codec::None => {
@@ -98,8 +93,9 @@ pub fn decompress_into(
         Codec::Snappy => return decompress_snappy(block, cap, out),
         Codec::Lz4 if !is_whole_lz4_frame(block) => Err(io::ErrorKind::UnexpectedEof.into()),
         Codec::Lz4 => read_capped(lz4_flex::frame::FrameDecoder::new(block), cap, out),
-        Codec::Zstd => zstd::stream::read::Decoder::with_buffer(block)
-            .and_then(|decoder| read_capped(decoder, cap, out)),
+        Codec::Zstd => {
+            zstd::stream::read::Decoder::with_buffer(block).and_then(|decoder| read_capped(decoder, cap, out))
+        }
     };
     result.map_err(|source| ProtocolError::Decompression { codec, source })?;
     if out.len() > cap {
@@ -136,18 +132,10 @@ fn is_whole_lz4_frame(block: &[u8]) -> bool {
             if length == 0 {
                 break;
             }
-            let checksum = if flags & HAS_BLOCK_CHECKSUM != 0 {
-                4
-            } else {
-                0
-            };
+            let checksum = if flags & HAS_BLOCK_CHECKSUM != 0 { 4 } else { 0 };
             reader.take(length as usize + checksum)?;
         }
-        reader.take(if flags & HAS_CONTENT_CHECKSUM != 0 {
-            4
-        } else {
-            0
-        })
+        reader.take(if flags & HAS_CONTENT_CHECKSUM != 0 { 4 } else { 0 })
     };
     walk().is_some()
 }
@@ -187,9 +175,7 @@ fn snappy_block(block: &[u8], cap: usize, out: &mut Vec<u8>) -> Result<(), Proto
     }
     out.resize(end, 0);
     let target = out.get_mut(start..).unwrap_or_default();
-    let written = snap::raw::Decoder::new()
-        .decompress(block, target)
-        .map_err(failed)?;
+    let written = snap::raw::Decoder::new().decompress(block, target).map_err(failed)?;
     out.truncate(start + written);
     Ok(())
 }
@@ -199,11 +185,7 @@ fn snappy_block(block: &[u8], cap: usize, out: &mut Vec<u8>) -> Result<(), Proto
 /// # Errors
 /// [`ProtocolError::Decompression`] wraps what the codec reports; it does not
 /// happen for memory-sized input.
-pub fn compress(
-    codec: Codec,
-    level: Option<i32>,
-    records: &[u8],
-) -> Result<Vec<u8>, ProtocolError> {
+pub fn compress(codec: Codec, level: Option<i32>, records: &[u8]) -> Result<Vec<u8>, ProtocolError> {
     let result = match codec {
         Codec::None => Ok(records.to_vec()),
         Codec::Gzip => compress_gzip(records, level),
@@ -257,13 +239,7 @@ mod tests {
 
     use super::*;
 
-    const CODECS: [Codec; 5] = [
-        Codec::None,
-        Codec::Gzip,
-        Codec::Snappy,
-        Codec::Lz4,
-        Codec::Zstd,
-    ];
+    const CODECS: [Codec; 5] = [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
 
     fn decompress(codec: Codec, block: &[u8], cap: usize) -> Result<Vec<u8>, ProtocolError> {
         let mut out = Vec::new();
@@ -290,13 +266,8 @@ mod tests {
 
     #[test]
     fn bare_snappy_and_several_gzip_members_are_read() {
-        let bare = snap::raw::Encoder::new()
-            .compress_vec(b"hello hello hello")
-            .unwrap();
-        assert_eq!(
-            decompress(Codec::Snappy, &bare, 100).unwrap(),
-            b"hello hello hello"
-        );
+        let bare = snap::raw::Encoder::new().compress_vec(b"hello hello hello").unwrap();
+        assert_eq!(decompress(Codec::Snappy, &bare, 100).unwrap(), b"hello hello hello");
 
         let mut members = compress(Codec::Gzip, Some(1), b"one ").unwrap();
         members.extend(compress(Codec::Gzip, Some(9), b"two").unwrap());

@@ -71,11 +71,7 @@ pub fn parse(record: &RecordView<'_>) -> Result<ControlRecord, ProtocolError> {
 ///
 /// # Errors
 /// None in practice; the batch is a hundred bytes.
-pub fn build_marker(
-    source: MarkerSource,
-    marker: Marker,
-    now_ms: i64,
-) -> Result<Vec<u8>, ProtocolError> {
+pub fn build_marker(source: MarkerSource, marker: Marker, now_ms: i64) -> Result<Vec<u8>, ProtocolError> {
     let mut builder = BatchBuilder::new(BatchSettings {
         producer_id: source.producer_id,
         producer_epoch: source.producer_epoch,
@@ -110,17 +106,9 @@ mod tests {
             let bytes = build_marker(source, marker, 1).unwrap();
             let view = BatchView::parse(&bytes).unwrap();
             view.check_crc().unwrap();
-            assert!(
-                view.header.attributes.is_control() && view.header.attributes.is_transactional()
-            );
-            assert_eq!(
-                (view.header.base_sequence, view.header.records_count),
-                (-1, 1)
-            );
-            let record = RecordWalker::new(view.records(), 1)
-                .next()
-                .unwrap()
-                .unwrap();
+            assert!(view.header.attributes.is_control() && view.header.attributes.is_transactional());
+            assert_eq!((view.header.base_sequence, view.header.records_count), (-1, 1));
+            let record = RecordWalker::new(view.records(), 1).next().unwrap().unwrap();
             let expected = ControlRecord::EndTransaction {
                 marker,
                 coordinator_epoch: 9,

@@ -177,13 +177,7 @@ mod tests {
                 value: Some(b"x")
             }
         );
-        assert_eq!(
-            headers[1],
-            HeaderView {
-                key: b"h",
-                value: None
-            }
-        );
+        assert_eq!(headers[1], HeaderView { key: b"h", value: None });
     }
 
     #[test]

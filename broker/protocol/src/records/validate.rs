@@ -56,8 +56,6 @@ pub struct BatchFacts {
     /// Largest timestamp the records really carry. The header's own claim is not
     /// trusted: it would go into the time index.
     pub max_timestamp: i64,
-    /// Offset delta of the first record with that timestamp.
-    pub max_timestamp_offset_delta: i32,
 }
 
 impl BatchFacts {
@@ -75,8 +73,6 @@ impl BatchFacts {
         Ok(Self {
             header: batch.header,
             max_timestamp: batch.header.max_timestamp,
-            // Right for the batches of coordinators, whose records share a time.
-            max_timestamp_offset_delta: 0,
         })
     }
 }
@@ -117,11 +113,7 @@ const MAX_RECORD_ERRORS: usize = 10;
 ///
 /// # Errors
 /// A [`Rejection`] with the code of broker table A.6; nothing may be appended.
-pub fn validate_batch(
-    bytes: &[u8],
-    rules: &BatchRules,
-    scratch: &mut Vec<u8>,
-) -> Result<BatchFacts, Rejection> {
+pub fn validate_batch(bytes: &[u8], rules: &BatchRules, scratch: &mut Vec<u8>) -> Result<BatchFacts, Rejection> {
     if bytes.is_empty() {
         return Err(Rejection::new(
             ErrorCode::INVALID_RECORD,
@@ -212,24 +204,16 @@ fn check_header(header: &BatchHeader, rules: &BatchRules) -> Result<Codec, Rejec
     Ok(codec)
 }
 
-fn check_records(
-    header: &BatchHeader,
-    records: &[u8],
-    rules: &BatchRules,
-) -> Result<BatchFacts, Rejection> {
+fn check_records(header: &BatchHeader, records: &[u8], rules: &BatchRules) -> Result<BatchFacts, Rejection> {
     let mut walker = RecordWalker::new(records, header.records_count);
     let mut faults = Faults::default();
     let mut max_timestamp = NO_TIMESTAMP;
-    let mut max_timestamp_offset_delta = 0;
     let checks_time = rules.timestamp_type == TimestampType::CreateTime;
     for index in 0..header.records_count {
         let record = match walker.next() {
             Some(record) => record?,
             None => {
-                return Err(Rejection::new(
-                    ErrorCode::INVALID_RECORD,
-                    "record count is too large",
-                ));
+                return Err(Rejection::new(ErrorCode::INVALID_RECORD, "record count is too large"));
             }
         };
         if record.offset_delta != index {
@@ -251,10 +235,7 @@ fn check_records(
                 )
             });
         }
-        if timestamp > max_timestamp {
-            max_timestamp = timestamp;
-            max_timestamp_offset_delta = index;
-        }
+        max_timestamp = max_timestamp.max(timestamp);
     }
     if walker.remaining() != 0 {
         return Err(Rejection::new(
@@ -266,7 +247,6 @@ fn check_records(
     Ok(BatchFacts {
         header: *header,
         max_timestamp,
-        max_timestamp_offset_delta,
     })
 }
 

@@ -95,11 +95,7 @@ fn empty_batch_keeps_what_compaction_keeps() {
     let header = BatchView::parse(&bytes).unwrap().header;
     assert_eq!(bytes.len(), HEADER_BYTES);
     assert_eq!(
-        (
-            header.records_count,
-            header.last_offset(),
-            header.last_sequence()
-        ),
+        (header.records_count, header.last_offset(), header.last_sequence()),
         (0, 8, 12)
     );
     assert_eq!(header.max_timestamp, 77);
