@@ -28,6 +28,7 @@ use crate::pipeline::convert::Converters;
 use crate::pipeline::tolerance::ErrorRules;
 use crate::settings::WorkerSettings;
 use crate::sink::commit::{self, Commits};
+use crate::sink::reader::Reader;
 use crate::sink::subscription::Subscription;
 use crate::sink::task::SinkTask;
 use crate::source::at_least_once::{AtLeastOnce, InFlightLimits};
@@ -180,7 +181,7 @@ impl TaskBuilder<'_> {
             converters,
             rules,
             max_poll_records: translated.max_poll_records.unwrap_or(MAX_POLL_RECORDS).max(1),
-            consumer: Consumer::new(&translated)?,
+            consumer: Reader::new(Consumer::new(&translated)?),
             subscription,
             context: handle,
             commits: Commits::new(commits, 0),

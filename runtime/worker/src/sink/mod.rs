@@ -3,6 +3,7 @@
 pub mod task;
 
 pub mod batch;
+pub mod reader;
 pub mod subscription;
 
 pub mod commit;

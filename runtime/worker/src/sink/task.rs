@@ -25,6 +25,7 @@ use crate::pipeline::tolerance::{ErrorRules, Failing, Verdict};
 use crate::sink::batch::{Filled, SinkBatch};
 use crate::sink::commit::{Commits, Decision, Offered, Offsets};
 use crate::sink::partitions::Partitions;
+use crate::sink::reader::Reader;
 use crate::sink::subscription::Subscription;
 
 /// Longest wait for positions of newly assigned partitions, and for a seek.
@@ -38,7 +39,7 @@ pub struct SinkTask {
     pub config: ConfigMap,
     pub converters: Converters,
     pub rules: ErrorRules,
-    pub consumer: Consumer,
+    pub consumer: Reader,
     pub subscription: Subscription,
     pub context: SinkContextHandle,
     pub commits: Commits,
@@ -225,7 +226,7 @@ impl SinkTask {
             }
         };
         if let Some(offsets) = self.decide(&offered, answer, work) {
-            let (consumer, limit) = (self.consumer.clone(), self.commit_timeout);
+            let (consumer, limit) = (Consumer::clone(&self.consumer), self.commit_timeout);
             work.commit.spawn(async move {
                 let pairs: Vec<_> = offsets
                     .iter()
@@ -355,7 +356,10 @@ impl SinkTask {
     async fn assigned(&mut self, partitions: &[TopicPartition], work: &mut Work) -> Result<(), TaskFailure> {
         work.partitions.assign(partitions);
         self.tell_assignment(work);
-        let committed = self.consumer.committed(partitions, POSITION_TIMEOUT).await?;
+        let committed = match partitions {
+            [] => Vec::new(),
+            _ => self.consumer.committed(partitions, POSITION_TIMEOUT).await?,
+        };
         let mut positions: Vec<(TopicPartition, Option<i64>)> = partitions.iter().cloned().zip(committed).collect();
         for (partition, offset) in &positions {
             if let Some(offset) = offset {

@@ -21,7 +21,7 @@ use weir_stores::status::records::State;
 
 use crate::error::{KAFKA_EXCEPTION, TaskFailure};
 use crate::lifecycle::{Control, Reports, TaskId};
-use crate::pipeline::convert::{Converters, Outgoing};
+use crate::pipeline::convert::{ConvertError, Converters, Outgoing};
 use crate::pipeline::stage::Stage;
 use crate::pipeline::tolerance::{ErrorRules, Failing, Verdict};
 use crate::source::acks::AckColumns;
@@ -43,6 +43,9 @@ const SLICE_WRITTEN_BYTES: usize = 1024 * 1024;
 const SEND_BACKOFF: Duration = Duration::from_millis(100);
 /// Wait after a poll that came back at once with nothing, so that no guest can spin.
 const IDLE_BACKOFF: Duration = Duration::from_millis(20);
+
+/// Longest wait that a guest may wish for after a retriable error.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// When offsets are committed.
 #[derive(Debug, Clone, Copy)]
@@ -128,17 +131,27 @@ impl SourceTask {
                 continue;
             }
             if self.delivery.is_full() {
-                self.wait(work, None).await;
-                continue;
+                // Batches of which nothing was sent complete without an acknowledgement.
+                self.delivery.collect();
+                if self.delivery.is_full() {
+                    self.wait(work, None).await;
+                    continue;
+                }
             }
             let asked = Instant::now();
             match self.instance.poll(POLL_BUDGET).await {
-                Ok(Some(bytes)) => self.deliver(Arc::new(bytes), work).await?,
-                Ok(None) if asked.elapsed() < IDLE_BACKOFF / 4 => self.wait(work, Some(IDLE_BACKOFF)).await,
-                Ok(None) => {}
+                Ok(polled) => {
+                    let records = match polled {
+                        Some(bytes) => self.deliver(Arc::new(bytes), work).await?,
+                        None => 0,
+                    };
+                    if records == 0 && asked.elapsed() < IDLE_BACKOFF / 4 {
+                        self.wait(work, Some(IDLE_BACKOFF)).await;
+                    }
+                }
                 Err(error) if error.is_retriable() => {
                     tracing::warn!(task = %self.id, %error, "poll failed, trying again");
-                    self.wait(work, Some(retry_after(&error))).await;
+                    self.rest(work, retry_after(&error)).await?;
                 }
                 Err(error) if error.kind == ErrorKind::Stopped && self.control.is_stopping() => {}
                 Err(error) => return Err(error.into()),
@@ -148,13 +161,14 @@ impl SourceTask {
 
     // ---- poll to producer --------------------------------------------------------------------------------
 
-    async fn deliver(&mut self, bytes: Arc<Vec<u8>>, work: &mut Work) -> Result<(), TaskFailure> {
+    /// Sends one frame; answers how many records it held.
+    async fn deliver(&mut self, bytes: Arc<Vec<u8>>, work: &mut Work) -> Result<u32, TaskFailure> {
         let frame = self.instance.frame(&bytes)?;
         let base = self.delivery.begin_batch(&bytes, &frame);
         let result = self.deliver_records(&bytes, &frame, base, work).await;
         // Sealed on failure too: what was sent may still be committed.
         self.delivery.batch_sent();
-        result
+        result.map(|()| frame.record_count())
     }
 
     async fn deliver_records(
@@ -185,9 +199,15 @@ impl SourceTask {
         work: &mut Work,
     ) -> Result<Converted, TaskFailure> {
         for record in records {
-            if record.flags & record_flags::DROPPED != 0
-                || !self.convert_one(bytes, &record, &mut work.outgoing).await?
+            let mut is_sent = record.flags & record_flags::DROPPED == 0;
+            if is_sent
+                && let Err(failed) =
+                    self.converters
+                        .to_kafka(self.instance.schemas(), bytes, &record, &mut work.outgoing)
             {
+                is_sent = self.recover(failed, bytes, &record, &mut work.outgoing).await?;
+            }
+            if !is_sent {
                 if let Some(acks) = &mut work.acks {
                     acks.dropped(self.delivery.open_batch(), record.index, record.topic, Instant::now());
                 }
@@ -204,31 +224,36 @@ impl SourceTask {
         Ok(Converted::All)
     }
 
-    /// Converts one record; false when it is left out.
-    async fn convert_one(
+    /// Follows the error rules for a record that could not be converted; false when it is left out.
+    async fn recover(
         &mut self,
+        mut failed: ConvertError,
         bytes: &[u8],
         record: &RecordView<'_>,
         outgoing: &mut Outgoing,
     ) -> Result<bool, TaskFailure> {
+        let text = in_words(record);
         loop {
-            let Err(failed) = self
-                .converters
-                .to_kafka(self.instance.schemas(), bytes, record, outgoing)
-            else {
-                self.rules.succeeded();
-                return Ok(true);
-            };
-            let text = in_words(record);
+            let class = self.converters.class(failed.stage);
             let failing = Failing {
                 stage: failed.stage,
-                class: self.converters.class(failed.stage),
+                class,
                 record: &text,
             };
             match self.rules.judge(failing, failed.error, &self.control).await {
                 Verdict::Retry => {}
                 Verdict::Skip => return Ok(false),
                 Verdict::Fail(failure) => return Err(failure),
+            }
+            match self
+                .converters
+                .to_kafka(self.instance.schemas(), bytes, record, outgoing)
+            {
+                Ok(()) => {
+                    self.rules.succeeded();
+                    return Ok(true);
+                }
+                Err(again) => failed = again,
             }
         }
     }
@@ -397,6 +422,7 @@ impl SourceTask {
     async fn commit_guest(&mut self) {
         if let Err(error) = self.instance.commit().await
             && error.kind != ErrorKind::Stopped
+            && !error.is_poisoned()
         {
             tracing::error!(task = %self.id, %error, "exception thrown while calling task.commit()");
         }
@@ -418,6 +444,17 @@ impl SourceTask {
         if let Some(written) = written {
             self.committed(written).await;
         }
+    }
+
+    /// Waits the whole time, or until stopped; acknowledgements are taken meanwhile.
+    async fn rest(&mut self, work: &mut Work, time: Duration) -> Result<(), TaskFailure> {
+        let until = Instant::now() + time;
+        while Instant::now() < until && !self.control.is_stopping() {
+            self.wait(work, Some(until.saturating_duration_since(Instant::now())))
+                .await;
+            self.acknowledge(work)?;
+        }
+        Ok(())
     }
 
     /// Stands still while the target is PAUSED; acknowledgements and commits go on.
@@ -477,7 +514,8 @@ enum Converted {
 }
 
 fn retry_after(error: &GuestError) -> Duration {
-    Duration::from_millis(u64::from(error.retry_after_ms.unwrap_or(0)).min(60_000))
+    let wish = Duration::from_millis(u64::from(error.retry_after_ms.unwrap_or(0)));
+    wish.clamp(IDLE_BACKOFF, MAX_RETRY_AFTER)
 }
 
 fn in_words(record: &RecordView<'_>) -> String {
