@@ -6,7 +6,6 @@
 pub mod plugin;
 
 pub mod filestream_config;
-pub mod java_text;
 pub mod parse;
 
 pub mod sink;

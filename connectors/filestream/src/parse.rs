@@ -7,9 +7,8 @@
 use std::borrow::Cow;
 
 use memchr::memchr2;
+use weir_sdk::api::data::java_utf8;
 use weir_sdk::api::error::ConnectError;
-
-use crate::java_text::push_decoded;
 
 /// Longest line: what is read of it is kept in memory until its end comes.
 pub const MAX_LINE_BYTES: usize = 64 * 1024 * 1024;
@@ -109,12 +108,13 @@ impl LineBuffer {
 
 /// The text of a line, as bytes that are UTF-8.
 fn decoded(line: &[u8], is_valid: bool) -> Cow<'_, [u8]> {
-    if is_valid || std::str::from_utf8(line).is_ok() {
+    if is_valid {
         return Cow::Borrowed(line);
     }
-    let mut text = String::with_capacity(line.len() + 8);
-    push_decoded(line, &mut text);
-    Cow::Owned(text.into_bytes())
+    match java_utf8::decoded(line) {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! `org.apache.kafka.connect.storage.StringConverter`.
 
 use weir_api::converter::{ConvertCx, Converted, Converter, ToConnect};
+use weir_api::data::java_utf8;
 use weir_api::data::schema::SchemaType;
 use weir_api::data::schemas::SchemaId;
 use weir_api::data::text::push_text;
@@ -150,7 +151,7 @@ impl Converter for StringConverter {
             });
         }
         let text: String = match self.encoding {
-            Encoding::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
+            Encoding::Utf8 => java_utf8::decoded(bytes).into_owned(),
             Encoding::Latin1 | Encoding::Ascii => bytes
                 .iter()
                 .map(|byte| {
@@ -223,11 +224,11 @@ mod tests {
         };
         assert_eq!(
             converter("UTF-8")
-                .to_connect(&mut cx, Some(b"a\xffb"), &mut out)
+                .to_connect(&mut cx, Some(b"a\xffb\xed\xa0\x80c"), &mut out)
                 .map(|read| read.form),
             Ok(Converted::Written)
         );
-        assert_eq!(out, "a\u{fffd}b".as_bytes());
+        assert_eq!(out, "a\u{fffd}b\u{fffd}c".as_bytes(), "an encoded surrogate is one, as in Java");
     }
 
     #[test]

@@ -9,5 +9,6 @@ pub mod validate;
 
 pub mod datetime;
 pub mod decimal;
+pub mod java_utf8;
 pub mod logical;
 pub mod text;

@@ -4,6 +4,7 @@
 //! Kafka: `org.apache.kafka.connect.storage.SimpleHeaderConverter`.
 
 use weir_api::converter::{ConvertCx, Converted, Converter, ToConnect};
+use weir_api::data::java_utf8;
 use weir_api::data::schema::SchemaType;
 use weir_api::data::schemas::SchemaId;
 use weir_api::error::ConnectError;
@@ -52,7 +53,7 @@ impl Converter for SimpleHeaderConverter {
                 form: Converted::Null,
             });
         };
-        let text = String::from_utf8_lossy(bytes);
+        let text = java_utf8::decoded(bytes);
         let start = out.len();
         match parse(&text).and_then(|parsed| write(cx, &parsed, out)) {
             Some(read) => Ok(read),
