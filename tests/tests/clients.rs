@@ -420,17 +420,20 @@ fn kafkas_own_formatters_and_log_dump_read_what_is_stored() {
         "",
     )
     .output();
-    // Of `g` are stored: the stable group, the offset, the empty group.
-    let stored = |formatter: &str, count: &str| {
+    // Of `g` are stored: the stable group, the offset, the empty group; all in the partition that Java's hash of `g` gives.
+    let stored = |formatter: &str| {
         let formatter = format!("org.apache.kafka.tools.consumer.{formatter}");
         let of = [
             "--bootstrap-server",
             &address,
             "--topic",
             "__consumer_offsets",
-            "--from-beginning",
+            "--partition",
+            "3",
+            "--offset",
+            "earliest",
             "--max-messages",
-            count,
+            "3",
         ];
         let text = java(CONSUMER, &[&of[..], &["--formatter", &formatter]].concat(), "").output();
         let records = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
@@ -438,7 +441,7 @@ fn kafkas_own_formatters_and_log_dump_read_what_is_stored() {
             .collect::<Result<Vec<_>, _>>()
             .unwrap_or_else(|error| panic!("{error}: {text}"))
     };
-    let offsets = stored("OffsetsMessageFormatter", "3");
+    let offsets = stored("OffsetsMessageFormatter");
     assert_eq!(
         offsets[0]["key"],
         json!({"type": 1, "data": {"group": "g", "topic": "t", "partition": 0}})
@@ -447,7 +450,7 @@ fn kafkas_own_formatters_and_log_dump_read_what_is_stored() {
         (&offsets[0]["value"]["version"], &offsets[0]["value"]["data"]["offset"]),
         (&json!(3), &json!(2))
     );
-    let groups = stored("GroupMetadataMessageFormatter", "3");
+    let groups = stored("GroupMetadataMessageFormatter");
     assert_eq!(groups[0]["key"], json!({"type": 2, "data": {"group": "g"}}));
     assert_eq!(groups[0]["value"]["data"]["protocolType"], "consumer");
     assert_eq!(groups[0]["value"]["data"]["members"][0]["clientHost"], "/127.0.0.1");
