@@ -3,7 +3,7 @@
 //! One event loop holds every group's state. Handlers send it commands and await replies; it
 //! writes `__consumer_offsets` through `group_log` without waiting, and answers once the append is
 //! durable. Timers run only while groups have members, retention checks only while groups exist.
-//! Commands that arrive while the log is read back wait; nobody is sent away to retry.
+//! DIVERGES: commands that arrive while the log is read back wait; nobody is sent away to retry.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;

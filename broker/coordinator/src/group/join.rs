@@ -125,7 +125,7 @@ impl ClassicGroup {
         member.protocols = request.protocols;
         member.session_timeout_ms = request.session_timeout_ms;
         member.rebalance_timeout_ms = request.rebalance_timeout_ms;
-        // A second join while one is parked: the first one's client has given it up.
+        // DIVERGES: a second join while one is parked; Kafka leaves the first without an answer.
         if let Some(abandoned) = member.joining.replace(ticket) {
             let reply = JoinReply::refused(ErrorCode::REBALANCE_IN_PROGRESS, member_id);
             effects.push(Effect::join(abandoned, reply));

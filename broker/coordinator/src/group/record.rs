@@ -14,6 +14,7 @@ use crate::error::CoordinatorError;
 
 const OFFSET_KEY_VERSION: i16 = 1;
 const GROUP_KEY_VERSION: i16 = 2;
+/// DIVERGES: Kafka 4.3 writes 4.
 const OFFSET_VALUE_VERSION: i16 = 3;
 const EXPIRING_OFFSET_VALUE_VERSION: i16 = 1;
 const GROUP_VALUE_VERSION: i16 = 3;

@@ -87,7 +87,7 @@ impl ClassicGroup {
         let Some(member) = self.members.get_mut(member_id) else {
             return;
         };
-        // A second sync while one is parked: the first one's client has given it up.
+        // DIVERGES: a second sync while one is parked; Kafka leaves the first without an answer.
         if let Some(abandoned) = member.syncing.replace(ticket) {
             let reply = SyncReply::refused(ErrorCode::REBALANCE_IN_PROGRESS);
             effects.push(Effect::sync(abandoned, reply));

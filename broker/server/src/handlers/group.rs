@@ -64,7 +64,7 @@ fn coordinator_of(shared: &Shared, cx: &RequestCx, key_type: i8, key: StrBytes) 
     let refusal = match key_type {
         KEY_TYPE_GROUP if key.is_empty() => Some((ErrorCode::INVALID_GROUP_ID, "the group id is empty")),
         KEY_TYPE_GROUP => None,
-        // Any other code would make clients ask again until they time out.
+        // DIVERGES: any other code would make clients ask again until they time out.
         KEY_TYPE_TRANSACTION => Some((
             ErrorCode::INVALID_REQUEST,
             "this broker does not offer transactions yet",
