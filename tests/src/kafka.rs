@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::message::Message as _;
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
@@ -53,9 +53,16 @@ impl ProducerContext for Acknowledged {
     fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
         match result {
             Ok(_) => {
-                self.numbers.lock().expect("no panic under the lock").insert(number as u64);
+                self.numbers
+                    .lock()
+                    .expect("no panic under the lock")
+                    .insert(number as u64);
             }
-            Err((error, _)) => self.errors.lock().expect("no panic under the lock").push(error.to_string()),
+            Err((error, _)) => self
+                .errors
+                .lock()
+                .expect("no panic under the lock")
+                .push(error.to_string()),
         }
     }
 }
@@ -76,7 +83,9 @@ pub fn producer(address: &str, timeout: Duration) -> anyhow::Result<(BaseProduce
 
 /// Sends one numbered record to partition 0; waits while the queue is full.
 pub fn send(producer: &BaseProducer<Acknowledged>, topic: &str, number: u64, payload: &[u8]) -> anyhow::Result<()> {
-    let mut record = BaseRecord::<(), [u8], usize>::with_opaque_to(topic, number as usize).payload(payload).partition(0);
+    let mut record = BaseRecord::<(), [u8], usize>::with_opaque_to(topic, number as usize)
+        .payload(payload)
+        .partition(0);
     loop {
         match producer.send(record) {
             Ok(()) => break,
@@ -105,13 +114,48 @@ pub fn produce_until_error(address: &str, topic: &str, bytes: usize, count: u64)
         }
     }
     let _ = producer.flush(PATIENCE);
-    Produced { acknowledged: acknowledged.count(), error: acknowledged.first_error() }
+    Produced {
+        acknowledged: acknowledged.count(),
+        error: acknowledged.first_error(),
+    }
+}
+
+/// What one record holds, without its place and time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// Key.
+    pub key: Option<Vec<u8>>,
+    /// Value.
+    pub value: Option<Vec<u8>>,
+    /// Names of the headers.
+    pub headers: Vec<String>,
+}
+
+impl Content {
+    fn of(message: &BorrowedMessage<'_>) -> Self {
+        let headers = message
+            .headers()
+            .map(|headers| headers.iter().map(|header| header.key.to_owned()).collect());
+        Content {
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+            headers: headers.unwrap_or_default(),
+        }
+    }
+}
+
+/// The values that [`read_contents`] gives; null is empty.
+pub fn read_all(address: &str, topic: &str) -> anyhow::Result<Vec<Vec<u8>>> {
+    Ok(read_contents(address, topic)?
+        .into_iter()
+        .map(|content| content.value.unwrap_or_default())
+        .collect())
 }
 
 /// Reads partition 0 of a topic from the beginning to its end, checking checksums.
 ///
 /// *Errors*: the broker refuses the partition, or the end is not reached in time.
-pub fn read_all(address: &str, topic: &str) -> anyhow::Result<Vec<Vec<u8>>> {
+pub fn read_contents(address: &str, topic: &str) -> anyhow::Result<Vec<Content>> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", address)
         .set("group.id", "reader")
@@ -120,11 +164,15 @@ pub fn read_all(address: &str, topic: &str) -> anyhow::Result<Vec<Vec<u8>>> {
         .set("auto.offset.reset", "error")
         .create()
         .context("consumer")?;
-    let (low, high) = consumer.fetch_watermarks(topic, 0, Duration::from_secs(20)).context("watermarks")?;
+    let (low, high) = consumer
+        .fetch_watermarks(topic, 0, Duration::from_secs(20))
+        .context("watermarks")?;
     let mut assignment = TopicPartitionList::new();
-    assignment.add_partition_offset(topic, 0, Offset::Offset(low)).context("assignment")?;
+    assignment
+        .add_partition_offset(topic, 0, Offset::Offset(low))
+        .context("assignment")?;
     consumer.assign(&assignment).context("assign")?;
-    let (mut values, mut next) = (Vec::new(), low);
+    let (mut contents, mut next) = (Vec::new(), low);
     let end = Instant::now() + PATIENCE;
     while next < high {
         if Instant::now() > end {
@@ -134,16 +182,23 @@ pub fn read_all(address: &str, topic: &str) -> anyhow::Result<Vec<Vec<u8>>> {
             None => {}
             Some(Ok(message)) => {
                 next = message.offset() + 1;
-                values.push(message.payload().unwrap_or_default().to_vec());
+                contents.push(Content::of(&message));
             }
             Some(Err(error)) => return Err(error).context("reading"),
         }
     }
-    Ok(values)
+    Ok(contents)
 }
 
 /// End offset of partition 0; none while the topic or the broker is not there.
 pub fn end_offset(address: &str, topic: &str) -> Option<i64> {
-    let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", address).set("allow.auto.create.topics", "false").create().ok()?;
-    consumer.fetch_watermarks(topic, 0, Duration::from_secs(5)).ok().map(|(_, high)| high)
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", address)
+        .set("allow.auto.create.topics", "false")
+        .create()
+        .ok()?;
+    consumer
+        .fetch_watermarks(topic, 0, Duration::from_secs(5))
+        .ok()
+        .map(|(_, high)| high)
 }

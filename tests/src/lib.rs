@@ -2,7 +2,9 @@
 //!
 //! Nothing imports this but the test binaries in `tests/`.
 
+pub mod apache;
 pub mod guests;
 pub mod kafka;
 pub mod process;
 pub mod rest;
+pub mod side_by_side;

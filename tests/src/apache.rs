@@ -1,0 +1,232 @@
+//! Apache Kafka's broker and standalone Connect worker as child processes, from the jars of `tests/peers`.
+//!
+//! Every child is tied to the thread that started it and is killed with it, so that nothing outlives a test that is itself killed.
+
+use std::ffi::OsStr;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context as _, bail};
+
+use crate::process::{PATIENCE, await_true, await_value, repository};
+use crate::rest::Rest;
+
+/// The folder of the jars; `tests/peers/fetch-kafka.sh` fills it, once a process.
+pub fn peers() -> &'static Path {
+    static PEERS: OnceLock<PathBuf> = OnceLock::new();
+    PEERS.get_or_init(|| {
+        let output = Command::new(repository().join("tests/peers/fetch-kafka.sh"))
+            .output()
+            .expect("bash");
+        assert!(
+            output.status.success(),
+            "no Apache Kafka: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        std::env::var_os("WEIR_PEERS").map_or_else(|| repository().join("target/peers"), PathBuf::from)
+    })
+}
+
+/// A port of the loopback that nobody listens on now.
+pub fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// A child process that ends with its owner, and its log.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Starts `program` in `folder`; its output goes to `NAME.log` there.
+    pub fn start(
+        name: &str,
+        folder: &Path,
+        program: &OsStr,
+        arguments: &[&OsStr],
+        stdin: Stdio,
+    ) -> anyhow::Result<Self> {
+        let log = folder.join(format!("{name}.log"));
+        let append = || std::fs::OpenOptions::new().create(true).append(true).open(&log);
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(program)
+            .args(arguments)
+            .current_dir(folder);
+        let child = command
+            .stdin(stdin)
+            .stdout(append()?)
+            .stderr(append()?)
+            .spawn()
+            .with_context(|| format!("starting {name}"))?;
+        Ok(Running { child, log })
+    }
+
+    /// A JVM with Kafka's class path, small and quick to start.
+    pub fn java(name: &str, folder: &Path, arguments: &[&OsStr], stdin: Stdio) -> anyhow::Result<Self> {
+        let logging = format!(
+            "-Dlog4j2.configurationFile={}",
+            peers().join("config/log4j2.properties").display()
+        );
+        let class_path = format!("{}/libs/*", peers().display());
+        let options = [
+            "-Xmx256m",
+            "-XX:TieredStopAtLevel=1",
+            "-XX:+UseSerialGC",
+            &logging,
+            "-cp",
+            &class_path,
+        ];
+        let all: Vec<&OsStr> = options
+            .iter()
+            .map(OsStr::new)
+            .chain(arguments.iter().copied())
+            .collect();
+        Self::start(name, folder, OsStr::new("java"), &all, stdin)
+    }
+
+    /// The writing end of its standard input, if that was piped.
+    pub fn take_stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// All it has printed so far.
+    pub fn log_text(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until `condition` holds.
+    ///
+    /// *Errors*: the process ended, or the time is over; the error holds the log.
+    pub fn await_true(&mut self, what: &str, mut condition: impl FnMut() -> bool) -> anyhow::Result<()> {
+        let mut ended = None;
+        let waited = await_true(what, PATIENCE, || {
+            ended = self.child.try_wait().ok().flatten();
+            ended.is_some() || condition()
+        });
+        if let Some(status) = ended {
+            bail!("{what}: ended with {status}:\n{}", self.log_text());
+        }
+        waited.with_context(|| self.log_text())
+    }
+
+    /// Waits for its end by itself.
+    pub fn await_end(&mut self) -> anyhow::Result<ExitStatus> {
+        let child = &mut self.child;
+        await_value("the end", 3 * PATIENCE, || child.try_wait().ok().flatten()).with_context(|| self.log_text())
+    }
+
+    /// SIGTERM, then the end.
+    pub fn stop(&mut self) -> anyhow::Result<ExitStatus> {
+        let sent = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .context("kill")?;
+        anyhow::ensure!(sent.success(), "kill: {sent}:\n{}", self.log_text());
+        self.await_end()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One KRaft node, broker and controller, on free ports. Groups form at once; all else is stock.
+#[derive(Debug)]
+pub struct Broker {
+    /// `host:port`.
+    pub address: String,
+    process: Running,
+}
+
+impl Broker {
+    /// Formats a log folder below `folder` and starts the broker on it, without waiting.
+    pub fn start(folder: &Path) -> anyhow::Result<Self> {
+        let (port, controller) = (free_port()?, free_port()?);
+        let settings = folder.join("server.properties");
+        let text = format!(
+            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\
+             log.dirs={}\noffsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\ngroup.initial.rebalance.delay.ms=0\n",
+            folder.join("kafka-logs").display()
+        );
+        std::fs::write(&settings, text)?;
+        let file = settings.as_os_str();
+        let format = [
+            "kafka.tools.StorageTool",
+            "format",
+            "--standalone",
+            "-t",
+            "4L6g3nShT-eMCtK--X86sw",
+            "-c",
+        ];
+        let format: Vec<&OsStr> = format.iter().map(OsStr::new).chain([file]).collect();
+        let mut formatting = Running::java("format", folder, &format, Stdio::null())?;
+        anyhow::ensure!(formatting.await_end()?.success(), "format:\n{}", formatting.log_text());
+        let process = Running::java("kafka", folder, &[OsStr::new("kafka.Kafka"), file], Stdio::null())?;
+        Ok(Broker {
+            address: format!("127.0.0.1:{port}"),
+            process,
+        })
+    }
+
+    /// Waits until `condition`, which asks this broker something, holds.
+    pub fn await_true(&mut self, what: &str, condition: impl FnMut() -> bool) -> anyhow::Result<()> {
+        self.process.await_true(what, condition)
+    }
+}
+
+/// Java's standalone worker.
+#[derive(Debug)]
+pub struct Standalone {
+    /// Its REST address.
+    pub rest: Rest,
+    /// The process.
+    pub process: Running,
+}
+
+impl Standalone {
+    /// Starts the worker with these settings and connector files, without waiting. REST and plugin path are added.
+    pub fn start(
+        name: &str,
+        folder: &Path,
+        settings: &str,
+        connectors: &[&Path],
+        stdin: Stdio,
+    ) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let file = folder.join(format!("{name}.properties"));
+        let plugins = peers().join("plugins");
+        let text = format!(
+            "{settings}\nlisteners=http://127.0.0.1:{port}\nplugin.path={}\nplugin.discovery=service_load\n",
+            plugins.display()
+        );
+        std::fs::write(&file, text)?;
+        let main = OsStr::new("org.apache.kafka.connect.cli.ConnectStandalone");
+        let arguments: Vec<&OsStr> = [main, file.as_os_str()]
+            .into_iter()
+            .chain(connectors.iter().map(|path| path.as_os_str()))
+            .collect();
+        let process = Running::java(name, folder, &arguments, stdin)?;
+        Ok(Standalone {
+            rest: Rest::new(&format!("http://127.0.0.1:{port}")),
+            process,
+        })
+    }
+
+    /// Waits until REST says that start-up is complete.
+    pub fn await_ready(&mut self) -> anyhow::Result<()> {
+        let rest = self.rest.clone();
+        self.process.await_true("Java's worker is ready", || {
+            rest.get("/health").is_ok_and(|answer| answer.status == 200)
+        })
+    }
+}
