@@ -154,7 +154,7 @@ fn suite_folder() -> anyhow::Result<PathBuf> {
             .file_name()
             .and_then(OsStr::to_str)
             .and_then(|name| name.strip_prefix(PREFIX));
-        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+        if owner.is_some_and(|pid| Path::new("/proc").join(pid).metadata().is_err()) {
             std::fs::remove_dir_all(&path)?;
         }
     }
