@@ -15,13 +15,26 @@ pub fn component() -> &'static Path {
 }
 
 fn build() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the workspace");
     // The test binary is TARGET_DIR[/TRIPLE]/PROFILE/deps/NAME.
     let binary = std::env::current_exe().expect("a path of this test");
     let target_dir = binary.ancestors().nth(3).expect("a target directory").join("guest");
     let status = Command::new(env!("CARGO"))
         .current_dir(root)
-        .args(["build", "--locked", "--quiet", "--profile", "guest", "--target", TARGET, "--package", "weir-guests", "--target-dir"])
+        .args([
+            "build",
+            "--locked",
+            "--quiet",
+            "--profile",
+            "guest",
+            "--target",
+            TARGET,
+            "--package",
+            "weir-guests",
+            "--target-dir",
+        ])
         .arg(&target_dir)
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_TARGET_DIR")

@@ -19,13 +19,20 @@ pub fn weir_binary() -> PathBuf {
     let test = std::env::current_exe().expect("path of this test");
     let profile = test.parent().and_then(Path::parent).expect("target/<profile>/deps");
     let binary = profile.join("weir");
-    assert!(binary.is_file(), "{} is not there: build it with `cargo build -p weir-cli` (make test does)", binary.display());
+    assert!(
+        binary.is_file(),
+        "{} is not there: build it with `cargo build -p weir-cli` (make test does)",
+        binary.display()
+    );
     binary
 }
 
 /// The checkout.
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the checkout").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the checkout")
+        .to_owned()
 }
 
 /// Looks every few milliseconds until `condition` gives a value.
@@ -49,7 +56,10 @@ pub fn await_true(what: &str, deadline: Duration, mut condition: impl FnMut() ->
     await_value(what, deadline, || condition().then_some(()))
 }
 
-#[allow(clippy::disallowed_methods, reason = "the one place where a test looks again after a moment")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place where a test looks again after a moment"
+)]
 fn pause() {
     std::thread::sleep(Duration::from_millis(5));
 }
@@ -94,17 +104,33 @@ pub struct Start<'a> {
 impl Weir {
     /// Starts `weir` with these arguments in a folder of its own. `{dir}` in an argument stands for that folder.
     pub fn start(arguments: &[&str]) -> anyhow::Result<Self> {
-        Self::start_with(Start { arguments: arguments.iter().map(|a| (*a).to_owned()).collect(), folder: None, max_file_bytes: None })
+        Self::start_with(Start {
+            arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
+            folder: None,
+            max_file_bytes: None,
+        })
     }
 
     /// Starts `weir` in a given folder, so that it finds what an earlier process left.
     pub fn start_in(folder: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
-        Self::start_with(Start { arguments: arguments.iter().map(|a| (*a).to_owned()).collect(), folder: Some(folder), max_file_bytes: None })
+        Self::start_with(Start {
+            arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
+            folder: Some(folder),
+            max_file_bytes: None,
+        })
     }
 
     /// Starts `weir up` on free ports, and waits until it is ready.
     pub fn up(extra: &[&str]) -> anyhow::Result<(Self, Ready)> {
-        let mut arguments = vec!["up", "--data-dir", "{dir}/data", "--kafka-port", "0", "--connect-port", "0"];
+        let mut arguments = vec![
+            "up",
+            "--data-dir",
+            "{dir}/data",
+            "--kafka-port",
+            "0",
+            "--connect-port",
+            "0",
+        ];
         arguments.extend_from_slice(extra);
         let mut weir = Self::start(&arguments)?;
         let ready = weir.await_ready()?;
@@ -113,7 +139,15 @@ impl Weir {
 
     /// Starts `weir up` again in the folder of an earlier process.
     pub fn up_in(folder: &Path, extra: &[&str]) -> anyhow::Result<(Self, Ready)> {
-        let mut arguments = vec!["up", "--data-dir", "{dir}/data", "--kafka-port", "0", "--connect-port", "0"];
+        let mut arguments = vec![
+            "up",
+            "--data-dir",
+            "{dir}/data",
+            "--kafka-port",
+            "0",
+            "--connect-port",
+            "0",
+        ];
         arguments.extend_from_slice(extra);
         let mut weir = Self::start_in(folder, &arguments)?;
         let ready = weir.await_ready()?;
@@ -147,8 +181,16 @@ impl Weir {
 
     /// Starts as described, without waiting.
     pub fn start_with(start: Start<'_>) -> anyhow::Result<Self> {
-        let owned = if start.folder.is_none() { Some(tempfile::tempdir()?) } else { None };
-        let folder = start.folder.map(Path::to_owned).or_else(|| owned.as_ref().map(|dir| dir.path().to_owned())).context("a folder")?;
+        let owned = if start.folder.is_none() {
+            Some(tempfile::tempdir()?)
+        } else {
+            None
+        };
+        let folder = start
+            .folder
+            .map(Path::to_owned)
+            .or_else(|| owned.as_ref().map(|dir| dir.path().to_owned()))
+            .context("a folder")?;
         let ready_file = folder.join("ready.json");
         let _ = std::fs::remove_file(&ready_file);
         let log = folder.join("weir.log");
@@ -157,12 +199,22 @@ impl Weir {
         command.args(start.arguments.iter().map(|argument| argument.replace("{dir}", &here)));
         command.args(["--ready-file", &ready_file.display().to_string()]);
         let append = || std::fs::OpenOptions::new().create(true).append(true).open(&log);
-        command.stdin(Stdio::null()).stdout(append()?).stderr(append()?).current_dir(&folder);
+        command
+            .stdin(Stdio::null())
+            .stdout(append()?)
+            .stderr(append()?)
+            .current_dir(&folder);
         if let Some(bytes) = start.max_file_bytes {
             limit_file_size(&mut command, bytes);
         }
         let child = command.spawn().context("starting weir")?;
-        Ok(Weir { child, folder, owned, ready_file, log })
+        Ok(Weir {
+            child,
+            folder,
+            owned,
+            ready_file,
+            log,
+        })
     }
 
     /// Waits for the ready file.
@@ -196,7 +248,10 @@ impl Weir {
 
     /// Waits until the log holds `text`.
     pub fn await_log(&self, text: &str) -> anyhow::Result<()> {
-        await_true(&format!("{text:?} in the log"), PATIENCE, || self.log_text().contains(text)).with_context(|| self.log_text())
+        await_true(&format!("{text:?} in the log"), PATIENCE, || {
+            self.log_text().contains(text)
+        })
+        .with_context(|| self.log_text())
     }
 
     /// True while it runs.
@@ -207,7 +262,8 @@ impl Weir {
     /// Waits for its end by itself.
     pub fn await_end(&mut self) -> anyhow::Result<ExitStatus> {
         let child = &mut self.child;
-        await_value("weir ends", PATIENCE, || child.try_wait().ok().flatten()).with_context(|| std::fs::read_to_string(&self.log).unwrap_or_default())
+        await_value("weir ends", PATIENCE, || child.try_wait().ok().flatten())
+            .with_context(|| std::fs::read_to_string(&self.log).unwrap_or_default())
     }
 
     /// SIGTERM, then the end; answers how long that took.
@@ -253,7 +309,10 @@ fn limit_file_size(command: &mut Command, bytes: u64) {
     // SAFETY: only async-signal-safe calls between fork and exec.
     unsafe {
         command.pre_exec(move || {
-            let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+            let limit = libc::rlimit {
+                rlim_cur: bytes,
+                rlim_max: bytes,
+            };
             if libc::setrlimit(libc::RLIMIT_FSIZE, &limit) != 0 {
                 return Err(std::io::Error::last_os_error());
             }

@@ -30,7 +30,10 @@ impl Answer {
 
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -43,16 +46,24 @@ pub struct Rest {
 impl Rest {
     /// From a URL such as `http://127.0.0.1:8083`.
     pub fn new(url: &str) -> Self {
-        Rest { host: url.trim_start_matches("http://").trim_end_matches('/').to_owned() }
+        Rest {
+            host: url.trim_start_matches("http://").trim_end_matches('/').to_owned(),
+        }
     }
 
     /// Sends one request; `body` with its media type.
     pub fn send(&self, method: &str, path: &str, body: Option<(&str, &str)>) -> anyhow::Result<Answer> {
         let mut stream = TcpStream::connect(&self.host).with_context(|| format!("connecting to {}", self.host))?;
         stream.set_read_timeout(Some(Duration::from_secs(100)))?;
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.host);
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
+            self.host
+        );
         if let Some((media, text)) = body {
-            request.push_str(&format!("Content-Type: {media}\r\nContent-Length: {}\r\n\r\n{text}", text.len()));
+            request.push_str(&format!(
+                "Content-Type: {media}\r\nContent-Length: {}\r\n\r\n{text}",
+                text.len()
+            ));
         } else {
             request.push_str("\r\n");
         }
@@ -97,7 +108,9 @@ impl Rest {
         await_value(&format!("{name} {state} with {tasks} tasks"), PATIENCE, || {
             last = self.status(name);
             let shown = last["tasks"].as_array()?;
-            let fits = last["connector"]["state"] == state && shown.len() == tasks && shown.iter().all(|task| task["state"] == state);
+            let fits = last["connector"]["state"] == state
+                && shown.len() == tasks
+                && shown.iter().all(|task| task["state"] == state);
             fits.then(|| last.clone())
         })
         .with_context(|| format!("last status: {last}"))
@@ -116,16 +129,31 @@ impl Rest {
 }
 
 fn parse(reply: &[u8]) -> anyhow::Result<Answer> {
-    let end = reply.windows(4).position(|window| window == b"\r\n\r\n").context("no end of headers")?;
+    let end = reply
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .context("no end of headers")?;
     let head = String::from_utf8_lossy(&reply[..end]).into_owned();
     let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok()).context("a status line")?;
-    let headers: Vec<(String, String)> =
-        lines.filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
-    let chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value.contains("chunked"));
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .and_then(|code| code.parse().ok())
+        .context("a status line")?;
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let chunked = headers
+        .iter()
+        .any(|(name, value)| name == "transfer-encoding" && value.contains("chunked"));
     let body = &reply[end + 4..];
     let bytes = if chunked { unchunk(body) } else { body.to_vec() };
-    Ok(Answer { status, headers, text: String::from_utf8_lossy(&bytes).into_owned() })
+    Ok(Answer {
+        status,
+        headers,
+        text: String::from_utf8_lossy(&bytes).into_owned(),
+    })
 }
 
 fn unchunk(mut body: &[u8]) -> Vec<u8> {

@@ -13,13 +13,23 @@ const STRING: &str = "org.apache.kafka.connect.storage.StringConverter";
 
 fn up() -> (Weir, Rest, String) {
     let (weir, ready) = Weir::up(&[]).expect("weir up");
-    (weir, Rest::new(ready.connect.as_deref().expect("connect")), ready.kafka.expect("kafka"))
+    (
+        weir,
+        Rest::new(ready.connect.as_deref().expect("connect")),
+        ready.kafka.expect("kafka"),
+    )
 }
 
 #[test]
 fn an_unknown_class_is_refused_with_what_is_there() {
     let (_weir, rest, _) = up();
-    let answer = rest.json("PUT", "/connectors/x/config", &json!({"connector.class": "FileStreamSorce", "topic": "t"})).expect("answer");
+    let answer = rest
+        .json(
+            "PUT",
+            "/connectors/x/config",
+            &json!({"connector.class": "FileStreamSorce", "topic": "t"}),
+        )
+        .expect("answer");
     assert_eq!(answer.status, 400, "{}", answer.text);
     let message = answer.json()["message"].as_str().unwrap_or("").to_owned();
     assert!(message.starts_with("Failed to find any class that implements Connector and which name matches FileStreamSorce, available connectors are: "), "{message}");
@@ -29,7 +39,13 @@ fn an_unknown_class_is_refused_with_what_is_there() {
 #[test]
 fn a_missing_key_is_named() {
     let (_weir, rest, _) = up();
-    let answer = rest.json("POST", "/connectors", &json!({"name": "x", "config": {"connector.class": "FileStreamSource"}})).expect("answer");
+    let answer = rest
+        .json(
+            "POST",
+            "/connectors",
+            &json!({"name": "x", "config": {"connector.class": "FileStreamSource"}}),
+        )
+        .expect("answer");
     assert_eq!(answer.status, 400);
     assert_eq!(
         answer.json()["message"],
@@ -59,7 +75,10 @@ fn a_port_in_use_is_named_with_the_way_out() {
         let status = weir.await_end().expect("ends");
         assert_eq!(status.code(), Some(2), "{flag}");
         let log = weir.log_text();
-        assert!(log.contains(&port) && (log.contains("in use") || log.contains("Address already in use")), "{flag}: {log}");
+        assert!(
+            log.contains(&port) && (log.contains("in use") || log.contains("Address already in use")),
+            "{flag}: {log}"
+        );
     }
 }
 
@@ -67,7 +86,10 @@ fn a_port_in_use_is_named_with_the_way_out() {
 fn an_unknown_property_warns_with_the_nearest_known_one() {
     let (weir, _) = Weir::broker(&[("log.retention.hour", "1")]).expect("starts all the same");
     let log = weir.log_text();
-    assert!(log.contains("log.retention.hour") && log.contains("log.retention.hours"), "{log}");
+    assert!(
+        log.contains("log.retention.hour") && log.contains("log.retention.hours"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -88,10 +110,30 @@ fn malformed_rest_bodies_are_answered_and_the_worker_goes_on() {
         ("application/json", "", 500, ""),
         ("application/json", "{\"name\":", 500, "Unexpected"),
         ("application/json", "[1]", 500, "Cannot deserialize value of type"),
-        ("application/json", "{\"name\":\"e\",\"configs\":{}}", 500, "Unrecognized field \"configs\""),
-        ("application/json", "{\"name\":\"e\",\"config\":{\"a\":{\"b\":1}}}", 500, "Cannot deserialize value of type"),
-        ("application/json", "{\"name\":\"e\",\"config\":{},\"initial_state\":\"bad\"}", 500, "Cannot construct instance of"),
-        ("application/json", "{\"name\":\"e\",\"config\":{}}", 400, "Connector config {name=e} contains no connector type"),
+        (
+            "application/json",
+            "{\"name\":\"e\",\"configs\":{}}",
+            500,
+            "Unrecognized field \"configs\"",
+        ),
+        (
+            "application/json",
+            "{\"name\":\"e\",\"config\":{\"a\":{\"b\":1}}}",
+            500,
+            "Cannot deserialize value of type",
+        ),
+        (
+            "application/json",
+            "{\"name\":\"e\",\"config\":{},\"initial_state\":\"bad\"}",
+            500,
+            "Cannot construct instance of",
+        ),
+        (
+            "application/json",
+            "{\"name\":\"e\",\"config\":{}}",
+            400,
+            "Connector config {name=e} contains no connector type",
+        ),
         ("text/plain", "{}", 415, "HTTP 415 Unsupported Media Type"),
         ("application/json", "\u{0}\u{1}\u{2}", 500, "Unexpected"),
     ] {
@@ -103,7 +145,10 @@ fn malformed_rest_bodies_are_answered_and_the_worker_goes_on() {
     }
     let huge = format!("{{\"name\":\"{}\"}}", "x".repeat(9 * 1024 * 1024));
     let answer = rest.send("POST", "/connectors", Some(("application/json", &huge)));
-    assert!(answer.map_or(true, |answer| answer.status == 413), "a body over the cap is refused");
+    assert!(
+        answer.map_or(true, |answer| answer.status == 413),
+        "a body over the cap is refused"
+    );
     assert_eq!(rest.get("/health").expect("health").status, 200);
 }
 
@@ -138,8 +183,14 @@ fn closes(address: &str, bytes: &[u8]) -> bool {
 
 fn resident_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
-    peak.split_whitespace().next().and_then(|kib| kib.parse().ok()).unwrap_or(0)
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap_or("0");
+    peak.split_whitespace()
+        .next()
+        .and_then(|kib| kib.parse().ok())
+        .unwrap_or(0)
 }
 
 #[test]
@@ -150,12 +201,21 @@ fn malformed_oversized_and_lying_frames_close_their_connection_only() {
     let hostile: Vec<(&str, Vec<u8>)> = vec![
         ("negative length", (-1i32).to_be_bytes().to_vec()),
         ("length over the limit", 0x7fff_ffffi32.to_be_bytes().to_vec()),
-        ("length too short for a header", [&4i32.to_be_bytes()[..], &[0; 4]].concat()),
+        (
+            "length too short for a header",
+            [&4i32.to_be_bytes()[..], &[0; 4]].concat(),
+        ),
         ("unknown key", frame(999, 0, &[])),
         ("unknown version", frame(3, 99, &[])),
         // An array that claims more elements than any frame can hold: v4 with an int32 count, v9 with a varint.
-        ("Metadata v4 that claims 2^31-1 topics", frame(3, 4, &[0x7f, 0xff, 0xff, 0xff, 0])),
-        ("Metadata v9 that claims 2^32-2 topics", frame(3, 9, &[0xff, 0xff, 0xff, 0xff, 0x0f])),
+        (
+            "Metadata v4 that claims 2^31-1 topics",
+            frame(3, 4, &[0x7f, 0xff, 0xff, 0xff, 0]),
+        ),
+        (
+            "Metadata v9 that claims 2^32-2 topics",
+            frame(3, 9, &[0xff, 0xff, 0xff, 0xff, 0x0f]),
+        ),
         ("a string longer than its frame", frame(3, 4, &[0, 0, 0, 1, 0x7f, 0xff])),
         ("a produce request cut short", frame(0, 3, &[0xff, 0xff, 0xff])),
     ];
@@ -163,10 +223,15 @@ fn malformed_oversized_and_lying_frames_close_their_connection_only() {
         assert!(closes(&address, bytes), "{what}: the connection stays open");
         assert!(weir.is_running(), "{what}: the broker ended");
     }
-    assert!(resident_kib(weir.pid()) < 300 * 1024, "peak memory {} KiB after lying frames", resident_kib(weir.pid()));
+    assert!(
+        resident_kib(weir.pid()) < 300 * 1024,
+        "peak memory {} KiB after lying frames",
+        resident_kib(weir.pid())
+    );
     good.write_all(&frame(18, 0, &[])).expect("ApiVersions");
     let mut length = [0; 4];
-    good.read_exact(&mut length).expect("the well-behaved client is still served");
+    good.read_exact(&mut length)
+        .expect("the well-behaved client is still served");
     assert!(i32::from_be_bytes(length) > 20);
 }
 
@@ -175,7 +240,10 @@ fn a_full_disk_is_an_error_to_the_client_and_the_broker_serves_on() {
     let folder = tempfile::tempdir().expect("folder");
     std::fs::write(
         folder.path().join("server.properties"),
-        format!("listeners=PLAINTEXT://127.0.0.1:0\nlog.dirs={}\n", folder.path().join("data").display()),
+        format!(
+            "listeners=PLAINTEXT://127.0.0.1:0\nlog.dirs={}\n",
+            folder.path().join("data").display()
+        ),
     )
     .expect("settings");
     let mut weir = Weir::start_with(Start {
@@ -186,11 +254,20 @@ fn a_full_disk_is_an_error_to_the_client_and_the_broker_serves_on() {
     .expect("spawned");
     let address = weir.await_ready().expect("ready").kafka.expect("address");
     let produced = weir_tests::kafka::produce_until_error(&address, "full", 4096, 2000);
-    assert!(produced.acknowledged > 100, "only {} records fit into a MiB", produced.acknowledged);
+    assert!(
+        produced.acknowledged > 100,
+        "only {} records fit into a MiB",
+        produced.acknowledged
+    );
     assert!(produced.error.is_some(), "2000 records of 4 KiB fitted into a MiB");
     assert!(weir.is_running(), "{}", weir.log_text());
     let read = weir_tests::kafka::read_all(&address, "full").expect("what was acknowledged is read back");
-    assert!(read.len() as u64 >= produced.acknowledged, "{} read, {} acknowledged", read.len(), produced.acknowledged);
+    assert!(
+        read.len() as u64 >= produced.acknowledged,
+        "{} read, {} acknowledged",
+        read.len(),
+        produced.acknowledged
+    );
 }
 
 #[test]
@@ -210,7 +287,16 @@ fn a_corrupt_segment_takes_its_partition_offline_and_no_other() {
     std::fs::remove_file(folder.path().join("data/.kafka_cleanshutdown")).expect("as after a crash");
 
     let (weir, address) = Weir::broker_in(folder.path(), &[]).expect("starts all the same");
-    assert_eq!(weir_tests::kafka::read_all(&address, "good").expect("unharmed").len(), 200);
-    assert!(weir_tests::kafka::read_all(&address, "bad").is_err(), "corrupt data was served as if it were whole");
-    await_true("the log names the partition", PATIENCE, || weir.log_text().contains("bad-0")).expect("named");
+    assert_eq!(
+        weir_tests::kafka::read_all(&address, "good").expect("unharmed").len(),
+        200
+    );
+    assert!(
+        weir_tests::kafka::read_all(&address, "bad").is_err(),
+        "corrupt data was served as if it were whole"
+    );
+    await_true("the log names the partition", PATIENCE, || {
+        weir.log_text().contains("bad-0")
+    })
+    .expect("named");
 }

@@ -31,9 +31,18 @@ fn path(weir: &Weir, name: &str) -> String {
 #[test]
 fn the_quickstart_example_gives_back_the_same_bytes() {
     let run = repository().join("examples/quickstart/run.sh");
-    let output = std::process::Command::new(run).arg(weir_binary()).output().expect("run.sh starts");
-    let expected = std::fs::read_to_string(repository().join("examples/quickstart/expected.txt")).expect("expected.txt");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{}", String::from_utf8_lossy(&output.stderr));
+    let output = std::process::Command::new(run)
+        .arg(weir_binary())
+        .output()
+        .expect("run.sh starts");
+    let expected =
+        std::fs::read_to_string(repository().join("examples/quickstart/expected.txt")).expect("expected.txt");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        expected,
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(output.status.success());
 }
 
@@ -44,7 +53,11 @@ fn a_growing_file_flows_through_to_the_sink() {
     std::fs::write(&input, "one\ntwo\n").expect("input");
     rest.put_connector("src", &source(&input, "grow")).expect("source");
     rest.put_connector("snk", &sink(&output, "grow")).expect("sink");
-    let holds = |text: &str| await_true(text, PATIENCE, || std::fs::read_to_string(&output).is_ok_and(|found| found == text));
+    let holds = |text: &str| {
+        await_true(text, PATIENCE, || {
+            std::fs::read_to_string(&output).is_ok_and(|found| found == text)
+        })
+    };
     holds("one\ntwo\n").expect("first lines");
     std::fs::write(&input, "one\ntwo\nthree\n").expect("grown");
     holds("one\ntwo\nthree\n").expect("the new line");
@@ -57,17 +70,39 @@ fn the_lifecycle_answers_as_apache_connect_does() {
     std::fs::write(&input, "x\n").expect("input");
     let created = rest.json("POST", "/connectors", &json!({"name": "a", "config": {"connector.class": "FileStreamSource", "topic": "t1", "file": input, "tasks.max": 1}})).expect("POST");
     assert_eq!(created.status, 201, "{}", created.text);
-    assert!(created.header("location").is_some_and(|url| url.ends_with("/connectors/a")), "{:?}", created.headers);
+    assert!(
+        created
+            .header("location")
+            .is_some_and(|url| url.ends_with("/connectors/a")),
+        "{:?}",
+        created.headers
+    );
     assert_eq!(created.json()["config"]["tasks.max"], "1", "scalars become texts");
     assert_eq!(created.json()["type"], "source");
-    let again = rest.json("POST", "/connectors", &json!({"name": "a", "config": source(&input, "t1")})).expect("POST");
-    assert_eq!((again.status, again.text.as_str()), (409, r#"{"error_code":409,"message":"Connector a already exists"}"#));
+    let again = rest
+        .json(
+            "POST",
+            "/connectors",
+            &json!({"name": "a", "config": source(&input, "t1")}),
+        )
+        .expect("POST");
+    assert_eq!(
+        (again.status, again.text.as_str()),
+        (409, r#"{"error_code":409,"message":"Connector a already exists"}"#)
+    );
 
     let running = rest.await_state("a", "RUNNING", 1).expect("running");
     assert_eq!(running["type"], "source");
-    assert!(running["connector"]["worker_id"].as_str().is_some_and(|id| id.contains(':')));
+    assert!(
+        running["connector"]["worker_id"]
+            .as_str()
+            .is_some_and(|id| id.contains(':'))
+    );
     let tasks = rest.get("/connectors/a/tasks").expect("tasks").json();
-    assert_eq!(tasks[0]["config"]["task.class"], "org.apache.kafka.connect.file.FileStreamSourceTask");
+    assert_eq!(
+        tasks[0]["config"]["task.class"],
+        "org.apache.kafka.connect.file.FileStreamSourceTask"
+    );
     assert_eq!(tasks[0]["id"], json!({"connector": "a", "task": 0}));
 
     let status = |method: &str, path: &str| rest.send(method, path, None).expect("answer").status;
@@ -76,8 +111,13 @@ fn the_lifecycle_answers_as_apache_connect_does() {
     assert_eq!(status("PUT", "/connectors/a/resume"), 202);
     rest.await_state("a", "RUNNING", 1).expect("resumed");
     assert_eq!(status("POST", "/connectors/a/restart"), 204);
-    let plan = rest.send("POST", "/connectors/a/restart?includeTasks=true", None).expect("restart");
-    assert_eq!((plan.status, &plan.json()["connector"]["state"]), (202, &json!("RESTARTING")));
+    let plan = rest
+        .send("POST", "/connectors/a/restart?includeTasks=true", None)
+        .expect("restart");
+    assert_eq!(
+        (plan.status, &plan.json()["connector"]["state"]),
+        (202, &json!("RESTARTING"))
+    );
     rest.await_state("a", "RUNNING", 1).expect("restarted");
     assert_eq!(status("POST", "/connectors/a/tasks/0/restart"), 204);
     rest.await_state("a", "RUNNING", 1).expect("task restarted");
@@ -87,15 +127,26 @@ fn the_lifecycle_answers_as_apache_connect_does() {
     assert_eq!(status("PUT", "/connectors/a/resume"), 202);
     rest.await_state("a", "RUNNING", 1).expect("resumed from stopped");
 
-    let replaced = rest.json("PUT", "/connectors/a/config", &source(&input, "t2")).expect("PUT");
+    let replaced = rest
+        .json("PUT", "/connectors/a/config", &source(&input, "t2"))
+        .expect("PUT");
     assert_eq!(replaced.status, 200);
-    let patched = rest.json("PATCH", "/connectors/a/config", &json!({"batch.size": "5", "key.converter": null})).expect("PATCH");
+    let patched = rest
+        .json(
+            "PATCH",
+            "/connectors/a/config",
+            &json!({"batch.size": "5", "key.converter": null}),
+        )
+        .expect("PATCH");
     assert_eq!(patched.status, 200);
     assert_eq!(patched.json()["config"]["batch.size"], "5");
     assert_eq!(patched.json()["config"]["key.converter"], Value::Null);
     rest.await_state("a", "RUNNING", 1).expect("reconfigured");
     assert_eq!(status("DELETE", "/connectors/a"), 204);
-    await_true("status is gone", PATIENCE, || status("GET", "/connectors/a/status") == 404).expect("status removed");
+    await_true("status is gone", PATIENCE, || {
+        status("GET", "/connectors/a/status") == 404
+    })
+    .expect("status removed");
     assert_eq!(rest.get("/connectors").expect("list").text, "[]");
 }
 
@@ -108,21 +159,45 @@ fn what_is_not_there_answers_with_apaches_texts() {
         ("GET", "/connectors/nope", 404, "Connector nope not found"),
         ("GET", "/connectors/nope/config", 404, "Connector nope not found"),
         ("GET", "/connectors/nope/tasks", 404, "Connector nope not found"),
-        ("GET", "/connectors/nope/status", 404, "No status found for connector nope"),
-        ("GET", "/connectors/nope/tasks/7/status", 404, "No status found for task nope-7"),
+        (
+            "GET",
+            "/connectors/nope/status",
+            404,
+            "No status found for connector nope",
+        ),
+        (
+            "GET",
+            "/connectors/nope/tasks/7/status",
+            404,
+            "No status found for task nope-7",
+        ),
         ("GET", "/connectors/nope/tasks/xx/status", 404, "HTTP 404 Not Found"),
         ("PUT", "/connectors/nope/pause", 404, "Unknown connector nope"),
         ("PUT", "/connectors/nope/resume", 404, "Unknown connector nope"),
         ("PUT", "/connectors/nope/stop", 404, "Unknown connector nope"),
         ("POST", "/connectors/nope/restart", 404, "Unknown connector: nope"),
-        ("POST", "/connectors/nope/restart?includeTasks=true", 404, "Unknown connector: nope"),
-        ("POST", "/connectors/nope/tasks/0/restart", 404, "Unknown connector: nope"),
+        (
+            "POST",
+            "/connectors/nope/restart?includeTasks=true",
+            404,
+            "Unknown connector: nope",
+        ),
+        (
+            "POST",
+            "/connectors/nope/tasks/0/restart",
+            404,
+            "Unknown connector: nope",
+        ),
         ("DELETE", "/connectors/nope", 404, "Connector nope not found"),
         ("GET", "/connector-plugins/Nope/config", 404, "Unknown plugin Nope."),
     ] {
         let answer = rest.send(method, path, None).expect("answer");
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
-        assert_eq!(answer.json(), json!({"error_code": status, "message": message}), "{method} {path}");
+        assert_eq!(
+            answer.json(),
+            json!({"error_code": status, "message": message}),
+            "{method} {path}"
+        );
     }
     let slash = rest.get("/connectors/").expect("trailing slash");
     assert_eq!((slash.status, slash.text.as_str()), (200, "[]"));
@@ -135,31 +210,74 @@ fn root_health_and_plugins_tell_what_runs() {
     assert!(root["version"].is_string() && root["commit"].is_string(), "{root}");
     assert_eq!(root["kafka_cluster_id"].as_str().map(str::len), Some(22), "{root}");
     let health = rest.get("/health").expect("health");
-    assert_eq!(health.text, r#"{"status":"healthy","message":"Worker has completed startup and is ready to handle requests."}"#);
+    assert_eq!(
+        health.text,
+        r#"{"status":"healthy","message":"Worker has completed startup and is ready to handle requests."}"#
+    );
     let plugins = rest.get("/connector-plugins").expect("plugins").json();
-    let classes: Vec<&str> = plugins.as_array().into_iter().flatten().filter_map(|plugin| plugin["class"].as_str()).collect();
-    for class in ["org.apache.kafka.connect.file.FileStreamSinkConnector", "org.apache.kafka.connect.file.FileStreamSourceConnector"] {
+    let classes: Vec<&str> = plugins
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|plugin| plugin["class"].as_str())
+        .collect();
+    for class in [
+        "org.apache.kafka.connect.file.FileStreamSinkConnector",
+        "org.apache.kafka.connect.file.FileStreamSourceConnector",
+    ] {
         assert!(classes.contains(&class), "{classes:?}");
     }
-    let all = rest.get("/connector-plugins?connectorsOnly=false").expect("plugins").json();
+    let all = rest
+        .get("/connector-plugins?connectorsOnly=false")
+        .expect("plugins")
+        .json();
     let json_converter = json!("org.apache.kafka.connect.json.JsonConverter");
-    assert!(all.as_array().into_iter().flatten().any(|plugin| plugin["class"] == json_converter && plugin["type"] == "converter"), "{all}");
+    assert!(
+        all.as_array()
+            .into_iter()
+            .flatten()
+            .any(|plugin| plugin["class"] == json_converter && plugin["type"] == "converter"),
+        "{all}"
+    );
 }
 
 #[test]
 fn validation_lists_keys_and_errors_as_apache_does() {
     let (_weir, rest, _) = started(&[]);
-    let validate = |plugin: &str, config: Value| rest.json("PUT", &format!("/connector-plugins/{plugin}/config/validate"), &config).expect("validate");
-    let wrong = validate("FileStreamSource", json!({"connector.class": "FileStreamSource", "tasks.max": "x"}));
+    let validate = |plugin: &str, config: Value| {
+        rest.json("PUT", &format!("/connector-plugins/{plugin}/config/validate"), &config)
+            .expect("validate")
+    };
+    let wrong = validate(
+        "FileStreamSource",
+        json!({"connector.class": "FileStreamSource", "tasks.max": "x"}),
+    );
     assert_eq!(wrong.status, 200);
     let body = wrong.json();
-    assert_eq!((&body["name"], &body["error_count"]), (&json!("FileStreamSource"), &json!(4)), "{body}");
+    assert_eq!(
+        (&body["name"], &body["error_count"]),
+        (&json!("FileStreamSource"), &json!(4)),
+        "{body}"
+    );
     let errors = |key: &str| {
         let configs = body["configs"].as_array().cloned().unwrap_or_default();
-        configs.into_iter().find(|config| config["value"]["name"] == key).map(|config| config["value"]["errors"].clone())
+        configs
+            .into_iter()
+            .find(|config| config["value"]["name"] == key)
+            .map(|config| config["value"]["errors"].clone())
     };
-    assert_eq!(errors("name"), Some(json!(["Missing required configuration \"name\" which has no default value."])));
-    assert_eq!(errors("topic"), Some(json!(["Missing required configuration \"topic\" which has no default value."])));
+    assert_eq!(
+        errors("name"),
+        Some(json!([
+            "Missing required configuration \"name\" which has no default value."
+        ]))
+    );
+    assert_eq!(
+        errors("topic"),
+        Some(json!([
+            "Missing required configuration \"topic\" which has no default value."
+        ]))
+    );
     assert_eq!(
         errors("tasks.max"),
         Some(json!([
@@ -167,15 +285,31 @@ fn validation_lists_keys_and_errors_as_apache_does() {
             "Invalid value null for configuration tasks.max: Value must be non-null"
         ]))
     );
-    let names: Vec<Value> = body["configs"].as_array().into_iter().flatten().map(|config| config["value"]["name"].clone()).collect();
+    let names: Vec<Value> = body["configs"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|config| config["value"]["name"].clone())
+        .collect();
     assert_eq!(names.first(), Some(&json!("name")));
-    assert_eq!(names.last(), Some(&json!("batch.size")), "the connector's own keys come last");
+    assert_eq!(
+        names.last(),
+        Some(&json!("batch.size")),
+        "the connector's own keys come last"
+    );
 
-    let sink = validate("FileStreamSink", json!({"connector.class": "FileStreamSink", "name": "s"})).json();
+    let sink = validate(
+        "FileStreamSink",
+        json!({"connector.class": "FileStreamSink", "name": "s"}),
+    )
+    .json();
     assert_eq!(sink["error_count"], 2);
     let mismatch = validate("FileStreamSource", json!({"connector.class": "FileStreamSink"}));
     assert_eq!(mismatch.status, 400);
-    assert_eq!(mismatch.json()["message"], "Included connector type FileStreamSink does not match request type FileStreamSource");
+    assert_eq!(
+        mismatch.json()["message"],
+        "Included connector type FileStreamSink does not match request type FileStreamSource"
+    );
     let none = validate("FileStreamSource", json!({"name": "x"}));
     assert_eq!(none.status, 500);
     assert_eq!(
@@ -191,10 +325,17 @@ fn connectors_offsets_and_statuses_are_there_again_after_a_restart() {
     std::fs::write(&input, "one\ntwo\n").expect("input");
     rest.put_connector("src", &source(&input, "again")).expect("source");
     rest.put_connector("snk", &sink(&output, "again")).expect("sink");
-    rest.put_connector("idle", &source(&input, "idle")).expect("paused source");
-    assert_eq!(rest.send("PUT", "/connectors/idle/pause", None).expect("pause").status, 202);
+    rest.put_connector("idle", &source(&input, "idle"))
+        .expect("paused source");
+    assert_eq!(
+        rest.send("PUT", "/connectors/idle/pause", None).expect("pause").status,
+        202
+    );
     rest.await_state("idle", "PAUSED", 1).expect("paused");
-    await_true("both lines", PATIENCE, || std::fs::read_to_string(&output).is_ok_and(|text| text == "one\ntwo\n")).expect("copied");
+    await_true("both lines", PATIENCE, || {
+        std::fs::read_to_string(&output).is_ok_and(|text| text == "one\ntwo\n")
+    })
+    .expect("copied");
     let (status, took) = weir.stop().expect("stop");
     assert!(status.success(), "{status}: {}", weir.log_text());
     assert!(took < Duration::from_secs(6), "stopping took {took:?}");
@@ -225,16 +366,33 @@ fn an_idle_weir_stops_in_under_two_seconds() {
 fn the_demo_shows_records_soon() {
     let (weir, rest, kafka) = started(&["--demo"]);
     let began = Instant::now();
-    weir.await_log("line 1: this went from a file").expect("records are printed");
-    assert!(began.elapsed() < Duration::from_secs(20), "compiled for tests, and still {:?}", began.elapsed());
+    weir.await_log("line 1: this went from a file")
+        .expect("records are printed");
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "compiled for tests, and still {:?}",
+        began.elapsed()
+    );
     rest.await_state("demo-pageviews", "RUNNING", 1).expect("page views");
     let output = std::process::Command::new(weir_binary())
-        .args(["tail", "demo-pageviews", "-b", &kafka, "--from-beginning", "--max", "3", "--json"])
+        .args([
+            "tail",
+            "demo-pageviews",
+            "-b",
+            &kafka,
+            "--from-beginning",
+            "--max",
+            "3",
+            "--json",
+        ])
         .output()
         .expect("tail");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect();
+    let records: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("one JSON object a line"))
+        .collect();
     assert_eq!(records.len(), 3, "{text}");
     assert_eq!(records[0]["topic"], "demo-pageviews");
     assert_eq!(records[2]["offset"], 2);
@@ -246,7 +404,14 @@ fn connector_files_given_to_up_are_created_at_start() {
     let input = folder.path().join("in.txt");
     std::fs::write(&input, "a\n").expect("input");
     let file = folder.path().join("c.properties");
-    std::fs::write(&file, format!("name=given\nconnector.class=FileStreamSource\nfile={}\ntopic=given\n", input.display())).expect("file");
+    std::fs::write(
+        &file,
+        format!(
+            "name=given\nconnector.class=FileStreamSource\nfile={}\ntopic=given\n",
+            input.display()
+        ),
+    )
+    .expect("file");
     let (_weir, rest, _) = started(&[&file.display().to_string()]);
     rest.await_state("given", "RUNNING", 1).expect("created from its file");
 }

@@ -36,24 +36,43 @@ fn no_acknowledged_record_is_lost_when_the_broker_is_killed_under_load() {
         while acknowledged.count() < before + 300 + round * 37 {
             send(&producer, "load", number, format!("{number:012}").as_bytes()).expect("send");
             number += 1;
-            if number % 2000 == 0 {
+            if number.is_multiple_of(2000) {
                 producer.poll(Duration::from_millis(1));
             }
         }
         weir.kill().expect("kill -9");
         drop(weir);
-        (weir, _) = Weir::broker_in(folder.path(), &settings).unwrap_or_else(|error| panic!("round {round}: {error:#}"));
+        (weir, _) =
+            Weir::broker_in(folder.path(), &settings).unwrap_or_else(|error| panic!("round {round}: {error:#}"));
     }
     producer.flush(Duration::from_secs(120)).expect("the rest is delivered");
     let acknowledged = acknowledged.numbers();
     let values = read_all(&address, "load").expect("read back");
-    let read: Vec<u64> = values.iter().map(|value| String::from_utf8_lossy(value).parse().expect("a number, whole")).collect();
+    let read: Vec<u64> = values
+        .iter()
+        .map(|value| String::from_utf8_lossy(value).parse().expect("a number, whole"))
+        .collect();
     let distinct: BTreeSet<u64> = read.iter().copied().collect();
     let lost: Vec<&u64> = acknowledged.difference(&distinct).take(5).collect();
-    assert!(lost.is_empty(), "acknowledged and lost: {lost:?} … of {}", acknowledged.len());
-    assert_eq!(acknowledged.len() as u64, number, "everything was acknowledged in the end");
-    assert_eq!(read.len(), distinct.len(), "an idempotent producer's record was stored twice");
-    assert!(read.windows(2).all(|pair| pair[0] < pair[1]), "records are out of order");
+    assert!(
+        lost.is_empty(),
+        "acknowledged and lost: {lost:?} … of {}",
+        acknowledged.len()
+    );
+    assert_eq!(
+        acknowledged.len() as u64,
+        number,
+        "everything was acknowledged in the end"
+    );
+    assert_eq!(
+        read.len(),
+        distinct.len(),
+        "an idempotent producer's record was stored twice"
+    );
+    assert!(
+        read.windows(2).all(|pair| pair[0] < pair[1]),
+        "records are out of order"
+    );
     assert!(weir.is_running());
 }
 
@@ -70,7 +89,9 @@ fn the_file_source_loses_no_line_when_the_worker_is_killed() {
     std::fs::write(&worker, "offset.flush.interval.ms=100\n").expect("worker settings");
     let flags = ["--connect", "{dir}/worker.properties"];
     let (mut weir, ready) = Weir::up_in(folder.path(), &flags).expect("up");
-    Rest::new(ready.connect.as_deref().expect("connect")).put_connector("src", &config).expect("created");
+    Rest::new(ready.connect.as_deref().expect("connect"))
+        .put_connector("src", &config)
+        .expect("created");
     let mut written = 0u64;
     let mut kafka = ready.kafka.expect("kafka");
     for round in 0..ROUNDS {
@@ -81,10 +102,14 @@ fn the_file_source_loses_no_line_when_the_worker_is_killed() {
         file.flush().expect("flush");
         // Let it get somewhere, a different distance each round.
         let goal = written - 400 + round * 17;
-        await_true("lines arrive", PATIENCE, || weir_tests::kafka::end_offset(&kafka, "lines").is_some_and(|end| end as u64 >= goal)).expect("progress");
+        await_true("lines arrive", PATIENCE, || {
+            weir_tests::kafka::end_offset(&kafka, "lines").is_some_and(|end| end as u64 >= goal)
+        })
+        .expect("progress");
         weir.kill().expect("kill -9");
         drop(weir);
-        let (next, ready) = Weir::up_in(folder.path(), &flags).unwrap_or_else(|error| panic!("round {round}: {error:#}"));
+        let (next, ready) =
+            Weir::up_in(folder.path(), &flags).unwrap_or_else(|error| panic!("round {round}: {error:#}"));
         weir = next;
         kafka = ready.kafka.expect("kafka");
     }
@@ -99,5 +124,8 @@ fn the_file_source_loses_no_line_when_the_worker_is_killed() {
 }
 
 fn numbers(values: Vec<Vec<u8>>) -> BTreeSet<u64> {
-    values.iter().map(|value| String::from_utf8_lossy(value).parse().expect("a whole line")).collect()
+    values
+        .iter()
+        .map(|value| String::from_utf8_lossy(value).parse().expect("a whole line"))
+        .collect()
 }

@@ -14,18 +14,70 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("weir-client", &["weir-config", "weir-metrics", "weir-protocol"]),
     ("weir-log", &["weir-protocol"]),
     ("weir-coordinator", &["weir-protocol"]),
-    ("weir-server", &["weir-config", "weir-metrics", "weir-protocol", "weir-log", "weir-coordinator"]),
+    (
+        "weir-server",
+        &[
+            "weir-config",
+            "weir-metrics",
+            "weir-protocol",
+            "weir-log",
+            "weir-coordinator",
+        ],
+    ),
     ("weir-api", &["weir-config"]),
     ("weir-converters", &["weir-api", "weir-config"]),
-    ("weir-plugins", &["weir-api", "weir-config", "weir-converters", "weir-metrics"]),
+    (
+        "weir-plugins",
+        &["weir-api", "weir-config", "weir-converters", "weir-metrics"],
+    ),
     ("weir-stores", &["weir-api", "weir-client", "weir-config"]),
-    ("weir-worker", &["weir-api", "weir-config", "weir-client", "weir-converters", "weir-plugins", "weir-stores", "weir-metrics"]),
+    (
+        "weir-worker",
+        &[
+            "weir-api",
+            "weir-config",
+            "weir-client",
+            "weir-converters",
+            "weir-plugins",
+            "weir-stores",
+            "weir-metrics",
+        ],
+    ),
     (
         "weir-herder",
-        &["weir-api", "weir-config", "weir-client", "weir-protocol", "weir-converters", "weir-plugins", "weir-stores", "weir-worker", "weir-metrics"],
+        &[
+            "weir-api",
+            "weir-config",
+            "weir-client",
+            "weir-protocol",
+            "weir-converters",
+            "weir-plugins",
+            "weir-stores",
+            "weir-worker",
+            "weir-metrics",
+        ],
     ),
-    ("weir-rest", &["weir-api", "weir-config", "weir-herder", "weir-plugins", "weir-stores", "weir-metrics"]),
-    ("weir-tools", &["weir-api", "weir-client", "weir-config", "weir-converters", "weir-metrics"]),
+    (
+        "weir-rest",
+        &[
+            "weir-api",
+            "weir-config",
+            "weir-herder",
+            "weir-plugins",
+            "weir-stores",
+            "weir-metrics",
+        ],
+    ),
+    (
+        "weir-tools",
+        &[
+            "weir-api",
+            "weir-client",
+            "weir-config",
+            "weir-converters",
+            "weir-metrics",
+        ],
+    ),
     ("weir-bundled", &[]),
     ("weir-sdk", &["weir-api", "weir-config"]),
     ("weir-filestream", &["weir-sdk"]),
@@ -33,20 +85,34 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "weir-cli",
         &[
-            "weir-config", "weir-server", "weir-client", "weir-plugins", "weir-stores", "weir-worker", "weir-herder", "weir-rest",
-            "weir-tools", "weir-bundled", "weir-metrics",
+            "weir-config",
+            "weir-server",
+            "weir-client",
+            "weir-plugins",
+            "weir-stores",
+            "weir-worker",
+            "weir-herder",
+            "weir-rest",
+            "weir-tools",
+            "weir-bundled",
+            "weir-metrics",
         ],
     ),
 ];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the workspace")
+        .to_owned()
 }
 
 fn manifests() -> Vec<PathBuf> {
     let mut found = Vec::new();
     for house in ["broker", "registry", "runtime", "connectors"] {
-        let Ok(entries) = std::fs::read_dir(root().join(house)) else { continue };
+        let Ok(entries) = std::fs::read_dir(root().join(house)) else {
+            continue;
+        };
         for entry in entries.flatten() {
             let manifest = entry.path().join("Cargo.toml");
             if manifest.is_file() {
@@ -63,7 +129,12 @@ fn crates_import_only_along_the_arrows() {
     let allowed: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
     let mut wrong = Vec::new();
     let manifests = manifests();
-    assert!(manifests.len() >= 15, "only {} manifests found below {}", manifests.len(), root().display());
+    assert!(
+        manifests.len() >= 15,
+        "only {} manifests found below {}",
+        manifests.len(),
+        root().display()
+    );
     for path in manifests {
         let text = std::fs::read_to_string(&path).expect("readable manifest");
         let manifest: toml::Table = text.parse().expect("valid TOML");
@@ -73,9 +144,12 @@ fn crates_import_only_along_the_arrows() {
             continue;
         };
         for table in ["dependencies", "build-dependencies"] {
-            let Some(dependencies) = manifest.get(table).and_then(toml::Value::as_table) else { continue };
+            let Some(dependencies) = manifest.get(table).and_then(toml::Value::as_table) else {
+                continue;
+            };
             for dependency in dependencies.keys().filter(|key| key.starts_with("weir-")) {
-                if !may.contains(&dependency.as_str()) && !(name == "weir-bundled" && table == "build-dependencies") {
+                let is_bundling = name == "weir-bundled" && table == "build-dependencies";
+                if !may.contains(&dependency.as_str()) && !is_bundling {
                     wrong.push(format!("{name} imports {dependency}"));
                 }
             }
@@ -89,7 +163,12 @@ fn every_row_of_the_table_is_a_crate() {
     let names: Vec<String> = manifests()
         .iter()
         .map(|path| std::fs::read_to_string(path).expect("readable manifest"))
-        .map(|text| text.parse::<toml::Table>().expect("valid TOML")["package"]["name"].as_str().expect("a name").to_owned())
+        .map(|text| {
+            text.parse::<toml::Table>().expect("valid TOML")["package"]["name"]
+                .as_str()
+                .expect("a name")
+                .to_owned()
+        })
         .collect();
     for (row, _) in ARROWS {
         assert!(names.iter().any(|name| name == row), "{row} has a row but no crate");
@@ -101,10 +180,15 @@ fn every_path_that_the_map_names_is_there() {
     let map = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     let mut seen = 0;
     for token in map.split('`').skip(1).step_by(2) {
-        let is_path = token.contains('/') && !token.contains(|c: char| c.is_whitespace() || "{}*<>:|$".contains(c)) && !token.starts_with('/');
+        let is_path = token.contains('/')
+            && !token.contains(|c: char| c.is_whitespace() || "{}*<>:|$".contains(c))
+            && !token.starts_with('/');
         if is_path {
             seen += 1;
-            assert!(root().join(token).try_exists().expect("stat"), "ARCHITECTURE.md names {token}, which is not there");
+            assert!(
+                root().join(token).try_exists().expect("stat"),
+                "ARCHITECTURE.md names {token}, which is not there"
+            );
         }
     }
     assert!(seen > 10, "ARCHITECTURE.md names only {seen} paths");

@@ -49,11 +49,7 @@ pub fn ensure_valid(key: &ConfigKey, value: Option<&ConfigValue>) -> Result<(), 
         .try_for_each(|validator| check(key, validator, value))
 }
 
-fn check(
-    key: &ConfigKey,
-    validator: &Validator,
-    value: Option<&ConfigValue>,
-) -> Result<(), ConfigError> {
+fn check(key: &ConfigKey, validator: &Validator, value: Option<&ConfigValue>) -> Result<(), ConfigError> {
     match validator {
         Validator::Between { min, max } => check_range(key, min.as_deref(), max.as_deref(), value),
         Validator::OneOf(valid) => check_choice(key, valid, value, value_text(value)),
@@ -100,9 +96,7 @@ fn check_range(
         return Err(refused(key, value, "Value must be non-null"));
     };
     let bound = |text: Option<&str>| -> Result<Option<ConfigValue>, ConfigError> {
-        text.map_or(Ok(None), |text| {
-            parse_type(&key.name, Some(text), key.config_type)
-        })
+        text.map_or(Ok(None), |text| parse_type(&key.name, Some(text), key.config_type))
     };
     if let Some(min) = bound(min)?
         && min.as_f64().is_some_and(|limit| number < limit)
@@ -112,11 +106,7 @@ fn check_range(
     if let Some(max) = bound(max)?
         && max.as_f64().is_some_and(|limit| number > limit)
     {
-        return Err(refused(
-            key,
-            value,
-            format!("Value must be no more than {max}"),
-        ));
+        return Err(refused(key, value, format!("Value must be no more than {max}")));
     }
     Ok(())
 }
@@ -137,11 +127,7 @@ fn check_choice(
     ))
 }
 
-fn check_choice_ignore_case(
-    key: &ConfigKey,
-    valid: &[String],
-    value: Option<&ConfigValue>,
-) -> Result<(), ConfigError> {
+fn check_choice_ignore_case(key: &ConfigKey, valid: &[String], value: Option<&ConfigValue>) -> Result<(), ConfigError> {
     let given = value_text(value).map(str::to_uppercase);
     if given.is_some_and(|given| valid.iter().any(|choice| choice.to_uppercase() == given)) {
         return Ok(());
@@ -157,11 +143,7 @@ fn check_choice_ignore_case(
 }
 
 /// Kafka's `ValidList`, including its checks for null, empty and repeated elements, whose texts have no common form.
-fn check_list(
-    key: &ConfigKey,
-    valid: &[String],
-    value: Option<&ConfigValue>,
-) -> Result<(), ConfigError> {
+fn check_list(key: &ConfigKey, valid: &[String], value: Option<&ConfigValue>) -> Result<(), ConfigError> {
     let name = &key.name;
     let Some(ConfigValue::List(items)) = value else {
         return Err(ConfigError::Other(format!(
@@ -194,25 +176,16 @@ fn check_list(
     Ok(())
 }
 
-fn check_list_size(
-    key: &ConfigKey,
-    max: u32,
-    value: Option<&ConfigValue>,
-) -> Result<(), ConfigError> {
+fn check_list_size(key: &ConfigKey, max: u32, value: Option<&ConfigValue>) -> Result<(), ConfigError> {
     match value {
-        Some(ConfigValue::List(items)) if items.len() > max as usize => Err(refused(
-            key,
-            value,
-            format!("exceeds maximum list size of [{max}]."),
-        )),
+        Some(ConfigValue::List(items)) if items.len() > max as usize => {
+            Err(refused(key, value, format!("exceeds maximum list size of [{max}].")))
+        }
         _ => Ok(()),
     }
 }
 
-fn check_control_characters(
-    key: &ConfigKey,
-    value: Option<&ConfigValue>,
-) -> Result<(), ConfigError> {
+fn check_control_characters(key: &ConfigKey, value: Option<&ConfigValue>) -> Result<(), ConfigError> {
     let Some(text) = value_text(value) else {
         return Ok(());
     };
@@ -246,8 +219,7 @@ mod tests {
     fn check(config_type: ConfigType, validator: Validator, text: Option<&str>, expected: &str) {
         let key = ConfigKey::new("k", config_type).validator(validator);
         let value = parse_type("k", text, config_type).expect("parses");
-        let shown = ensure_valid(&key, value.as_ref())
-            .map_or_else(|error| error.to_string(), |()| "ok".to_owned());
+        let shown = ensure_valid(&key, value.as_ref()).map_or_else(|error| error.to_string(), |()| "ok".to_owned());
         assert_eq!(shown, expected);
     }
 
@@ -262,12 +234,7 @@ mod tests {
             "Invalid value null for configuration k: String must be one of: a, b",
         );
         check(Text, one_of(), Some("b"), "ok");
-        check(
-            Text,
-            Validator::one_of_ignore_case(&["a", "b"]),
-            Some("B"),
-            "ok",
-        );
+        check(Text, Validator::one_of_ignore_case(&["a", "b"]), Some("B"), "ok");
         check(
             Text,
             Validator::one_of_ignore_case(&["a", "b"]),

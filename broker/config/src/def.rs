@@ -166,10 +166,7 @@ impl Validator {
     /// Gives the printed form, as Kafka's docs show valid values.
     pub fn describe(&self) -> String {
         match self {
-            Self::Between {
-                min: None,
-                max: None,
-            } => "[...]".to_owned(),
+            Self::Between { min: None, max: None } => "[...]".to_owned(),
             Self::Between {
                 min: Some(min),
                 max: None,
@@ -189,9 +186,7 @@ impl Validator {
             Self::ListSizeMax(max) => format!("List containing maximum of {max} elements"),
             Self::NonNull => "non-null string".to_owned(),
             Self::NonEmptyText => "non-empty string".to_owned(),
-            Self::NoControlCharacters => {
-                "non-empty string without ISO control characters".to_owned()
-            }
+            Self::NoControlCharacters => "non-empty string without ISO control characters".to_owned(),
             Self::Custom(text) => text.clone(),
         }
     }
@@ -418,9 +413,7 @@ impl ConfigDef {
 
     /// Gives one row.
     pub fn get(&self, name: &str) -> Option<&ConfigKey> {
-        self.index
-            .get(name)
-            .and_then(|position| self.keys.get(*position))
+        self.index.get(name).and_then(|position| self.keys.get(*position))
     }
 
     /// Gives all names in order.

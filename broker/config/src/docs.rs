@@ -9,9 +9,7 @@ use crate::def::{ConfigDef, ConfigKey, DefaultValue};
 /// Renders a definition as a page below `title`.
 pub fn markdown(title: &str, definition: &ConfigDef) -> String {
     let mut page = format!("# {title}\n");
-    let ungrouped: Vec<&ConfigKey> = shown(definition)
-        .filter(|key| key.group.is_none())
-        .collect();
+    let ungrouped: Vec<&ConfigKey> = shown(definition).filter(|key| key.group.is_none()).collect();
     if !ungrouped.is_empty() {
         push_table(&mut page, &ungrouped);
     }

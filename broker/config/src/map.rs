@@ -28,9 +28,7 @@ impl ConfigMap {
     /// Gives the entry of a key: `Some(None)` is a key whose value is null.
     pub fn get_entry(&self, name: &str) -> Option<Option<&str>> {
         let position = *self.index.get(name)?;
-        self.entries
-            .get(position)
-            .map(|(_, value)| value.as_deref())
+        self.entries.get(position).map(|(_, value)| value.as_deref())
     }
 
     /// Tells whether the key is present, be its value null or not.
@@ -86,9 +84,7 @@ impl ConfigMap {
     pub fn with_prefix(&self, prefix: &str) -> Self {
         self.entries
             .iter()
-            .filter_map(|(name, value)| {
-                Some((name.strip_prefix(prefix)?.to_owned(), value.clone()))
-            })
+            .filter_map(|(name, value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone())))
             .collect()
     }
 
@@ -105,10 +101,7 @@ impl ConfigMap {
 
 impl PartialEq for ConfigMap {
     fn eq(&self, other: &Self) -> bool {
-        self.len() == other.len()
-            && self
-                .iter()
-                .all(|(name, value)| other.get_entry(name) == Some(value))
+        self.len() == other.len() && self.iter().all(|(name, value)| other.get_entry(name) == Some(value))
     }
 }
 
@@ -124,10 +117,7 @@ impl FromIterator<(String, Option<String>)> for ConfigMap {
 
 impl FromIterator<(String, String)> for ConfigMap {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(entries: I) -> Self {
-        entries
-            .into_iter()
-            .map(|(name, value)| (name, Some(value)))
-            .collect()
+        entries.into_iter().map(|(name, value)| (name, Some(value))).collect()
     }
 }
 
@@ -184,12 +174,7 @@ mod tests {
 
     #[test]
     fn prefix_is_taken_off() {
-        let map: ConfigMap = [("producer.acks", "1"), ("name", "n")]
-            .into_iter()
-            .collect();
-        assert_eq!(
-            map.with_prefix("producer."),
-            [("acks", "1")].into_iter().collect()
-        );
+        let map: ConfigMap = [("producer.acks", "1"), ("name", "n")].into_iter().collect();
+        assert_eq!(map.with_prefix("producer."), [("acks", "1")].into_iter().collect());
     }
 }

@@ -8,11 +8,7 @@ use std::fmt::Write as _;
 
 /// Appends a double: `100.0`, `1.0E10`, `NaN`, `-Infinity`.
 pub fn push_f64(out: &mut String, value: f64) {
-    if let Some(word) = non_finite(
-        value.is_nan(),
-        value.is_infinite(),
-        value.is_sign_negative(),
-    ) {
+    if let Some(word) = non_finite(value.is_nan(), value.is_infinite(), value.is_sign_negative()) {
         out.push_str(word);
         return;
     }
@@ -28,11 +24,7 @@ pub fn push_f64(out: &mut String, value: f64) {
 
 /// Appends a float by the same rules with single precision.
 pub fn push_f32(out: &mut String, value: f32) {
-    if let Some(word) = non_finite(
-        value.is_nan(),
-        value.is_infinite(),
-        value.is_sign_negative(),
-    ) {
+    if let Some(word) = non_finite(value.is_nan(), value.is_infinite(), value.is_sign_negative()) {
         out.push_str(word);
         return;
     }
@@ -89,10 +81,7 @@ fn push_java(out: &mut String, scientific: &str) {
         push_shifted_right(out, head, tail, exponent.unsigned_abs() as usize);
     } else if (-3..0).contains(&exponent) {
         out.push_str("0.");
-        out.extend(std::iter::repeat_n(
-            '0',
-            exponent.unsigned_abs() as usize - 1,
-        ));
+        out.extend(std::iter::repeat_n('0', exponent.unsigned_abs() as usize - 1));
         out.push_str(head);
         out.push_str(tail);
     } else {

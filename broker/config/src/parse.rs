@@ -57,11 +57,7 @@ impl ConfigValue {
             // Kafka compares ranges as doubles, whatever the type.
             Self::Long(n) => Some(*n as f64),
             Self::Double(n) => Some(*n),
-            Self::Boolean(_)
-            | Self::Text(_)
-            | Self::List(_)
-            | Self::Class(_)
-            | Self::Password(_) => None,
+            Self::Boolean(_) | Self::Text(_) | Self::List(_) | Self::Class(_) | Self::Password(_) => None,
         }
     }
 }
@@ -96,12 +92,8 @@ pub fn parse_type(
     };
     let text = java_trim(given);
     let parsed = match config_type {
-        ConfigType::Boolean if text.eq_ignore_ascii_case("true") => {
-            Some(ConfigValue::Boolean(true))
-        }
-        ConfigType::Boolean if text.eq_ignore_ascii_case("false") => {
-            Some(ConfigValue::Boolean(false))
-        }
+        ConfigType::Boolean if text.eq_ignore_ascii_case("true") => Some(ConfigValue::Boolean(true)),
+        ConfigType::Boolean if text.eq_ignore_ascii_case("false") => Some(ConfigValue::Boolean(false)),
         ConfigType::Boolean => None,
         ConfigType::Text => Some(ConfigValue::Text(text.to_owned())),
         ConfigType::Int => text.parse().ok().map(ConfigValue::Int),
@@ -131,10 +123,7 @@ impl ConfigKey {
 
     /// Gives the default as REST shows it: null when required or null, `[hidden]` for passwords.
     pub fn default_text(&self) -> Option<String> {
-        self.default_value()
-            .ok()
-            .flatten()
-            .map(|value| value.to_text())
+        self.default_value().ok().flatten().map(|value| value.to_text())
     }
 }
 
@@ -161,9 +150,7 @@ fn parse_double(text: &str) -> Option<f64> {
         _ => {}
     }
     // Java allows a type letter; Rust would also take "inf" and "nan" in any case, and a second sign.
-    let digits = unsigned
-        .strip_suffix(['d', 'D', 'f', 'F'])
-        .unwrap_or(unsigned);
+    let digits = unsigned.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(unsigned);
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
     }
@@ -175,10 +162,7 @@ fn parse_list(text: &str) -> Vec<String> {
         return Vec::new();
     }
     text.split(',')
-        .map(|item| {
-            item.trim_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r'])
-                .to_owned()
-        })
+        .map(|item| item.trim_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']).to_owned())
         .collect()
 }
 
@@ -219,11 +203,7 @@ mod tests {
             ConfigType::Short,
             "Invalid value 40000 for configuration k: Not a number of type SHORT",
         );
-        check(
-            "9223372036854775807",
-            ConfigType::Long,
-            "9223372036854775807",
-        );
+        check("9223372036854775807", ConfigType::Long, "9223372036854775807");
         check("1,,a , b,", ConfigType::List, "[1, , a, b, ]");
         check("", ConfigType::List, "[]");
         check("hunter2", ConfigType::Password, "[hidden]");
@@ -254,9 +234,6 @@ mod tests {
     #[test]
     fn null_stays_null_and_lists_join() {
         assert_eq!(parse_type("k", None, ConfigType::Int), Ok(None));
-        assert_eq!(
-            ConfigValue::List(vec!["a".into(), "b".into()]).to_text(),
-            "a,b"
-        );
+        assert_eq!(ConfigValue::List(vec!["a".into(), "b".into()]).to_text(), "a,b");
     }
 }

@@ -24,10 +24,7 @@ impl Properties {
     /// [`ConfigError::Syntax`] for a broken `\u` escape, as Java's "Malformed \\uxxxx encoding.".
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let mut properties = Self::new();
-        let mut lines = LogicalLines {
-            rest: text,
-            line: 0,
-        };
+        let mut lines = LogicalLines { rest: text, line: 0 };
         while let Some((line, logical)) = lines.next_line() {
             let (name, value) = split_entry(&logical);
             properties.insert(unescape(name, line)?, unescape(value, line)?);
@@ -40,12 +37,7 @@ impl Properties {
     /// # Errors
     /// As [`Properties::parse`].
     pub fn parse_latin1(bytes: &[u8]) -> Result<Self, ConfigError> {
-        Self::parse(
-            &bytes
-                .iter()
-                .map(|byte| char::from(*byte))
-                .collect::<String>(),
-        )
+        Self::parse(&bytes.iter().map(|byte| char::from(*byte)).collect::<String>())
     }
 
     /// Gives the value of a key.
@@ -70,9 +62,7 @@ impl Properties {
 
     /// Walks the entries in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.map
-            .iter()
-            .filter_map(|(name, value)| Some((name, value?)))
+        self.map.iter().filter_map(|(name, value)| Some((name, value?)))
     }
 
     /// Number of entries.

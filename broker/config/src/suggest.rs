@@ -23,10 +23,7 @@ where
             (
                 distance(
                     &given,
-                    &candidate
-                        .chars()
-                        .flat_map(char::to_lowercase)
-                        .collect::<Vec<_>>(),
+                    &candidate.chars().flat_map(char::to_lowercase).collect::<Vec<_>>(),
                     limit,
                 ),
                 candidate,
@@ -47,9 +44,7 @@ fn distance(a: &[char], b: &[char], limit: usize) -> usize {
     for (i, from) in a.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, to) in b.iter().enumerate() {
-            let mut best = (last[j] + usize::from(from != to))
-                .min(last[j + 1] + 1)
-                .min(row[j] + 1);
+            let mut best = (last[j] + usize::from(from != to)).min(last[j + 1] + 1).min(row[j] + 1);
             if i > 0 && j > 0 && *from == b[j - 1] && a[i - 1] == *to {
                 best = best.min(before_last[j - 1] + 1);
             }

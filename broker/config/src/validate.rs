@@ -85,9 +85,7 @@ impl ConfigDef {
         while let Some(name) = stack.pop() {
             let (Some(key), Some(info)) = (
                 self.get(name),
-                positions
-                    .get(name)
-                    .and_then(|position| infos.get_mut(*position)),
+                positions.get(name).and_then(|position| infos.get_mut(*position)),
             ) else {
                 continue;
             };
@@ -98,11 +96,7 @@ impl ConfigDef {
             validate_key(key, config, hooks, info);
             stack.extend(key.dependents.iter().rev().map(String::as_str));
         }
-        infos.extend(
-            self.undefined_dependents()
-                .into_iter()
-                .map(undefined_dependent),
-        );
+        infos.extend(self.undefined_dependents().into_iter().map(undefined_dependent));
         infos
     }
 
@@ -139,9 +133,7 @@ impl ConfigDef {
 }
 
 fn validate_key(key: &ConfigKey, config: &ConfigMap, hooks: &Hooks<'_>, info: &mut ValueInfo) {
-    let value = match given_or_default(key, config)
-        .and_then(|value| check_class(key, value, config, hooks))
-    {
+    let value = match given_or_default(key, config).and_then(|value| check_class(key, value, config, hooks)) {
         Ok(value) => value,
         Err(error) => {
             info.errors.push(error.to_string());
@@ -155,10 +147,7 @@ fn validate_key(key: &ConfigKey, config: &ConfigMap, hooks: &Hooks<'_>, info: &m
     info.value = value.map(|value| value.to_text());
 }
 
-fn given_or_default(
-    key: &ConfigKey,
-    config: &ConfigMap,
-) -> Result<Option<ConfigValue>, ConfigError> {
+fn given_or_default(key: &ConfigKey, config: &ConfigMap) -> Result<Option<ConfigValue>, ConfigError> {
     match config.get_entry(&key.name) {
         Some(given) => parse_type(&key.name, given, key.config_type),
         None if key.is_required() => Err(ConfigError::Missing(key.name.clone())),
@@ -188,9 +177,7 @@ fn check_class(
 
 fn undefined_dependent(name: &str) -> ValueInfo {
     ValueInfo {
-        errors: vec![format!(
-            "{name} is referred in the dependents, but not defined."
-        )],
+        errors: vec![format!("{name} is referred in the dependents, but not defined.")],
         visible: false,
         ..ValueInfo::new(name)
     }

@@ -61,7 +61,12 @@ pub fn definition() -> ConfigDef {
                 .importance(Importance::Low)
                 .doc("Start of the random numbers: equal seeds make equal records"),
         )
-        .key(ConfigKey::int(TASK_ID).default("0").internal().doc("Number of the task, set by the connector"))
+        .key(
+            ConfigKey::int(TASK_ID)
+                .default("0")
+                .internal()
+                .doc("Number of the task, set by the connector"),
+        )
 }
 
 /// The settings of a task.
@@ -95,9 +100,7 @@ impl Settings {
         let interval_ms = parsed.opt_long(INTERVAL_MS).unwrap_or_default();
         let pace = match parsed.opt_int(RATE) {
             Some(rate) if rate < 1 => {
-                let text = format!(
-                    "Invalid value {rate} for configuration {RATE}: Value must be at least 1"
-                );
+                let text = format!("Invalid value {rate} for configuration {RATE}: Value must be at least 1");
                 return Err(ConnectError::config(text));
             }
             Some(rate) => Pace::records_per_second(rate.unsigned_abs()),
@@ -107,9 +110,7 @@ impl Settings {
             topic: parsed.opt_text(TOPIC).unwrap_or_default().to_owned(),
             kind: kind.ok_or_else(|| ConnectError::config(format!("unknown {SCHEMA} {schema}")))?,
             pace,
-            iterations: parsed
-                .opt_long(ITERATIONS)
-                .filter(|iterations| *iterations >= 0),
+            iterations: parsed.opt_long(ITERATIONS).filter(|iterations| *iterations >= 0),
             seed: parsed.opt_long(SEED).unwrap_or_default(),
             task: parsed.opt_int(TASK_ID).unwrap_or_default(),
         })

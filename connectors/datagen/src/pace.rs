@@ -38,10 +38,7 @@ pub struct Schedule {
 impl Schedule {
     /// Starts: the first record is due at once.
     pub fn new(pace: Pace) -> Self {
-        Self {
-            pace,
-            next_us: None,
-        }
+        Self { pace, next_us: None }
     }
 
     /// Gives the number of records due now, at most `max`, and notes them as made.
@@ -55,9 +52,7 @@ impl Schedule {
             next_us = now_us;
         }
         let due = match now_us.checked_sub(next_us) {
-            Some(late_us) => u32::try_from(late_us / interval_us + 1)
-                .unwrap_or(u32::MAX)
-                .min(max),
+            Some(late_us) => u32::try_from(late_us / interval_us + 1).unwrap_or(u32::MAX).min(max),
             None => 0,
         };
         self.next_us = Some(next_us.saturating_add(u64::from(due).saturating_mul(interval_us)));
@@ -82,11 +77,7 @@ mod tests {
         assert_eq!(schedule.take_due(1_000, 10), 0);
         assert_eq!(schedule.wait_ms(1_000), 200);
         assert_eq!(schedule.take_due(200_999, 10), 0);
-        assert_eq!(
-            schedule.wait_ms(200_999),
-            1,
-            "never rounded down to a busy loop"
-        );
+        assert_eq!(schedule.wait_ms(200_999), 1, "never rounded down to a busy loop");
         assert_eq!(schedule.take_due(201_000, 10), 1);
         assert_eq!(
             schedule.take_due(801_000, 10),
@@ -98,9 +89,7 @@ mod tests {
     #[test]
     fn a_rate_is_kept_over_time() {
         let mut schedule = Schedule::new(Pace::records_per_second(10_000));
-        let made: u32 = (0..=1000)
-            .map(|tick| schedule.take_due(tick * 1_000, 5_000))
-            .sum();
+        let made: u32 = (0..=1000).map(|tick| schedule.take_due(tick * 1_000, 5_000)).sum();
         assert_eq!(made, 10_001);
     }
 

@@ -9,13 +9,11 @@ use crate::source::{DatagenSourceConnector, DatagenSourceTask};
 pub fn plugin() -> Plugin {
     Plugin::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
         .class(
-            Class::source::<DatagenSourceConnector, DatagenSourceTask>(
-                "weir.datagen.DatagenSourceConnector",
-            )
-            .alias("Datagen")
-            .doc("Makes up records: users, pageviews or orders.")
-            .task_class("weir.datagen.DatagenSourceTask")
-            .config(definition),
+            Class::source::<DatagenSourceConnector, DatagenSourceTask>("weir.datagen.DatagenSourceConnector")
+                .alias("Datagen")
+                .doc("Makes up records: users, pageviews or orders.")
+                .task_class("weir.datagen.DatagenSourceTask")
+                .config(definition),
         )
         // Records carry the time they were made at, and the rate is kept by it.
         .needs(Capability::WallClock)

@@ -115,12 +115,7 @@ impl Generator {
                 let region = Value::Text(format!("Region_{}", dice.roll(1, 9)));
                 (
                     user.clone(),
-                    vec![
-                        Value::Int64(event_ms),
-                        user,
-                        region,
-                        Value::from(dice.pick(&GENDERS)),
-                    ],
+                    vec![Value::Int64(event_ms), user, region, Value::from(dice.pick(&GENDERS))],
                 )
             }
             Kind::Pageviews => {
@@ -142,12 +137,9 @@ impl Generator {
 
     fn order(&self, iteration: i64, event_ms: i64, dice: &mut Dice) -> (Value, Vec<Value>) {
         // Order numbers start again when the 31 bits are used up.
-        let order =
-            Value::Int32(i32::try_from(iteration & i64::from(i32::MAX)).unwrap_or_default());
+        let order = Value::Int32(i32::try_from(iteration & i64::from(i32::MAX)).unwrap_or_default());
         let item = Value::Text(format!("Item_{}", dice.roll(1, 999)));
-        let units = Value::Float64(
-            f64::from(u32::try_from(dice.roll(1, 1000)).unwrap_or_default()) / 100.0,
-        );
+        let units = Value::Float64(f64::from(u32::try_from(dice.roll(1, 1000)).unwrap_or_default()) / 100.0);
         let (city, state, zipcode) = dice.pick(&CITIES);
         let address = StructValue {
             schema: Arc::clone(&self.address),
@@ -155,13 +147,7 @@ impl Generator {
         };
         (
             order.clone(),
-            vec![
-                Value::Int64(event_ms),
-                order,
-                item,
-                units,
-                Value::Struct(address),
-            ],
+            vec![Value::Int64(event_ms), order, item, units, Value::Struct(address)],
         )
     }
 }
@@ -200,8 +186,7 @@ mod tests {
             .expect("valid schemas")
             .record(iteration);
         for part in [&key, &value] {
-            validate_value(part.schema.as_deref().expect("a schema"), &part.value)
-                .expect("fits its schema");
+            validate_value(part.schema.as_deref().expect("a schema"), &part.value).expect("fits its schema");
         }
         let mut text = String::new();
         push_text(&mut text, None, &key.value).expect("printable");

@@ -29,11 +29,7 @@ pub struct DatagenSourceConnector {
 }
 
 impl SourceConnector for DatagenSourceConnector {
-    fn start(
-        &mut self,
-        _context: ConnectorContext,
-        config: &ConfigMap,
-    ) -> Result<(), ConnectError> {
+    fn start(&mut self, _context: ConnectorContext, config: &ConfigMap) -> Result<(), ConnectError> {
         Settings::parse(config)?;
         self.config = config.clone();
         Ok(())
@@ -49,18 +45,11 @@ impl SourceConnector for DatagenSourceConnector {
             .collect())
     }
 
-    fn exactly_once_support(
-        &self,
-        _config: &ConfigMap,
-    ) -> Result<ExactlyOnceSupport, ConnectError> {
+    fn exactly_once_support(&self, _config: &ConfigMap) -> Result<ExactlyOnceSupport, ConnectError> {
         Ok(ExactlyOnceSupport::Supported)
     }
 
-    fn alter_offsets(
-        &self,
-        _config: &ConfigMap,
-        offsets: &[OffsetChange],
-    ) -> Result<bool, ConnectError> {
+    fn alter_offsets(&self, _config: &ConfigMap, offsets: &[OffsetChange]) -> Result<bool, ConnectError> {
         for change in offsets {
             let Some(offset) = &change.offset else {
                 continue;
@@ -81,16 +70,12 @@ impl SourceConnector for DatagenSourceConnector {
 }
 
 fn iteration_of(offset: &JsonObject) -> Result<i64, ConnectError> {
-    let iteration = offset
-        .get(ITERATION_FIELD)
-        .and_then(|iteration| iteration.as_i64());
-    iteration
-        .filter(|iteration| *iteration >= 0)
-        .ok_or_else(|| {
-            ConnectError::fatal(format!(
-                "offsets must contain the key '{ITERATION_FIELD}' with a number of at least 0"
-            ))
-        })
+    let iteration = offset.get(ITERATION_FIELD).and_then(|iteration| iteration.as_i64());
+    iteration.filter(|iteration| *iteration >= 0).ok_or_else(|| {
+        ConnectError::fatal(format!(
+            "offsets must contain the key '{ITERATION_FIELD}' with a number of at least 0"
+        ))
+    })
 }
 
 /// Makes records.
@@ -109,11 +94,7 @@ struct Running {
 }
 
 impl SourceTask for DatagenSourceTask {
-    fn start(
-        &mut self,
-        context: SourceTaskContext,
-        config: &ConfigMap,
-    ) -> Result<(), ConnectError> {
+    fn start(&mut self, context: SourceTaskContext, config: &ConfigMap) -> Result<(), ConnectError> {
         let settings = Settings::parse(config)?;
         let partition = single(TASK_FIELD, settings.task);
         let next = match context.offset_reader().offset(&partition)? {
@@ -147,11 +128,7 @@ impl SourceTask for DatagenSourceTask {
             runtime::sleep(running.schedule.wait_ms(now_us()).min(budget.max_wait_ms));
             due = running.schedule.take_due(now_us(), most);
         }
-        Ok(if due == 0 {
-            None
-        } else {
-            Some(running.make(due))
-        })
+        Ok(if due == 0 { None } else { Some(running.make(due)) })
     }
 
     fn stop(&mut self) -> Result<(), ConnectError> {
@@ -163,9 +140,7 @@ impl SourceTask for DatagenSourceTask {
 impl Running {
     fn left(&self) -> u32 {
         match self.settings.iterations {
-            Some(iterations) => {
-                u32::try_from(iterations.saturating_sub(self.next).max(0)).unwrap_or(u32::MAX)
-            }
+            Some(iterations) => u32::try_from(iterations.saturating_sub(self.next).max(0)).unwrap_or(u32::MAX),
             None => u32::MAX,
         }
     }

@@ -28,9 +28,12 @@ pub fn source_def() -> ConfigDef {
                 .importance(Importance::High)
                 .doc("The topic to publish data to"),
         )
-        .key(ConfigKey::int(BATCH_SIZE).default("2000").importance(Importance::Low).doc(
-            "The maximum number of records the source task can read from the file each time it is polled",
-        ))
+        .key(
+            ConfigKey::int(BATCH_SIZE)
+                .default("2000")
+                .importance(Importance::Low)
+                .doc("The maximum number of records the source task can read from the file each time it is polled"),
+        )
 }
 
 /// Defines the settings of the sink.
@@ -85,8 +88,5 @@ pub fn sink_path(config: &ConfigMap) -> Result<Option<String>, ConnectError> {
     let parsed = sink_def()
         .parse(config)
         .map_err(|error| ConnectError::config(error.to_string()))?;
-    Ok(parsed
-        .opt_text(FILE)
-        .filter(|file| !file.is_empty())
-        .map(str::to_owned))
+    Ok(parsed.opt_text(FILE).filter(|file| !file.is_empty()).map(str::to_owned))
 }

@@ -172,18 +172,9 @@ mod tests {
 
     #[test]
     fn invalid_text_is_replaced_in_its_own_line_only() {
-        check(
-            &[b"a\xff\nb\n", "é\n".as_bytes()],
-            &["a\u{fffd}@3", "b@5", "é@8"],
-        );
-        check(
-            &[b"a\xe2\x82", b"\xac\n\xe2\x82\n"],
-            &["a€@5", "\u{fffd}@8"],
-        );
-        check(
-            &[b"\xff", b"\xe2\x82", b"\xac\nz\n"],
-            &["\u{fffd}€@5", "z@7"],
-        );
+        check(&[b"a\xff\nb\n", "é\n".as_bytes()], &["a\u{fffd}@3", "b@5", "é@8"]);
+        check(&[b"a\xe2\x82", b"\xac\n\xe2\x82\n"], &["a€@5", "\u{fffd}@8"]);
+        check(&[b"\xff", b"\xe2\x82", b"\xac\nz\n"], &["\u{fffd}€@5", "z@7"]);
     }
 
     #[test]
@@ -191,9 +182,7 @@ mod tests {
         let mut buffer = LineBuffer::starting_at(0);
         buffer.push(b"first\n".to_vec()).expect("short");
         assert!(buffer.next_line().is_some());
-        buffer
-            .push(vec![b'x'; MAX_LINE_BYTES / 2])
-            .expect("within the bound");
+        buffer.push(vec![b'x'; MAX_LINE_BYTES / 2]).expect("within the bound");
         assert!(buffer.next_line().is_none());
         let error = buffer
             .push(vec![b'x'; MAX_LINE_BYTES / 2 + 1])

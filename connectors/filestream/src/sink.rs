@@ -23,11 +23,7 @@ pub struct FileStreamSinkConnector {
 }
 
 impl SinkConnector for FileStreamSinkConnector {
-    fn start(
-        &mut self,
-        _context: ConnectorContext,
-        config: &ConfigMap,
-    ) -> Result<(), ConnectError> {
+    fn start(&mut self, _context: ConnectorContext, config: &ConfigMap) -> Result<(), ConnectError> {
         let path = sink_path(config)?;
         self.config = config.clone();
         weir_sdk::info!("starting file sink connector"; "file" => path.as_deref().unwrap_or("standard output"));
@@ -38,11 +34,7 @@ impl SinkConnector for FileStreamSinkConnector {
         Ok((0..max_tasks).map(|_| self.config.clone()).collect())
     }
 
-    fn alter_offsets(
-        &self,
-        _config: &ConfigMap,
-        _offsets: &[SinkOffsetChange],
-    ) -> Result<bool, ConnectError> {
+    fn alter_offsets(&self, _config: &ConfigMap, _offsets: &[SinkOffsetChange]) -> Result<bool, ConnectError> {
         // The file says nothing about offsets: any are fine.
         Ok(true)
     }
@@ -59,10 +51,7 @@ impl SinkTask for FileStreamSinkTask {
     fn start(&mut self, _context: SinkTaskContext, config: &ConfigMap) -> Result<(), ConnectError> {
         let path = sink_path(config)?;
         let opened = File::open(FILE, OpenMode::Append);
-        self.file =
-            Some(opened.map_err(|error| {
-                not_opened(path.as_deref().unwrap_or("standard output"), error)
-            })?);
+        self.file = Some(opened.map_err(|error| not_opened(path.as_deref().unwrap_or("standard output"), error))?);
         Ok(())
     }
 
@@ -124,8 +113,5 @@ fn not_opened(path: &str, error: FilesError) -> ConnectError {
         }
         FilesError::NoSpace(reason) | FilesError::Other(reason) => java_file_error(&reason),
     };
-    ConnectError::fatal(format!(
-        "Couldn't find or create file '{path}' for FileStreamSinkTask"
-    ))
-    .caused_by(cause)
+    ConnectError::fatal(format!("Couldn't find or create file '{path}' for FileStreamSinkTask")).caused_by(cause)
 }

@@ -16,9 +16,7 @@ use weir_sdk::context::{ConnectorContext, SourceTaskContext};
 use weir_sdk::files::{File, FilesError, OpenMode};
 use weir_sdk::offsets::{JsonObject, parse, single};
 use weir_sdk::runtime;
-use weir_sdk::source::{
-    ExactlyOnceSupport, OffsetChange, PollBudget, Polled, SourceConnector, SourceTask,
-};
+use weir_sdk::source::{ExactlyOnceSupport, OffsetChange, PollBudget, Polled, SourceConnector, SourceTask};
 
 use crate::filestream_config::{FILE, SourceSettings};
 use crate::parse::{Line, LineBuffer};
@@ -36,11 +34,7 @@ pub struct FileStreamSourceConnector {
 }
 
 impl SourceConnector for FileStreamSourceConnector {
-    fn start(
-        &mut self,
-        _context: ConnectorContext,
-        config: &ConfigMap,
-    ) -> Result<(), ConnectError> {
+    fn start(&mut self, _context: ConnectorContext, config: &ConfigMap) -> Result<(), ConnectError> {
         let settings = SourceSettings::parse(config)?;
         self.config = config.clone();
         weir_sdk::info!("starting file source connector"; "file" => settings.path().unwrap_or("standard input"));
@@ -59,11 +53,7 @@ impl SourceConnector for FileStreamSourceConnector {
         })
     }
 
-    fn alter_offsets(
-        &self,
-        config: &ConfigMap,
-        offsets: &[OffsetChange],
-    ) -> Result<bool, ConnectError> {
+    fn alter_offsets(&self, config: &ConfigMap, offsets: &[OffsetChange]) -> Result<bool, ConnectError> {
         if SourceSettings::parse(config)?.path().is_none() {
             return Err(ConnectError::fatal(format!(
                 "Offsets cannot be modified if the '{FILE}' configuration is unspecified. This is because stdin is \
@@ -131,11 +121,7 @@ struct Reading {
 }
 
 impl SourceTask for FileStreamSourceTask {
-    fn start(
-        &mut self,
-        context: SourceTaskContext,
-        config: &ConfigMap,
-    ) -> Result<(), ConnectError> {
+    fn start(&mut self, context: SourceTaskContext, config: &ConfigMap) -> Result<(), ConnectError> {
         let settings = SourceSettings::parse(config)?;
         self.context = context;
         self.partition = single(FILENAME_FIELD, settings.file.clone());
@@ -278,12 +264,7 @@ struct LineWriter<'b, 'a> {
 }
 
 impl<'b, 'a> LineWriter<'b, 'a> {
-    fn new(
-        batch: &'b mut SourceBatch<'a>,
-        settings: &SourceSettings,
-        partition: &str,
-        has_position: bool,
-    ) -> Self {
+    fn new(batch: &'b mut SourceBatch<'a>, settings: &SourceSettings, partition: &str, has_position: bool) -> Self {
         Self {
             topic: batch.intern(&settings.topic),
             partition: batch.intern(partition),
@@ -392,10 +373,7 @@ mod tests {
             (Some(i64::MIN), "{\"position\":-9223372036854775808}"),
             (None, "{\"position\":null}"),
         ] {
-            assert_eq!(
-                std::str::from_utf8(OffsetText::new(position).as_bytes()),
-                Ok(expected)
-            );
+            assert_eq!(std::str::from_utf8(OffsetText::new(position).as_bytes()), Ok(expected));
         }
     }
 }

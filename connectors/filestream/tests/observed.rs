@@ -83,10 +83,7 @@ const DIVERGES: &[(&str, &[&str], &str)] = &[
 
 #[test]
 fn every_observed_case_is_reproduced() {
-    let diverges: BTreeMap<&str, &[&str]> = DIVERGES
-        .iter()
-        .map(|(case, seen, _)| (*case, *seen))
-        .collect();
+    let diverges: BTreeMap<&str, &[&str]> = DIVERGES.iter().map(|(case, seen, _)| (*case, *seen)).collect();
     let cases = replay::cases(include_str!("java/observed.txt"));
     assert!(cases.len() > 100, "only {} cases found", cases.len());
     let mut wrong = Vec::new();
@@ -96,10 +93,7 @@ fn every_observed_case_is_reproduced() {
             Some(expected) => {
                 let short: Vec<String> = seen.iter().map(|line| replay::shortened(line)).collect();
                 if short != *expected {
-                    wrong.push(format!(
-                        "{}:\n  expected {expected:#?}\n  seen {short:#?}",
-                        case.name
-                    ));
+                    wrong.push(format!("{}:\n  expected {expected:#?}\n  seen {short:#?}", case.name));
                 }
             }
             None if seen != case.observed() => {
@@ -120,9 +114,6 @@ fn every_observed_case_is_reproduced() {
         wrong.join("\n")
     );
     for (name, _, reason) in DIVERGES {
-        assert!(
-            cases.iter().any(|case| case.name == *name),
-            "no case {name}: {reason}"
-        );
+        assert!(cases.iter().any(|case| case.name == *name), "no case {name}: {reason}");
     }
 }

@@ -109,10 +109,7 @@ impl<'a> SourceBatch<'a> {
             })
             .collect();
         let topic = self.writer.intern(&record.topic);
-        let source_partition = record
-            .source_partition
-            .as_deref()
-            .map(|text| self.writer.intern(text));
+        let source_partition = record.source_partition.as_deref().map(|text| self.writer.intern(text));
         self.writer.source_record(&SourceParts {
             topic,
             partition: record.partition,
@@ -164,9 +161,6 @@ struct Encoded {
 
 impl Encoded {
     fn slot<'b>(&self, scratch: &'b [u8]) -> Slot<'b> {
-        Slot::new(
-            self.schema,
-            self.range.and_then(|(start, end)| scratch.get(start..end)),
-        )
+        Slot::new(self.schema, self.range.and_then(|(start, end)| scratch.get(start..end)))
     }
 }

@@ -109,11 +109,7 @@ impl SinkTaskContext {
     ///
     /// # Errors
     /// Fatal when they cannot be reported or are no longer kept.
-    pub fn report(
-        &self,
-        records: &[TopicOffset],
-        error: &ConnectError,
-    ) -> Result<(), ConnectError> {
+    pub fn report(&self, records: &[TopicOffset], error: &ConnectError) -> Result<(), ConnectError> {
         host::report(records, error)
     }
 }

@@ -38,9 +38,7 @@
 //! `manifest` is the version of this format: a reader refuses one it does not know and asks the component instead.
 
 use serde_json::{Map, Value, json};
-use weir_config::def::{
-    ConfigDef, ConfigKey, ConfigType, DefaultValue, Importance, Validator, Width,
-};
+use weir_config::def::{ConfigDef, ConfigKey, ConfigType, DefaultValue, Importance, Validator, Width};
 
 use crate::plugin::{Capability, Class, Factory, FileAccess, Plugin};
 
@@ -74,9 +72,7 @@ fn capability(capability: &Capability) -> Value {
     match capability {
         Capability::Http(pattern) => case("http", json!(pattern)),
         Capability::Tcp(pattern) => case("tcp", json!(pattern)),
-        Capability::Files(path, access) => {
-            case("files", json!([path, *access == FileAccess::Write]))
-        }
+        Capability::Files(path, access) => case("files", json!([path, *access == FileAccess::Write])),
         Capability::Env(name) => case("env", json!(name)),
         Capability::Memory(bytes) => case("memory", json!(bytes)),
         Capability::WallClock => json!("wall-clock"),

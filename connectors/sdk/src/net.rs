@@ -60,12 +60,7 @@ pub struct Connection(host::ConnectionHandle);
 
 impl Connection {
     /// Connects; with `tls` the first byte is already encrypted.
-    pub fn connect(
-        host: &str,
-        port: u16,
-        tls: Option<&Tls>,
-        timeout_ms: u32,
-    ) -> Result<Self, NetError> {
+    pub fn connect(host: &str, port: u16, tls: Option<&Tls>, timeout_ms: u32) -> Result<Self, NetError> {
         host::connect(host, port, tls, timeout_ms).map(Self)
     }
 

@@ -52,9 +52,7 @@ pub fn parse(text: &str) -> Result<JsonObject, ConnectError> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(ConnectError::fatal(format!("not a JSON object: {text}"))),
-        Err(error) => Err(ConnectError::fatal(format!(
-            "not a JSON object: {text}: {error}"
-        ))),
+        Err(error) => Err(ConnectError::fatal(format!("not a JSON object: {text}: {error}"))),
     }
 }
 

@@ -176,13 +176,10 @@ impl Plugin {
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Class> {
-        self.classes
-            .iter()
-            .find(|class| class.name == name)
-            .or_else(|| {
-                self.classes
-                    .iter()
-                    .find(|class| class.aliases.iter().any(|alias| alias == name))
-            })
+        self.classes.iter().find(|class| class.name == name).or_else(|| {
+            self.classes
+                .iter()
+                .find(|class| class.aliases.iter().any(|alias| alias == name))
+        })
     }
 }

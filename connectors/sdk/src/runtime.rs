@@ -56,9 +56,7 @@ pub fn sleep(ms: u32) -> bool {
 /// Gives the wall clock in milliseconds since the epoch. Frozen at the start time unless the plugin asks for
 /// [`Capability::WallClock`](crate::plugin::Capability::WallClock) and is granted it.
 pub fn now_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -22,11 +22,7 @@ pub(crate) fn flatten(schema: &Schema) -> Result<SchemaDef, ConnectError> {
 }
 
 /// Adds a schema and what is below it; gives its index. The place is taken first, so children come after.
-fn add(
-    schema: &Schema,
-    nodes: &mut Vec<Option<SchemaNode>>,
-    left: usize,
-) -> Result<u32, ConnectError> {
+fn add(schema: &Schema, nodes: &mut Vec<Option<SchemaNode>>, left: usize) -> Result<u32, ConnectError> {
     let below = left
         .checked_sub(1)
         .ok_or_else(|| ConnectError::fatal(format!("schema deeper than {MAX_DEPTH}")))?;
@@ -39,11 +35,7 @@ fn add(
             schema: add(&field.schema, nodes, below)?,
         });
     }
-    let key = schema
-        .key
-        .as_ref()
-        .map(|key| add(key, nodes, below))
-        .transpose()?;
+    let key = schema.key.as_ref().map(|key| add(key, nodes, below)).transpose()?;
     let value = schema
         .value
         .as_ref()
@@ -52,13 +44,7 @@ fn add(
     let default = match &schema.default {
         Some(default) => {
             let mut bytes = Vec::new();
-            encode_slot(
-                Some(schema),
-                default,
-                &mut GuestSchemas::default(),
-                &mut bytes,
-            )?
-            .then_some(bytes)
+            encode_slot(Some(schema), default, &mut GuestSchemas::default(), &mut bytes)?.then_some(bytes)
         }
         None => None,
     };
@@ -82,8 +68,7 @@ fn add(
 
 /// Builds a schema of nodes.
 pub(crate) fn build(definition: &SchemaDef) -> Result<Arc<Schema>, ConnectError> {
-    let broken =
-        || ConnectError::fatal("the host described a schema whose nodes do not fit together");
+    let broken = || ConnectError::fatal("the host described a schema whose nodes do not fit together");
     let mut built: Vec<Option<Arc<Schema>>> = vec![None; definition.nodes.len()];
     // Children have greater indexes, so from the end each finds its children built.
     for (at, node) in definition.nodes.iter().enumerate().rev() {
@@ -98,14 +83,8 @@ pub(crate) fn build(definition: &SchemaDef) -> Result<Arc<Schema>, ConnectError>
                 schema: child(field.schema).ok_or_else(broken)?,
             });
         }
-        let key = node
-            .key
-            .map(|key| child(key).ok_or_else(broken))
-            .transpose()?;
-        let value = node
-            .value
-            .map(|value| child(value).ok_or_else(broken))
-            .transpose()?;
+        let key = node.key.map(|key| child(key).ok_or_else(broken)).transpose()?;
+        let value = node.value.map(|value| child(value).ok_or_else(broken)).transpose()?;
         let mut schema = Schema {
             base: schema_type(node.base),
             optional: node.optional,

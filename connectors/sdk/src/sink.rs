@@ -88,11 +88,7 @@ pub trait SinkConnector {
     ///
     /// # Errors
     /// The change is refused with it.
-    fn alter_offsets(
-        &self,
-        config: &ConfigMap,
-        offsets: &[SinkOffsetChange],
-    ) -> Result<bool, ConnectError> {
+    fn alter_offsets(&self, config: &ConfigMap, offsets: &[SinkOffsetChange]) -> Result<bool, ConnectError> {
         let _ = (config, offsets);
         Ok(false)
     }

@@ -100,10 +100,7 @@ impl<'b> SinkRecordRef<'b> {
 
     /// What the timestamp means.
     pub fn timestamp_type(&self) -> TimestampType {
-        match (
-            self.view.timestamp,
-            self.view.flags & record_flags::LOG_APPEND_TIME,
-        ) {
+        match (self.view.timestamp, self.view.flags & record_flags::LOG_APPEND_TIME) {
             (None, _) => TimestampType::None,
             (Some(_), 0) => TimestampType::CreateTime,
             (Some(_), _) => TimestampType::LogAppendTime,
@@ -251,10 +248,6 @@ impl<'b> DataRef<'b> {
         let id = self.slot.schema;
         id == required
             || id == optional
-            || (id.is_declared()
-                && self
-                    .schemas
-                    .schema_of(id)
-                    .is_some_and(|schema| schema.base == base))
+            || (id.is_declared() && self.schemas.schema_of(id).is_some_and(|schema| schema.base == base))
     }
 }

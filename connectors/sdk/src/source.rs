@@ -100,11 +100,7 @@ pub trait SourceConnector {
     ///
     /// # Errors
     /// The change is refused with it.
-    fn alter_offsets(
-        &self,
-        config: &ConfigMap,
-        offsets: &[OffsetChange],
-    ) -> Result<bool, ConnectError> {
+    fn alter_offsets(&self, config: &ConfigMap, offsets: &[OffsetChange]) -> Result<bool, ConnectError> {
         let _ = (config, offsets);
         Ok(false)
     }
@@ -160,8 +156,7 @@ pub trait SourceTask {
     ///
     /// # Errors
     /// Any error fails the task; `stop` is still called.
-    fn start(&mut self, context: SourceTaskContext, config: &ConfigMap)
-    -> Result<(), ConnectError>;
+    fn start(&mut self, context: SourceTaskContext, config: &ConfigMap) -> Result<(), ConnectError>;
 
     /// Gives the next records, `None` when there is nothing now. Waits no longer than the budget says.
     ///

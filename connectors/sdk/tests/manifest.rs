@@ -13,11 +13,7 @@ use weir_sdk::sink_batch::SinkBatch;
 struct Connector;
 
 impl SinkConnector for Connector {
-    fn start(
-        &mut self,
-        _context: ConnectorContext,
-        _config: &ConfigMap,
-    ) -> Result<(), ConnectError> {
+    fn start(&mut self, _context: ConnectorContext, _config: &ConfigMap) -> Result<(), ConnectError> {
         Ok(())
     }
 
@@ -30,11 +26,7 @@ impl SinkConnector for Connector {
 struct Task;
 
 impl SinkTask for Task {
-    fn start(
-        &mut self,
-        _context: SinkTaskContext,
-        _config: &ConfigMap,
-    ) -> Result<(), ConnectError> {
+    fn start(&mut self, _context: SinkTaskContext, _config: &ConfigMap) -> Result<(), ConnectError> {
         Ok(())
     }
 

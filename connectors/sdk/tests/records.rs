@@ -38,9 +38,7 @@ fn nested() -> Arc<Schema> {
         .field("inner", inner.expect("a valid schema"))
         .field(
             "list",
-            SchemaBuilder::array(builder::text())
-                .build()
-                .expect("a valid schema"),
+            SchemaBuilder::array(builder::text()).build().expect("a valid schema"),
         )
         .field(
             "map",
@@ -66,10 +64,7 @@ fn nested_value(schema: &Arc<Schema>) -> Value {
     let mut outer = StructValue::new(Arc::clone(schema));
     outer.put("inner", Value::Struct(inner)).expect("a field");
     outer
-        .put(
-            "list",
-            Value::Array(vec![Value::from("a"), Value::from("b")]),
-        )
+        .put("list", Value::Array(vec![Value::from("a"), Value::from("b")]))
         .expect("a field");
     outer
         .put("map", Value::Map(vec![(Value::from("k"), Value::Null)]))
@@ -116,10 +111,7 @@ fn an_owned_record_arrives_as_it_was() {
     let frame = Frame::parse(&bytes, &FrameLimits::default()).expect("a valid frame");
     let views: Vec<_> = frame.records().collect();
     let (full, empty) = (&views[0], &views[1]);
-    assert_eq!(
-        (full.topic, full.partition, full.timestamp),
-        ("t", Some(4), Some(17))
-    );
+    assert_eq!((full.topic, full.partition, full.timestamp), ("t", Some(4), Some(17)));
     assert_eq!(full.source_partition_text(), Some("{\"p\":1}"));
     assert_eq!(full.source_offset, Some("{\"o\":2}".as_bytes()));
     assert_eq!(full.key, Slot::text("key"));
@@ -131,11 +123,7 @@ fn an_owned_record_arrives_as_it_was() {
     let decoded = with_host(|host| decode_slot(full.value.schema, full.value.bytes, &host.schemas));
     assert_eq!(decoded.expect("decodes"), value);
     let declared = with_host(|host| host.schemas.get(full.value.schema).cloned());
-    assert_eq!(
-        declared,
-        Some(schema),
-        "the flat form keeps every attribute"
-    );
+    assert_eq!(declared, Some(schema), "the flat form keeps every attribute");
     assert_eq!((empty.source_partition, empty.source_offset), (None, None));
     assert_eq!((empty.key, empty.value), (Slot::NULL, Slot::NULL));
 }
@@ -153,11 +141,7 @@ fn a_schema_is_declared_once() {
         schemas.id_of(&builder::optional_text()).expect("bare"),
         SchemaId::OPTIONAL_TEXT
     );
-    assert_eq!(
-        with_host(|host| host.schemas.len()),
-        1,
-        "bare types are not declared"
-    );
+    assert_eq!(with_host(|host| host.schemas.len()), 1, "bare types are not declared");
 }
 
 #[test]
@@ -172,10 +156,7 @@ fn a_value_that_does_not_fit_is_a_data_error() {
         ..SourceRecord::default()
     };
     let error = batch.push(&record).expect_err("text is no int");
-    assert_eq!(
-        error.class_name(),
-        "org.apache.kafka.connect.errors.DataException"
-    );
+    assert_eq!(error.class_name(), "org.apache.kafka.connect.errors.DataException");
     assert!(batch.is_empty());
 }
 
@@ -218,12 +199,8 @@ fn a_sink_batch_is_read_borrowed_and_owned() {
     let value = nested_value(&schema);
     let id = with_host(|host| host.schemas.declare(Arc::clone(&schema))).expect("declared");
     let mut encoded = Vec::new();
-    let fits = weir_sdk::api::frame::value::encode_slot(
-        Some(&schema),
-        &value,
-        &mut GuestSchemas::default(),
-        &mut encoded,
-    );
+    let fits =
+        weir_sdk::api::frame::value::encode_slot(Some(&schema), &value, &mut GuestSchemas::default(), &mut encoded);
     assert!(fits.expect("encodes"));
     let mut writer = FrameWriter::sink(1);
     let (topic, original, name) = (writer.intern("t"), writer.intern("was"), writer.intern("h"));
@@ -261,10 +238,7 @@ fn a_sink_batch_is_read_borrowed_and_owned() {
     let batch = SinkBatch::parse(&bytes, &schemas).expect("a valid frame");
     let records: Vec<_> = batch.records().collect();
     let (first, second) = (records[0], records[1]);
-    assert_eq!(
-        (first.topic(), first.partition(), first.offset()),
-        ("t", 1, 9)
-    );
+    assert_eq!((first.topic(), first.partition(), first.offset()), ("t", 1, 9));
     assert_eq!(
         (first.timestamp(), first.timestamp_type()),
         (Some(5), TimestampType::CreateTime)
@@ -285,10 +259,7 @@ fn a_sink_batch_is_read_borrowed_and_owned() {
             offset: 10
         }
     );
-    assert_eq!(
-        (first.key().bytes(), first.key().text()),
-        (Some(&b"\xff"[..]), None)
-    );
+    assert_eq!((first.key().bytes(), first.key().text()), (Some(&b"\xff"[..]), None));
     assert_eq!(
         first
             .headers()

@@ -35,9 +35,14 @@ pub(crate) async fn run(arguments: BrokerArguments) -> Result<(), Failure> {
     overrides::apply(&mut properties, &arguments.overrides)?;
     let config = configure(&properties).map_err(Failure::startup)?;
     let mut tasks = JoinSet::new();
-    let stop = shutdown::on_signal(&mut tasks).context("signal handlers").map_err(Failure::startup)?;
+    let stop = shutdown::on_signal(&mut tasks)
+        .context("signal handlers")
+        .map_err(Failure::startup)?;
     let bound = bind(config).map_err(Failure::startup)?;
-    let ready = Ready { kafka: bound.addresses().first().copied(), ..Ready::default() };
+    let ready = Ready {
+        kafka: bound.addresses().first().copied(),
+        ..Ready::default()
+    };
     let announce = async {
         if let Some(path) = &arguments.ready_file {
             ready.write(path)?;

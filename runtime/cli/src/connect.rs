@@ -34,15 +34,22 @@ pub(crate) struct StandaloneArguments {
 /// Runs until a signal.
 pub(crate) async fn run_standalone(arguments: StandaloneArguments) -> Result<(), Failure> {
     let mut tasks = JoinSet::new();
-    let stop = shutdown::on_signal(&mut tasks).context("signal handlers").map_err(Failure::startup)?;
+    let stop = shutdown::on_signal(&mut tasks)
+        .context("signal handlers")
+        .map_err(Failure::startup)?;
     let mut properties = overrides::read_properties(&arguments.worker)?;
     overrides::apply(&mut properties, &arguments.overrides)?;
-    let (config, warnings) =
-        WorkerConfig::parse_standalone(&properties).with_context(|| format!("worker settings in {}", arguments.worker.display())).map_err(Failure::startup)?;
+    let (config, warnings) = WorkerConfig::parse_standalone(&properties)
+        .with_context(|| format!("worker settings in {}", arguments.worker.display()))
+        .map_err(Failure::startup)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    let files = arguments.connectors.iter().map(|path| connector_file::read(path)).collect::<anyhow::Result<Vec<_>>>();
+    let files = arguments
+        .connectors
+        .iter()
+        .map(|path| connector_file::read(path))
+        .collect::<anyhow::Result<Vec<_>>>();
     let files = files.map_err(Failure::connectors)?;
     let worker = BoundWorker::bind(config).await.map_err(Failure::startup)?;
     let mut running = tokio::select! {
@@ -57,7 +64,10 @@ pub(crate) async fn run_standalone(arguments: StandaloneArguments) -> Result<(),
         }
     }
     running.set_ready();
-    let ready = Ready { connect: Some(running.address()), ..Ready::default() };
+    let ready = Ready {
+        connect: Some(running.address()),
+        ..Ready::default()
+    };
     if let Some(path) = &arguments.ready_file {
         ready.write(path).map_err(Failure::startup)?;
     }

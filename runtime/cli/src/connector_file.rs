@@ -26,7 +26,8 @@ pub(crate) struct ConnectorFile {
 
 /// Reads one file.
 pub(crate) fn read(path: &Path) -> anyhow::Result<ConnectorFile> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the connector file {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the connector file {}", path.display()))?;
     let (config, initial_state) = match serde_json::from_str::<Value>(&text) {
         Ok(Value::Object(map)) => from_json(map).with_context(|| format!("connector file {}", path.display()))?,
         Ok(_) => bail!("connector file {} holds JSON that is no object", path.display()),
@@ -34,7 +35,12 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<ConnectorFile> {
     };
     let name = config.get("name").map(str::to_owned);
     let name = name.ok_or_else(|| anyhow!("connector file {} has no \"name\"; add name=… to it", path.display()))?;
-    Ok(ConnectorFile { path: path.to_owned(), name, config, initial_state })
+    Ok(ConnectorFile {
+        path: path.to_owned(),
+        name,
+        config,
+        initial_state,
+    })
 }
 
 fn from_json(mut map: Map<String, Value>) -> anyhow::Result<(ConfigMap, Option<TargetState>)> {
@@ -45,7 +51,12 @@ fn from_json(mut map: Map<String, Value>) -> anyhow::Result<(ConfigMap, Option<T
     if let Some(Value::String(name)) = map.get("name") {
         config.insert("name", name.trim());
     }
-    let initial_state = match map.get("initial_state").and_then(Value::as_str).map(str::to_ascii_uppercase).as_deref() {
+    let initial_state = match map
+        .get("initial_state")
+        .and_then(Value::as_str)
+        .map(str::to_ascii_uppercase)
+        .as_deref()
+    {
         None => None,
         Some("RUNNING") => Some(TargetState::Started),
         Some("PAUSED") => Some(TargetState::Paused),
@@ -74,12 +85,18 @@ fn flat(map: Map<String, Value>) -> anyhow::Result<ConfigMap> {
 mod tests {
     use super::*;
 
-    fn check(file_name: &str, text: &str) -> anyhow::Result<(String, Vec<(String, Option<String>)>, Option<TargetState>)> {
+    type Pairs = Vec<(String, Option<String>)>;
+
+    fn check(file_name: &str, text: &str) -> anyhow::Result<(String, Pairs, Option<TargetState>)> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join(file_name);
         std::fs::write(&path, text)?;
         let file = read(&path)?;
-        let pairs = file.config.iter().map(|(k, v)| (k.to_owned(), v.map(str::to_owned))).collect();
+        let pairs = file
+            .config
+            .iter()
+            .map(|(k, v)| (k.to_owned(), v.map(str::to_owned)))
+            .collect();
         Ok((file.name, pairs, file.initial_state))
     }
 
@@ -89,8 +106,15 @@ mod tests {
         let expected = vec![pair("name", "a"), pair("tasks.max", "1")];
         let flat = check("c.json", r#"{"name":"a","tasks.max":1}"#).expect("flat JSON");
         assert_eq!((flat.1, flat.2), (expected.clone(), None));
-        let request = check("c.json", r#"{"name":"a","config":{"name":"x","tasks.max":"1"},"initial_state":"paused"}"#).expect("request");
-        assert_eq!((request.0.as_str(), request.1, request.2), ("a", expected.clone(), Some(TargetState::Paused)));
+        let request = check(
+            "c.json",
+            r#"{"name":"a","config":{"name":"x","tasks.max":"1"},"initial_state":"paused"}"#,
+        )
+        .expect("request");
+        assert_eq!(
+            (request.0.as_str(), request.1, request.2),
+            ("a", expected.clone(), Some(TargetState::Paused))
+        );
         let properties = check("c.properties", "name=a\ntasks.max=1\n").expect("properties");
         assert_eq!(properties.1, expected);
     }

@@ -23,11 +23,31 @@ pub(crate) struct DocsArguments {
 /// File name, title and table of each page.
 fn pages() -> Vec<(&'static str, &'static str, ConfigDef)> {
     vec![
-        ("broker.md", "Broker settings (`server.properties`)", BrokerConfig::definition().clone()),
-        ("worker-standalone.md", "Standalone worker settings", weir_worker::worker_keys::standalone_def()),
-        ("worker-distributed.md", "Distributed worker settings", weir_worker::worker_keys::distributed_def()),
-        ("source-connector.md", "Settings of every source connector", weir_worker::connector_config::source_def()),
-        ("sink-connector.md", "Settings of every sink connector", weir_worker::connector_config::sink_def()),
+        (
+            "broker.md",
+            "Broker settings (`server.properties`)",
+            BrokerConfig::definition().clone(),
+        ),
+        (
+            "worker-standalone.md",
+            "Standalone worker settings",
+            weir_worker::worker_keys::standalone_def(),
+        ),
+        (
+            "worker-distributed.md",
+            "Distributed worker settings",
+            weir_worker::worker_keys::distributed_def(),
+        ),
+        (
+            "source-connector.md",
+            "Settings of every source connector",
+            weir_worker::connector_config::source_def(),
+        ),
+        (
+            "sink-connector.md",
+            "Settings of every sink connector",
+            weir_worker::connector_config::sink_def(),
+        ),
     ]
 }
 

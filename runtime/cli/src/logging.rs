@@ -26,8 +26,16 @@ pub(crate) fn start(level: &str) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(format!("{QUIET},{level}"))
         .with_context(|| format!("--log {level:?} is neither a level (error, warn, info, debug, trace) nor a filter such as weir_worker=debug"))?;
     let colours = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours).event_format(KafkaLine);
-    tracing_subscriber::registry().with(filter).with(TaskContext).with(lines).try_init().context("logging was started twice")
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .event_format(KafkaLine);
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(TaskContext)
+        .with(lines)
+        .try_init()
+        .context("logging was started twice")
 }
 
 /// The last words of a failed command.

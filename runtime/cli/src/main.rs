@@ -55,7 +55,11 @@ fn main() -> ExitCode {
         logging::complain(&error);
         return ExitCode::from(1);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("weir").build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("weir")
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             logging::complain(&anyhow::Error::new(error).context("the async runtime did not start"));

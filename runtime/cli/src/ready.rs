@@ -53,7 +53,11 @@ mod tests {
 
     #[test]
     fn roles_that_do_not_run_are_null() {
-        let ready = Ready { kafka: "127.0.0.1:9092".parse().ok(), connect: "[::1]:8083".parse().ok(), ..Ready::default() };
+        let ready = Ready {
+            kafka: "127.0.0.1:9092".parse().ok(),
+            connect: "[::1]:8083".parse().ok(),
+            ..Ready::default()
+        };
         assert_eq!(
             ready.json(7),
             r#"{"kafka":"127.0.0.1:9092","registry":null,"rest_proxy":null,"connect":"http://[::1]:8083","pid":7}"#

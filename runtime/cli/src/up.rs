@@ -73,14 +73,24 @@ pub(crate) struct UpArguments {
 /// Runs until a signal.
 pub(crate) async fn run(arguments: UpArguments) -> Result<(), Failure> {
     let mut tasks = JoinSet::new();
-    let stop = shutdown::on_signal(&mut tasks).context("signal handlers").map_err(Failure::startup)?;
+    let stop = shutdown::on_signal(&mut tasks)
+        .context("signal handlers")
+        .map_err(Failure::startup)?;
     tell_what_is_not_built(&arguments);
     let given = read_connectors(&arguments.connectors)?;
-    let demo = if arguments.demo { Some(demo::prepare(&arguments.data_dir).map_err(Failure::startup)?) } else { None };
+    let demo = if arguments.demo {
+        Some(demo::prepare(&arguments.data_dir).map_err(Failure::startup)?)
+    } else {
+        None
+    };
 
     let broker_config = broker::configure(&broker_properties(&arguments)?).map_err(Failure::startup)?;
     let bound = broker::bind(broker_config).map_err(Failure::startup)?;
-    let kafka = bound.addresses().first().copied().ok_or_else(|| anyhow!("the broker has no listener"))?;
+    let kafka = bound
+        .addresses()
+        .first()
+        .copied()
+        .ok_or_else(|| anyhow!("the broker has no listener"))?;
     let worker_config = worker_config(&arguments, kafka).map_err(Failure::startup)?;
     let worker = BoundWorker::bind(worker_config).await.map_err(Failure::startup)?;
 
@@ -119,7 +129,11 @@ async fn serve(
     stop: &CancellationToken,
     broker_task: &mut JoinSet<Result<(), weir_server::error::ServerError>>,
 ) -> Result<(), Failure> {
-    let files = given.into_iter().chain(demo.as_ref().into_iter().flat_map(|demo| demo.connectors.iter().cloned()));
+    let files = given.into_iter().chain(
+        demo.as_ref()
+            .into_iter()
+            .flat_map(|demo| demo.connectors.iter().cloned()),
+    );
     for file in files {
         if let Err(error) = running.create(file).await {
             running.stop().await;
@@ -127,7 +141,11 @@ async fn serve(
         }
     }
     let connect = running.address();
-    let ready = Ready { kafka: Some(kafka), connect: Some(connect), ..Ready::default() };
+    let ready = Ready {
+        kafka: Some(kafka),
+        connect: Some(connect),
+        ..Ready::default()
+    };
     if let Some(path) = &arguments.ready_file {
         ready.write(path).map_err(Failure::startup)?;
     }
@@ -151,7 +169,10 @@ async fn serve(
 
 #[allow(clippy::print_stdout, reason = "the line a person waits for")]
 fn announce(kafka: SocketAddr, connect: SocketAddr, data_dir: &Path) {
-    println!("weir is ready: Kafka on {kafka}, Connect REST on http://{connect}, data in {}; Ctrl-C stops it", data_dir.display());
+    println!(
+        "weir is ready: Kafka on {kafka}, Connect REST on http://{connect}, data in {}; Ctrl-C stops it",
+        data_dir.display()
+    );
 }
 
 type BrokerEnd = Option<Result<Result<(), weir_server::error::ServerError>, tokio::task::JoinError>>;
@@ -184,7 +205,10 @@ fn tell_what_is_not_built(arguments: &UpArguments) {
 fn broker_properties(arguments: &UpArguments) -> anyhow::Result<Properties> {
     let mut properties = Properties::default();
     properties.insert("log.dirs", arguments.data_dir.join("kafka").display().to_string());
-    properties.insert("listeners", listener("PLAINTEXT", &arguments.listen, arguments.kafka_port.unwrap_or(9092)));
+    properties.insert(
+        "listeners",
+        listener("PLAINTEXT", &arguments.listen, arguments.kafka_port.unwrap_or(9092)),
+    );
     // Three seconds at every start help nobody on one machine.
     properties.insert("group.initial.rebalance.delay.ms", "0");
     if let Some(path) = &arguments.server {
@@ -236,5 +260,9 @@ fn worker_config(arguments: &UpArguments, kafka: SocketAddr) -> anyhow::Result<W
 }
 
 fn listener(scheme: &str, host: &str, port: u16) -> String {
-    if host.contains(':') { format!("{scheme}://[{host}]:{port}") } else { format!("{scheme}://{host}:{port}") }
+    if host.contains(':') {
+        format!("{scheme}://[{host}]:{port}")
+    } else {
+        format!("{scheme}://{host}:{port}")
+    }
 }

@@ -72,12 +72,15 @@ impl BoundWorker {
         let address = self.rest.address();
         let worker_id = worker_id(&self.config.rest, address);
         let plugins = open_plugins(&self.config, &worker_id).await?;
-        let wire = WireSettings::from_properties(&client_properties(&self.config)).context("client settings of the worker")?;
+        let wire =
+            WireSettings::from_properties(&client_properties(&self.config)).context("client settings of the worker")?;
         let stores = stores(&self.config, &wire)?;
         let admin = Admin::new(wire.with_client_id(format!("{}shared-admin", base_of(&self.config))));
-        let (cluster_id, offsets, status) = tokio::join!(admin.cluster_id(), stores.offsets.start(), stores.status.start());
+        let (cluster_id, offsets, status) =
+            tokio::join!(admin.cluster_id(), stores.offsets.start(), stores.status.start());
         let servers = self.config.bootstrap_servers.join(",");
-        let cluster_id = cluster_id.with_context(|| format!("no Kafka answers on {servers}; start one, or set bootstrap.servers"))?;
+        let cluster_id = cluster_id
+            .with_context(|| format!("no Kafka answers on {servers}; start one, or set bootstrap.servers"))?;
         offsets.context("the offsets store cannot start")?;
         status.context("the status store cannot start")?;
 
@@ -110,7 +113,10 @@ impl BoundWorker {
         // A thread of its own, as Apache's herder has: no task of the data plane can hold up a decision.
         let runtime = tokio::runtime::Handle::current();
         roles.spawn_blocking(move || runtime.block_on(herder.run(herder_stop)).context("the herder failed"));
-        let api = Api { herder: handle.clone(), worker_id };
+        let api = Api {
+            herder: handle.clone(),
+            worker_id,
+        };
         roles.spawn(async move { self.rest.serve(api, rest_stop).await.context("REST failed") });
         // The first answer shows that the config store was read.
         tokio::select! {
@@ -118,7 +124,12 @@ impl BoundWorker {
             answer = handle.connectors() => { answer?; }
             ended = roles.join_next() => return Err(role_end(ended)),
         }
-        Ok(RunningWorker { address, handle, stop, roles })
+        Ok(RunningWorker {
+            address,
+            handle,
+            stop,
+            roles,
+        })
     }
 }
 
@@ -139,7 +150,10 @@ impl RunningWorker {
             // As it is: a restart of its tasks would serve nobody.
             Ok(info) if info.config == file.config => return Ok(()),
             Ok(_) => ConfigChange::Replace(file.config),
-            Err(_) => ConfigChange::Create { config: file.config, initial_state: file.initial_state },
+            Err(_) => ConfigChange::Create {
+                config: file.config,
+                initial_state: file.initial_state,
+            },
         };
         let put = self.handle.put_connector(&file.name, change).await;
         put.with_context(|| format!("connector {} from {}", file.name, file.path.display()))?;
@@ -198,7 +212,11 @@ fn worker_id(rest: &RestSettings, address: SocketAddr) -> String {
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
-    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        "localhost".to_owned()
+    } else {
+        name.to_owned()
+    }
 }
 
 async fn open_plugins(config: &WorkerConfig, worker_id: &str) -> anyhow::Result<Arc<Plugins>> {
@@ -211,15 +229,27 @@ async fn open_plugins(config: &WorkerConfig, worker_id: &str) -> anyhow::Result<
     };
     let bundled = weir_bundled::components()
         .iter()
-        .map(|component| BundledComponent { name: component.name, wasm_zstd: component.wasm_zstd, manifest_json: component.manifest_json })
+        .map(|component| BundledComponent {
+            name: component.name,
+            wasm_zstd: component.wasm_zstd,
+            manifest_json: component.manifest_json,
+        })
         .collect();
-    Plugins::open(settings, bundled).await.context("plugins cannot be opened")
+    Plugins::open(settings, bundled)
+        .await
+        .context("plugins cannot be opened")
 }
 
 /// Compiled plugins outlive data directories: they are kept per user.
 fn cache_dir() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("WEIR_CACHE_DIR").or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("weir"))).or_else(|| set("HOME").map(|dir| dir.join(".cache/weir")))
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    set("WEIR_CACHE_DIR")
+        .or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("weir")))
+        .or_else(|| set("HOME").map(|dir| dir.join(".cache/weir")))
 }
 
 /// The worker's own client settings: everything in its file that is not a converter's or a connector client's.
@@ -238,7 +268,11 @@ fn base_of(config: &WorkerConfig) -> String {
 
 fn stores(config: &WorkerConfig, wire: &WireSettings) -> anyhow::Result<Stores> {
     if let WorkerMode::Standalone { offset_file } = &config.mode {
-        return Ok(Stores { configs: ConfigStore::memory(), offsets: OffsetStore::file(offset_file), status: StatusStore::memory() });
+        return Ok(Stores {
+            configs: ConfigStore::memory(),
+            offsets: OffsetStore::file(offset_file),
+            status: StatusStore::memory(),
+        });
     }
     let mut warnings = Vec::new();
     let mut topic = |purpose: Purpose| {
@@ -246,7 +280,11 @@ fn stores(config: &WorkerConfig, wire: &WireSettings) -> anyhow::Result<Stores> 
         let client = wire.with_client_id(format!("{}{}", base_of(config), purpose.client_id_suffix()));
         Ok::<_, weir_stores::error::StoreError>((topic, client))
     };
-    let (configs, offsets, statuses) = (topic(Purpose::Configs)?, topic(Purpose::Offsets)?, topic(Purpose::Statuses)?);
+    let (configs, offsets, statuses) = (
+        topic(Purpose::Configs)?,
+        topic(Purpose::Offsets)?,
+        topic(Purpose::Statuses)?,
+    );
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -262,7 +300,10 @@ fn worker_converters(config: &WorkerConfig) -> WorkerConverters {
     WorkerConverters {
         key: class("key.converter", ""),
         value: class("value.converter", ""),
-        header: class("header.converter", "org.apache.kafka.connect.storage.SimpleHeaderConverter"),
+        header: class(
+            "header.converter",
+            "org.apache.kafka.connect.storage.SimpleHeaderConverter",
+        ),
         override_policy: config.override_policy.clone(),
     }
 }

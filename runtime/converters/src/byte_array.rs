@@ -45,9 +45,7 @@ impl Converter for ByteArrayConverter {
         }
         match slot.bytes {
             None => Ok(Converted::Null),
-            Some(_) if Logical::of(schema).is_some() => {
-                Err(wrong_class("class java.math.BigDecimal"))
-            }
+            Some(_) if Logical::of(schema).is_some() => Err(wrong_class("class java.math.BigDecimal")),
             Some(_) => Ok(Converted::Borrowed),
         }
     }
@@ -109,12 +107,12 @@ mod tests {
         );
         assert_eq!(
             from(Slot::new(SchemaId::NONE, Some(&[1, 5]))),
-            Err(
-                "ByteArrayConverter is not compatible with objects of type class java.lang.Byte"
-                    .to_owned()
-            )
+            Err("ByteArrayConverter is not compatible with objects of type class java.lang.Byte".to_owned())
         );
-        assert_eq!(from(Slot::new(decimal, Some(&[5]))), Err("ByteArrayConverter is not compatible with objects of type class java.math.BigDecimal".to_owned()));
+        assert_eq!(
+            from(Slot::new(decimal, Some(&[5]))),
+            Err("ByteArrayConverter is not compatible with objects of type class java.math.BigDecimal".to_owned())
+        );
         assert_eq!(out, [7]);
     }
 

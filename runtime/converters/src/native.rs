@@ -56,12 +56,7 @@ enum Class {
     String,
 }
 
-const CLASSES: [Class; 4] = [
-    Class::ByteArray,
-    Class::Json,
-    Class::SimpleHeader,
-    Class::String,
-];
+const CLASSES: [Class; 4] = [Class::ByteArray, Class::Json, Class::SimpleHeader, Class::String];
 
 impl Class {
     fn name(self) -> &'static str {
@@ -84,20 +79,13 @@ impl Class {
 
     fn kinds(self) -> &'static [ConverterKind] {
         match self {
-            Self::ByteArray | Self::Json | Self::String => {
-                &[ConverterKind::Converter, ConverterKind::HeaderConverter]
-            }
+            Self::ByteArray | Self::Json | Self::String => &[ConverterKind::Converter, ConverterKind::HeaderConverter],
             Self::SimpleHeader => &[ConverterKind::HeaderConverter],
         }
     }
 
     fn config_def(self) -> ConfigDef {
-        let types = [
-            ConverterSlot::Key,
-            ConverterSlot::Value,
-            ConverterSlot::Header,
-        ]
-        .map(ConverterSlot::as_str);
+        let types = [ConverterSlot::Key, ConverterSlot::Value, ConverterSlot::Header].map(ConverterSlot::as_str);
         let definition = ConfigDef::new();
         let converter_type = ConfigKey::text("converter.type")
             .validator(Validator::one_of(&types))
@@ -135,16 +123,10 @@ impl Class {
 ///
 /// # Errors
 /// `Config`: the class is unknown or does not serve the slot, or an option is wrong.
-pub fn create(
-    class: &str,
-    config: &ConfigMap,
-    slot: ConverterSlot,
-) -> Result<Box<dyn Converter>, ConnectError> {
+pub fn create(class: &str, config: &ConfigMap, slot: ConverterSlot) -> Result<Box<dyn Converter>, ConnectError> {
     let known = find(class).filter(|known| known.kinds().contains(&kind_for(slot)));
     let Some(known) = known else {
-        return Err(ConnectError::config(format!(
-            "Class {class} could not be found."
-        )));
+        return Err(ConnectError::config(format!("Class {class} could not be found.")));
     };
     let mut config = config.clone();
     config.insert("converter.type", slot.as_str());
@@ -190,18 +172,14 @@ mod tests {
     use super::{create, list};
 
     fn message(class: &str, config: &[(&str, &str)], slot: ConverterSlot) -> String {
-        create(class, &config.iter().copied().collect(), slot)
-            .map_or_else(|error| error.message, |_| "ok".to_owned())
+        create(class, &config.iter().copied().collect(), slot).map_or_else(|error| error.message, |_| "ok".to_owned())
     }
 
     #[test]
     fn every_name_finds_its_class() {
         for class in list() {
             for name in class.aliases.iter().chain([&class.class]) {
-                assert!(
-                    create(name, &ConfigMap::new(), ConverterSlot::Header).is_ok(),
-                    "{name}"
-                );
+                assert!(create(name, &ConfigMap::new(), ConverterSlot::Header).is_ok(), "{name}");
             }
         }
     }

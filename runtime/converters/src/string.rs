@@ -116,11 +116,7 @@ impl Converter for StringConverter {
         }
         let mut text = std::mem::take(&mut self.text);
         text.clear();
-        push_text(
-            &mut text,
-            cx.schemas.get(slot.schema).map(AsRef::as_ref),
-            &value,
-        )?;
+        push_text(&mut text, cx.schemas.get(slot.schema).map(AsRef::as_ref), &value)?;
         self.write(&text, out);
         self.text = text;
         Ok(Converted::Written)
@@ -207,9 +203,7 @@ mod tests {
             Ok((SchemaId::OPTIONAL_TEXT, Converted::Borrowed))
         );
         assert_eq!(
-            converter
-                .to_connect(&mut cx, None, &mut out)
-                .map(|read| read.form),
+            converter.to_connect(&mut cx, None, &mut out).map(|read| read.form),
             Ok(Converted::Null)
         );
         assert!(out.is_empty());
@@ -228,7 +222,11 @@ mod tests {
                 .map(|read| read.form),
             Ok(Converted::Written)
         );
-        assert_eq!(out, "a\u{fffd}b\u{fffd}c".as_bytes(), "an encoded surrogate is one, as in Java");
+        assert_eq!(
+            out,
+            "a\u{fffd}b\u{fffd}c".as_bytes(),
+            "an encoded surrogate is one, as in Java"
+        );
     }
 
     #[test]
@@ -251,8 +249,8 @@ mod tests {
             Ok(Converted::Written)
         );
         assert_eq!(out, "ä".as_bytes());
-        let unknown = StringConverter::new(&[(ENCODING, "EBCDIC")].into_iter().collect())
-            .expect_err("unknown encoding");
+        let unknown =
+            StringConverter::new(&[(ENCODING, "EBCDIC")].into_iter().collect()).expect_err("unknown encoding");
         assert!(unknown.message.contains("EBCDIC"));
     }
 }

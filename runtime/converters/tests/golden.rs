@@ -98,10 +98,7 @@ impl Bench {
 }
 
 /// Runs a file's blocks; gives the lines that differ from Java's.
-fn differences(
-    text: &str,
-    mut read: impl FnMut(&mut Bench, &str, &str) -> Result<Held, ConnectError>,
-) -> Vec<String> {
+fn differences(text: &str, mut read: impl FnMut(&mut Bench, &str, &str) -> Result<Held, ConnectError>) -> Vec<String> {
     let mut bench = Bench::default();
     let (mut input, mut checked, mut found) = ("", 0, Vec::new());
     for line in text.split('\n') {
@@ -109,10 +106,7 @@ fn differences(
             input = next;
             continue;
         }
-        let Some((label, expected)) = line
-            .split_once(' ')
-            .filter(|(label, _)| !label.starts_with('#'))
-        else {
+        let Some((label, expected)) = line.split_once(' ').filter(|(label, _)| !label.starts_with('#')) else {
             continue;
         };
         let label = if label == "json" {
@@ -141,10 +135,7 @@ fn differences(
 /// Inputs where Weir's answer differs from Java's on purpose.
 const DIVERGENCES: [(&str, &str); 7] = [
     // Texts are UTF-8 here, so half a surrogate pair cannot be kept: it is read as Java writes it outside JSON, `?`.
-    (
-        r#"{"schema":{"type":"string"},"payload":"\ud800x"}"#,
-        "json",
-    ),
+    (r#"{"schema":{"type":"string"},"payload":"\ud800x"}"#, "json"),
     (r#"{"schema":{"type":"string"},"payload":"\udc00"}"#, "json"),
     // A null inside a required map value is refused when it is read, not when it is written.
     (
@@ -174,12 +165,7 @@ fn json_values_are_read_and_written_as_java_does() {
             bench.read(&format!("json.{envelope}.BASE64.{replace}"), input)
         }));
     }
-    assert!(
-        found.is_empty(),
-        "{} lines differ:\n{}",
-        found.len(),
-        found.join("\n")
-    );
+    assert!(found.is_empty(), "{} lines differ:\n{}", found.len(), found.join("\n"));
 }
 
 #[test]
@@ -187,10 +173,5 @@ fn header_texts_are_read_and_written_as_java_does() {
     let found = differences(include_str!("golden/header.txt"), |bench, input, _| {
         bench.read("simple", input)
     });
-    assert!(
-        found.is_empty(),
-        "{} lines differ:\n{}",
-        found.len(),
-        found.join("\n")
-    );
+    assert!(found.is_empty(), "{} lines differ:\n{}", found.len(), found.join("\n"));
 }

@@ -42,7 +42,10 @@ pub const CONNECT_CLASS: &str = "org.apache.kafka.connect.errors.ConnectExceptio
 impl HerderError {
     /// A bad request as Apache's `BadRequestException`.
     pub fn bad_request(message: impl Into<String>) -> Self {
-        HerderError::BadRequest { message: message.into(), class: BAD_REQUEST_CLASS }
+        HerderError::BadRequest {
+            message: message.into(),
+            class: BAD_REQUEST_CLASS,
+        }
     }
 
     /// An unknown connector, worded as the reading resources do.

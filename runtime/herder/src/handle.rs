@@ -15,7 +15,9 @@ use weir_stores::status::StatusStore;
 use weir_stores::status::records::Status;
 
 use crate::error::HerderError;
-use crate::info::{ConfigInfo, ConfigInfos, ConnectorInfo, ConnectorStateInfo, ConnectorType, Health, Put, ServerInfo, StateInfo};
+use crate::info::{
+    ConfigInfo, ConfigInfos, ConnectorInfo, ConnectorStateInfo, ConnectorType, Health, Put, ServerInfo, StateInfo,
+};
 use crate::request::{ConfigChange, Reply, Request, RestartScope};
 use crate::stage::Stage;
 use crate::validate;
@@ -88,7 +90,11 @@ impl HerderHandle {
     async fn ask<T>(&self, timeout: Duration, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, HerderError> {
         let (reply, answer) = oneshot::channel();
         let exchange = async {
-            self.inner.requests.send(request(reply)).await.map_err(|_| HerderError::ShuttingDown)?;
+            self.inner
+                .requests
+                .send(request(reply))
+                .await
+                .map_err(|_| HerderError::ShuttingDown)?;
             answer.await.map_err(|_| HerderError::ShuttingDown)?
         };
         match tokio::time::timeout(timeout, exchange).await {
@@ -122,7 +128,8 @@ impl HerderHandle {
     /// Task configs of one connector, ascending.
     pub async fn task_configs(&self, name: &str) -> Result<Vec<ConfigMap>, HerderError> {
         let name = name.to_owned();
-        self.ask(REQUEST_TIMEOUT, |reply| Request::TaskConfigs { name, reply }).await
+        self.ask(REQUEST_TIMEOUT, |reply| Request::TaskConfigs { name, reply })
+            .await
     }
 
     /// Validates and writes a config.
@@ -137,7 +144,8 @@ impl HerderHandle {
             }
         }
         let name = name.to_owned();
-        self.ask(REQUEST_TIMEOUT, |reply| Request::Put { name, change, reply }).await
+        self.ask(REQUEST_TIMEOUT, |reply| Request::Put { name, change, reply })
+            .await
     }
 
     async fn require_valid(&self, config: &ConfigMap) -> Result<(), HerderError> {
@@ -157,25 +165,29 @@ impl HerderHandle {
     /// Writes a new target state; answered when written, not when applied.
     pub async fn set_target_state(&self, name: &str, state: TargetState) -> Result<(), HerderError> {
         let name = name.to_owned();
-        self.ask(REQUEST_TIMEOUT, |reply| Request::SetTargetState { name, state, reply }).await
+        self.ask(REQUEST_TIMEOUT, |reply| Request::SetTargetState { name, state, reply })
+            .await
     }
 
     /// Restarts the connector instance and waits for it.
     pub async fn restart_connector(&self, name: &str) -> Result<(), HerderError> {
         let name = name.to_owned();
-        self.ask(REQUEST_TIMEOUT, |reply| Request::RestartConnector { name, reply }).await
+        self.ask(REQUEST_TIMEOUT, |reply| Request::RestartConnector { name, reply })
+            .await
     }
 
     /// Restarts by plan (KIP-745) and answers the plan.
     pub async fn restart(&self, name: &str, scope: RestartScope) -> Result<ConnectorStateInfo, HerderError> {
         let name = name.to_owned();
-        self.ask(REQUEST_TIMEOUT, |reply| Request::Restart { name, scope, reply }).await
+        self.ask(REQUEST_TIMEOUT, |reply| Request::Restart { name, scope, reply })
+            .await
     }
 
     /// Restarts one task and waits for its start.
     pub async fn restart_task(&self, name: &str, task: u32) -> Result<(), HerderError> {
         let name = name.to_owned();
-        self.ask(REQUEST_TIMEOUT, |reply| Request::RestartTask { name, task, reply }).await
+        self.ask(REQUEST_TIMEOUT, |reply| Request::RestartTask { name, task, reply })
+            .await
     }
 
     /// State of a connector and its tasks, from the local status cache.
@@ -230,10 +242,18 @@ pub(crate) fn patched(current: &ConfigMap, patch: &ConfigMap) -> ConfigMap {
 /// Builds the state info of a connector from the status cache; none before the first status.
 pub(crate) fn status_of(status: &StatusStore, name: &str, kind: ConnectorType) -> Option<ConnectorStateInfo> {
     let connector = state_info(status.get_connector(name)?);
-    let mut tasks: Vec<(u32, StateInfo)> =
-        status.tasks(name).into_iter().map(|(task, status)| (task, state_info(status))).collect();
+    let mut tasks: Vec<(u32, StateInfo)> = status
+        .tasks(name)
+        .into_iter()
+        .map(|(task, status)| (task, state_info(status)))
+        .collect();
     tasks.sort_by_key(|(task, _)| *task);
-    Some(ConnectorStateInfo { name: name.to_owned(), connector, tasks, kind })
+    Some(ConnectorStateInfo {
+        name: name.to_owned(),
+        connector,
+        tasks,
+        kind,
+    })
 }
 
 fn state_info(status: Status) -> StateInfo {
@@ -251,8 +271,14 @@ mod tests {
 
     #[test]
     fn a_patch_sets_texts_and_removes_nulls() {
-        let current: ConfigMap = [("a", "1"), ("b", "2")].into_iter().map(|(k, v)| (k.to_owned(), Some(v.to_owned()))).collect();
-        let patch: ConfigMap = [("b", None), ("c", Some("3"))].into_iter().map(|(k, v)| (k.to_owned(), v.map(str::to_owned))).collect();
+        let current: ConfigMap = [("a", "1"), ("b", "2")]
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), Some(v.to_owned())))
+            .collect();
+        let patch: ConfigMap = [("b", None), ("c", Some("3"))]
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), v.map(str::to_owned)))
+            .collect();
         let merged = patched(&current, &patch);
         assert_eq!(merged.iter().collect::<Vec<_>>(), [("a", Some("1")), ("c", Some("3"))]);
     }

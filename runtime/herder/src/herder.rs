@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use weir_config::map::ConfigMap;
 use weir_plugins::plugins::Plugins;
 use weir_stores::configs::ConfigStore;
-use weir_stores::configs::state::{ClusterState, ConfigEvent, ConnectorEntry, RestartRequest, TargetState};
+use weir_stores::configs::state::{ConfigEvent, ConnectorEntry, RestartRequest, TargetState};
 use weir_stores::error::StoreError;
 use weir_stores::status::StatusStore;
 use weir_stores::status::records::{State, Status};
@@ -138,7 +138,8 @@ impl Herder {
     ///
     /// *Errors*: the config store could not be read at start.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StoreError> {
-        self.stage.begin("reading to the end of internal topics", SystemTime::now());
+        self.stage
+            .begin("reading to the end of internal topics", SystemTime::now());
         self.configs.start().await?;
         self.stage.end(SystemTime::now());
         self.start_existing();
@@ -209,7 +210,12 @@ impl Herder {
             let owner = name.to_owned();
             let running = self.steps.spawn(async move {
                 let outcome = lane::run(cx, state, &owner, step).await;
-                Finished { name: owner, outcome, was_start, reply }
+                Finished {
+                    name: owner,
+                    outcome,
+                    was_start,
+                    reply,
+                }
             });
             self.owners.insert(running.id(), name.to_owned());
             return;
@@ -242,10 +248,20 @@ impl Herder {
             Err(error) => {
                 tracing::error!(%error, "a connector step ended abnormally");
                 let name = self.owners.remove(&error.id()).unwrap_or_default();
-                Finished { name, outcome: Outcome::Failed(error.to_string()), was_start: false, reply: None }
+                Finished {
+                    name,
+                    outcome: Outcome::Failed(error.to_string()),
+                    was_start: false,
+                    reply: None,
+                }
             }
         };
-        let Finished { name, outcome, was_start, reply } = finished;
+        let Finished {
+            name,
+            outcome,
+            was_start,
+            reply,
+        } = finished;
         let answer = match &outcome {
             Outcome::Failed(error) => Err(HerderError::Failed(error.clone())),
             _ => Ok(()),
@@ -260,7 +276,9 @@ impl Herder {
             Outcome::Done | Outcome::Failed(_) | Outcome::Connector { running: false } => {}
             Outcome::Connector { running: true } => self.push(&name, Step::Generate { attempt: 0 }, None),
             Outcome::Generated(configs) => self.publish_tasks(&name, configs).await,
-            Outcome::GenerateFailed { attempt, error, retry } => self.generate_failed(&name, attempt, error, retry).await,
+            Outcome::GenerateFailed { attempt, error, retry } => {
+                self.generate_failed(&name, attempt, error, retry).await
+            }
         }
         if let Some(reply) = reply {
             let _ = reply.send(answer);
@@ -288,7 +306,12 @@ impl Herder {
 
     async fn generate_failed(&mut self, name: &str, attempt: u32, error: String, retry: bool) {
         if retry {
-            tracing::warn!(connector = name, attempt, error, "connector gave no task configs, trying again");
+            tracing::warn!(
+                connector = name,
+                attempt,
+                error,
+                "connector gave no task configs, trying again"
+            );
             self.push(name, Step::Generate { attempt }, None);
             return;
         }
@@ -326,7 +349,10 @@ impl Herder {
     }
 
     fn on_restart_record(&mut self, request: &RestartRequest) {
-        let scope = RestartScope { include_tasks: request.include_tasks, only_failed: request.only_failed };
+        let scope = RestartScope {
+            include_tasks: request.include_tasks,
+            only_failed: request.only_failed,
+        };
         if let Some(now) = status_of(&self.status, &request.connector, ConnectorType::Unknown) {
             self.push(&request.connector, Step::Restart(restart::plan(&now, scope)), None);
         }
@@ -343,7 +369,11 @@ impl Herder {
             }
             WorkerEvent::TaskStatus { id, state, trace } => {
                 let snapshot = self.configs.snapshot();
-                let count = snapshot.connectors.get(&id.connector).and_then(|entry| entry.task_configs.as_ref()).map_or(0, Vec::len);
+                let count = snapshot
+                    .connectors
+                    .get(&id.connector)
+                    .and_then(|entry| entry.task_configs.as_ref())
+                    .map_or(0, Vec::len);
                 if id.task as usize >= count {
                     return;
                 }
@@ -369,7 +399,13 @@ impl Herder {
     }
 
     fn own_status(&self, state: State, trace: Option<String>, version: Option<String>) -> Status {
-        Status { state, trace, worker_id: self.worker_id.clone(), generation: self.generation, version }
+        Status {
+            state,
+            trace,
+            worker_id: self.worker_id.clone(),
+            generation: self.generation,
+            version,
+        }
     }
 
     fn connector_version(&self, name: &str) -> Option<String> {
@@ -405,7 +441,10 @@ impl Herder {
 
     fn info(&self, name: &str) -> Result<ConnectorInfo, HerderError> {
         let state = self.configs.snapshot();
-        let entry = state.connectors.get(name).ok_or_else(|| HerderError::no_connector(name))?;
+        let entry = state
+            .connectors
+            .get(name)
+            .ok_or_else(|| HerderError::no_connector(name))?;
         Ok(self.info_of(name, entry))
     }
 
@@ -421,7 +460,10 @@ impl Herder {
 
     fn task_configs(&self, name: &str) -> Result<Vec<ConfigMap>, HerderError> {
         let state = self.configs.snapshot();
-        let entry = state.connectors.get(name).ok_or_else(|| HerderError::no_connector(name))?;
+        let entry = state
+            .connectors
+            .get(name)
+            .ok_or_else(|| HerderError::no_connector(name))?;
         Ok(entry.task_configs.clone().unwrap_or_default())
     }
 
@@ -447,15 +489,28 @@ impl Herder {
                 None => return Err(HerderError::no_connector(name)),
             },
         };
-        self.stage.begin(format!("writing a config for connector {name} to the config topic"), SystemTime::now());
+        self.stage.begin(
+            format!("writing a config for connector {name} to the config topic"),
+            SystemTime::now(),
+        );
         let written = self.configs.put_connector(name, &config, initial_state).await;
         self.stage.end(SystemTime::now());
         written.map_err(store_failure)?;
         self.drain_config_events();
-        let tasks = existing.map(|entry| self.info_of(name, entry).tasks).unwrap_or_default();
+        let tasks = existing
+            .map(|entry| self.info_of(name, entry).tasks)
+            .unwrap_or_default();
         let kind = validate::connector_type(&self.plugins, &config);
-        let info = ConnectorInfo { name: name.to_owned(), config, tasks, kind };
-        Ok(Put { created: existing.is_none(), info })
+        let info = ConnectorInfo {
+            name: name.to_owned(),
+            config,
+            tasks,
+            kind,
+        };
+        Ok(Put {
+            created: existing.is_none(),
+            info,
+        })
     }
 
     /// Standalone: the answer holds the tasks that the connector came up with.
@@ -472,7 +527,12 @@ impl Herder {
             };
             let _ = reply.send(answer);
             // Belongs to no step: an empty name has no lane.
-            Finished { name: String::new(), outcome: Outcome::Done, was_start: false, reply: None }
+            Finished {
+                name: String::new(),
+                outcome: Outcome::Done,
+                was_start: false,
+                reply: None,
+            }
         });
     }
 
@@ -481,7 +541,10 @@ impl Herder {
             let _ = reply.send(Err(HerderError::no_connector(&name)));
             return;
         }
-        self.stage.begin(format!("removing the config for connector {name} from the config topic"), SystemTime::now());
+        self.stage.begin(
+            format!("removing the config for connector {name} from the config topic"),
+            SystemTime::now(),
+        );
         let removed = self.configs.remove_connector(&name).await;
         self.stage.end(SystemTime::now());
         if let Err(error) = removed {
@@ -498,7 +561,12 @@ impl Herder {
                 self.steps.spawn(async move {
                     let _ = idle.await;
                     let _ = reply.send(Ok(()));
-                    Finished { name: String::new(), outcome: Outcome::Done, was_start: false, reply: None }
+                    Finished {
+                        name: String::new(),
+                        outcome: Outcome::Done,
+                        was_start: false,
+                        reply: None,
+                    }
                 });
             }
         }
@@ -508,7 +576,10 @@ impl Herder {
         if !self.configs.snapshot().connectors.contains_key(name) {
             return Err(HerderError::NotFound(format!("Unknown connector {name}")));
         }
-        self.stage.begin(format!("writing the target state of connector {name}"), SystemTime::now());
+        self.stage.begin(
+            format!("writing the target state of connector {name}"),
+            SystemTime::now(),
+        );
         let written = self.write_target_state(name, state).await;
         self.stage.end(SystemTime::now());
         self.drain_config_events();
@@ -542,7 +613,12 @@ impl Herder {
                 Err(_) => Err(HerderError::ShuttingDown),
             };
             let _ = reply.send(answer);
-            Finished { name: String::new(), outcome: Outcome::Done, was_start: false, reply: None }
+            Finished {
+                name: String::new(),
+                outcome: Outcome::Done,
+                was_start: false,
+                reply: None,
+            }
         });
         step_reply
     }
@@ -589,7 +665,11 @@ impl Herder {
 /// H.2: equal count, equal maps, and the connector config they were made from is still the current one.
 fn task_set_is_current(entry: &ConnectorEntry, configs: &[ConfigMap]) -> bool {
     let same_tasks = entry.task_configs.as_deref().is_some_and(|current| current == configs);
-    same_tasks && entry.applied_config.as_ref().is_none_or(|applied| *applied == entry.config)
+    same_tasks
+        && entry
+            .applied_config
+            .as_ref()
+            .is_none_or(|applied| *applied == entry.config)
 }
 
 fn store_failure(error: StoreError) -> HerderError {
@@ -601,4 +681,3 @@ fn log_unwritten(result: Result<(), StoreError>) {
         tracing::warn!(%error, "status was not written");
     }
 }
-

@@ -90,8 +90,17 @@ impl Lane {
     /// Queues a step. A step that is queued already and would do the same is not queued twice.
     pub fn push(&mut self, step: Step, reply: Option<StepReply>) {
         let same = |queued: &Step| std::mem::discriminant(queued) == std::mem::discriminant(&step);
-        let repeatable = matches!(step, Step::Generate { .. } | Step::ApplyTasks | Step::ApplyState | Step::StartConnector);
-        if reply.is_none() && repeatable && self.steps.iter().any(|(queued, waiting)| waiting.is_none() && same(queued)) {
+        let repeatable = matches!(
+            step,
+            Step::Generate { .. } | Step::ApplyTasks | Step::ApplyState | Step::StartConnector
+        );
+        if reply.is_none()
+            && repeatable
+            && self
+                .steps
+                .iter()
+                .any(|(queued, waiting)| waiting.is_none() && same(queued))
+        {
             return;
         }
         self.steps.push_back((step, reply));
@@ -155,7 +164,9 @@ async fn start_connector(cx: &StepContext, state: &ClusterState, name: &str) -> 
     };
     cx.worker.stop_connector(name).await;
     match cx.worker.start_connector(name, &entry.config, entry.target_state).await {
-        Ok(()) => Outcome::Connector { running: entry.target_state == TargetState::Started },
+        Ok(()) => Outcome::Connector {
+            running: entry.target_state == TargetState::Started,
+        },
         Err(error) => Outcome::Failed(error.to_string()),
     }
 }
@@ -186,16 +197,27 @@ fn retry_pause(attempt: u32) -> Duration {
 }
 
 async fn apply_tasks(cx: &StepContext, state: &ClusterState, name: &str) -> Outcome {
-    let configs = state.connectors.get(name).and_then(|entry| entry.task_configs.as_deref()).unwrap_or(&[]);
+    let configs = state
+        .connectors
+        .get(name)
+        .and_then(|entry| entry.task_configs.as_deref())
+        .unwrap_or(&[]);
     let running = cx.worker.task_ids(name);
     cx.worker.stop_tasks(&running).await;
     forget_tasks_from(cx, name, configs.len() as u32).await;
     let count = TaskCount(configs.len() as u32);
     if let Some(entry) = state.connectors.get(name) {
         for (number, config) in configs.iter().enumerate() {
-            let id = TaskId { connector: name.to_owned(), task: number as u32 };
+            let id = TaskId {
+                connector: name.to_owned(),
+                task: number as u32,
+            };
             // A task that cannot be built reports its own FAILED status; the others start all the same.
-            if let Err(error) = cx.worker.start_task(id, &entry.config, config, entry.target_state, count).await {
+            if let Err(error) = cx
+                .worker
+                .start_task(id, &entry.config, config, entry.target_state, count)
+                .await
+            {
                 tracing::error!(connector = name, task = number, %error, "task did not start");
             }
         }
@@ -219,7 +241,9 @@ async fn apply_state(cx: &StepContext, state: &ClusterState, name: &str) -> Outc
         return Outcome::Done;
     };
     match cx.worker.set_target_state(name, entry.target_state).await {
-        Ok(()) => Outcome::Connector { running: entry.target_state == TargetState::Started },
+        Ok(()) => Outcome::Connector {
+            running: entry.target_state == TargetState::Started,
+        },
         Err(error) => Outcome::Failed(error.to_string()),
     }
 }
@@ -267,9 +291,22 @@ async fn restart_task(cx: &StepContext, state: &ClusterState, name: &str, task: 
     let Some(config) = configs.get(task as usize) else {
         return Outcome::Failed(format!("Task {name}-{task} not found"));
     };
-    let id = TaskId { connector: name.to_owned(), task };
+    let id = TaskId {
+        connector: name.to_owned(),
+        task,
+    };
     cx.worker.stop_tasks(std::slice::from_ref(&id)).await;
-    match cx.worker.start_task(id, &entry.config, config, entry.target_state, TaskCount(configs.len() as u32)).await {
+    match cx
+        .worker
+        .start_task(
+            id,
+            &entry.config,
+            config,
+            entry.target_state,
+            TaskCount(configs.len() as u32),
+        )
+        .await
+    {
         Ok(()) => Outcome::Done,
         Err(error) => Outcome::Failed(error.to_string()),
     }

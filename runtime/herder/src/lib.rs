@@ -5,11 +5,11 @@
 //! (see the worker), and HTTP stays in `rest`.
 
 pub mod error;
-pub mod info;
-pub mod validate;
-pub mod restart;
-pub mod request;
-pub mod stage;
 pub mod handle;
-pub mod lane;
 pub mod herder;
+pub mod info;
+pub mod lane;
+pub mod request;
+pub mod restart;
+pub mod stage;
+pub mod validate;

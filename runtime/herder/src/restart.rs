@@ -31,7 +31,11 @@ pub fn plan(now: &ConnectorStateInfo, scope: RestartScope) -> RestartPlan {
             state.state = "RESTARTING".to_owned();
         }
     }
-    RestartPlan { connector, tasks, shown }
+    RestartPlan {
+        connector,
+        tasks,
+        shown,
+    }
 }
 
 /// How much a request restarts: of several pending ones for a connector the highest stays.
@@ -50,7 +54,12 @@ mod tests {
     use crate::info::{ConnectorType, StateInfo};
 
     fn state(name: &str) -> StateInfo {
-        StateInfo { state: name.to_owned(), worker_id: "w:1".to_owned(), version: None, trace: None }
+        StateInfo {
+            state: name.to_owned(),
+            worker_id: "w:1".to_owned(),
+            version: None,
+            trace: None,
+        }
     }
 
     fn check(connector: &str, tasks: &[&str], include_tasks: bool, only_failed: bool, expected: (bool, &[u32])) {
@@ -61,7 +70,13 @@ mod tests {
             tasks,
             kind: ConnectorType::Sink,
         };
-        let plan = plan(&now, RestartScope { include_tasks, only_failed });
+        let plan = plan(
+            &now,
+            RestartScope {
+                include_tasks,
+                only_failed,
+            },
+        );
         assert_eq!((plan.connector, plan.tasks.as_slice()), expected);
         assert_eq!(plan.shown.connector.state == "RESTARTING", expected.0);
         for (id, state) in &plan.shown.tasks {
@@ -81,7 +96,12 @@ mod tests {
     #[test]
     fn impact_ranks_failed_connector_only_lowest() {
         let ranks: Vec<u8> = [(false, true), (true, true), (false, false), (true, false)]
-            .map(|(include_tasks, only_failed)| impact(RestartScope { include_tasks, only_failed }))
+            .map(|(include_tasks, only_failed)| {
+                impact(RestartScope {
+                    include_tasks,
+                    only_failed,
+                })
+            })
             .to_vec();
         assert_eq!(ranks, [0, 1, 2, 3]);
     }

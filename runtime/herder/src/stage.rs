@@ -21,7 +21,11 @@ pub struct Stage {
 impl Stage {
     /// An operation begins; `now` is the wall clock.
     pub fn begin(&self, description: impl Into<String>, now: SystemTime) {
-        let operation = Operation { description: description.into(), began: now, completed: None };
+        let operation = Operation {
+            description: description.into(),
+            began: now,
+            completed: None,
+        };
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(operation);
     }
 
@@ -40,7 +44,10 @@ impl Stage {
         };
         let began = instant_text(operation.began);
         match operation.completed {
-            None => format!("The worker is currently {}, which began at {began}.", operation.description),
+            None => format!(
+                "The worker is currently {}, which began at {began}.",
+                operation.description
+            ),
             Some(completed) => format!(
                 "The last operation the worker completed was {}, which began at {began} and completed at {}.",
                 operation.description,
@@ -73,7 +80,11 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_index = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    let month = if month_index < 10 {
+        month_index + 3
+    } else {
+        month_index - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
@@ -104,6 +115,10 @@ mod tests {
             "The worker is currently reading to the end of internal topics, which began at 1970-01-01T00:00:00.000Z."
         );
         stage.end(UNIX_EPOCH + Duration::from_secs(1));
-        assert!(stage.describe().starts_with("The last operation the worker completed was reading"));
+        assert!(
+            stage
+                .describe()
+                .starts_with("The last operation the worker completed was reading")
+        );
     }
 }

@@ -8,13 +8,13 @@ use weir_config::def::{ConfigDef, ConfigKey, DefaultValue};
 use weir_config::map::ConfigMap;
 use weir_config::validate::{Hooks, ValueInfo};
 use weir_converters::native::{self, ConverterClass};
-use weir_plugins::error::PluginError;
 use weir_plugins::descriptor::PluginKind;
+use weir_plugins::error::PluginError;
 use weir_plugins::plugins::{ConnectorPlugin, Plugins};
 use weir_worker::clients::override_problems;
 use weir_worker::connector_config::{
-    CONNECTOR_CLASS, CONNECTOR_PLUGIN_VERSION, ConfigProblem, ConnectorKind, HEADER_CONVERTER, KEY_CONVERTER, VALUE_CONVERTER,
-    config_problems, custom_problem, enriched_def,
+    CONNECTOR_CLASS, CONNECTOR_PLUGIN_VERSION, ConfigProblem, ConnectorKind, HEADER_CONVERTER, KEY_CONVERTER,
+    VALUE_CONVERTER, config_problems, custom_problem, enriched_def,
 };
 use weir_worker::worker_config::OverridePolicy;
 
@@ -41,13 +41,23 @@ const NULL_VALUE: &str = "Null value can not be supplied as the configuration va
 /// Validates a whole connector config.
 ///
 /// *Errors*: no connector class, or one that no plugin answers to.
-pub async fn connector_config(plugins: &Plugins, worker: &WorkerConverters, config: &ConfigMap) -> Result<ConfigInfos, HerderError> {
-    let class = config
-        .get(CONNECTOR_CLASS)
-        .ok_or_else(|| HerderError::bad_request(format!("Connector config {} contains no connector type", map_text(config))))?;
+pub async fn connector_config(
+    plugins: &Plugins,
+    worker: &WorkerConverters,
+    config: &ConfigMap,
+) -> Result<ConfigInfos, HerderError> {
+    let class = config.get(CONNECTOR_CLASS).ok_or_else(|| {
+        HerderError::bad_request(format!(
+            "Connector config {} contains no connector type",
+            map_text(config)
+        ))
+    })?;
     let plugin = find(plugins, class)?;
     let kind = kind_of(&plugin);
-    let own = plugins.validate(&plugin, config).await.map_err(|error| HerderError::Failed(error.to_string()))?;
+    let own = plugins
+        .validate(&plugin, config)
+        .await
+        .map_err(|error| HerderError::Failed(error.to_string()))?;
     let own_def = plugin.config_def.clone();
 
     let mut configs = null_values(config, &own_def, kind);
@@ -55,7 +65,11 @@ pub async fn connector_config(plugins: &Plugins, worker: &WorkerConverters, conf
     configs.extend(pair(&own_def, own));
     configs.extend(client_overrides(worker, kind, config));
     let mut error_count: usize = configs.iter().map(|info| info.value.errors.len()).sum();
-    let mut groups: Vec<String> = enriched_def(kind, config).groups().into_iter().map(str::to_owned).collect();
+    let mut groups: Vec<String> = enriched_def(kind, config)
+        .groups()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     merge_groups(&mut groups, &own_def);
     for key in CONVERTER_KEYS {
         let Some(converter) = config.get(key).and_then(|class| native::describe(class, slot_of(key))) else {
@@ -66,15 +80,27 @@ pub async fn connector_config(plugins: &Plugins, worker: &WorkerConverters, conf
         merge_groups(&mut groups, &converter.config_def);
         configs.extend(section);
     }
-    Ok(ConfigInfos { name: class.to_owned(), error_count, groups, configs })
+    Ok(ConfigInfos {
+        name: class.to_owned(),
+        error_count,
+        groups,
+        configs,
+    })
 }
 
 /// The config keys of a plugin of any kind; for connectors the framework's keys follow its own.
 pub fn plugin_config(plugins: &Plugins, worker: &WorkerConverters, name: &str) -> Result<Vec<ConfigInfo>, HerderError> {
     if let Ok(plugin) = plugins.find_connector(name) {
         let own = plugin.config_def.keys().to_vec();
-        let common = defaults_shown(enriched_def(kind_of(&plugin), &ConfigMap::new()), worker, &plugin.version);
-        let rest: Vec<ConfigKey> = common.into_iter().filter(|key| plugin.config_def.get(&key.name).is_none()).collect();
+        let common = defaults_shown(
+            enriched_def(kind_of(&plugin), &ConfigMap::new()),
+            worker,
+            &plugin.version,
+        );
+        let rest: Vec<ConfigKey> = common
+            .into_iter()
+            .filter(|key| plugin.config_def.get(&key.name).is_none())
+            .collect();
         return Ok(own.into_iter().chain(rest).map(listed).collect());
     }
     match plugins.find_any(name) {
@@ -85,7 +111,10 @@ pub fn plugin_config(plugins: &Plugins, worker: &WorkerConverters, name: &str) -
 
 fn listed(key: ConfigKey) -> ConfigInfo {
     let value = ValueInfo::new(&key.name);
-    ConfigInfo { definition: Some(key), value }
+    ConfigInfo {
+        definition: Some(key),
+        value,
+    }
 }
 
 /// The 400 text of a refused create or update; none when there is no error.
@@ -93,7 +122,10 @@ pub fn failure_message(infos: &ConfigInfos) -> Option<String> {
     if infos.error_count == 0 {
         return None;
     }
-    let mut text = format!("Connector configuration is invalid and contains the following {} error(s):", infos.error_count);
+    let mut text = format!(
+        "Connector configuration is invalid and contains the following {} error(s):",
+        infos.error_count
+    );
     for error in infos.configs.iter().flat_map(|info| &info.value.errors) {
         text.push('\n');
         text.push_str(error);
@@ -112,11 +144,20 @@ pub fn connector_type(plugins: &Plugins, config: &ConfigMap) -> ConnectorType {
 }
 
 fn find(plugins: &Plugins, class: &str) -> Result<ConnectorPlugin, HerderError> {
-    plugins.find_connector(class).map_err(|error: PluginError| HerderError::BadRequest { message: error.to_string(), class: CONNECT_CLASS })
+    plugins
+        .find_connector(class)
+        .map_err(|error: PluginError| HerderError::BadRequest {
+            message: error.to_string(),
+            class: CONNECT_CLASS,
+        })
 }
 
 fn kind_of(plugin: &ConnectorPlugin) -> ConnectorKind {
-    if plugin.kind == PluginKind::Source { ConnectorKind::Source } else { ConnectorKind::Sink }
+    if plugin.kind == PluginKind::Source {
+        ConnectorKind::Source
+    } else {
+        ConnectorKind::Sink
+    }
 }
 
 fn slot_of(key: &str) -> weir_api::converter::ConverterSlot {
@@ -130,19 +171,27 @@ fn slot_of(key: &str) -> weir_api::converter::ConverterSlot {
 
 /// Java's text of a map: `{k=v, k=v}`.
 fn map_text(config: &ConfigMap) -> String {
-    let pairs: Vec<String> = config.iter().map(|(key, value)| format!("{key}={}", value.unwrap_or("null"))).collect();
+    let pairs: Vec<String> = config
+        .iter()
+        .map(|(key, value)| format!("{key}={}", value.unwrap_or("null")))
+        .collect();
     format!("{{{}}}", pairs.join(", "))
 }
 
 /// Null is accepted only for keys that the plugin itself defines. Keys of the framework get the error on their own row.
 fn null_values(config: &ConfigMap, own: &ConfigDef, kind: ConnectorKind) -> Vec<ConfigInfo> {
     let framework = enriched_def(kind, config);
-    let unknown = config.iter().filter(|(key, value)| value.is_none() && own.get(key).is_none() && framework.get(key).is_none());
+    let unknown = config
+        .iter()
+        .filter(|(key, value)| value.is_none() && own.get(key).is_none() && framework.get(key).is_none());
     unknown
         .map(|(key, _)| {
             let mut value = ValueInfo::new(key);
             value.errors.push(NULL_VALUE.to_owned());
-            ConfigInfo { definition: None, value }
+            ConfigInfo {
+                definition: None,
+                value,
+            }
         })
         .collect()
 }
@@ -155,7 +204,10 @@ fn framework_values(
     kind: ConnectorKind,
 ) -> Vec<ConfigInfo> {
     let def = enriched_def(kind, config);
-    let hooks = Hooks { class_exists: &|class| converter_exists(class), custom: &|key, value| custom_problem(key, value) };
+    let hooks = Hooks {
+        class_exists: &|class| converter_exists(class),
+        custom: &|key, value| custom_problem(key, value),
+    };
     let mut shown_config = config.clone();
     for (key, class) in worker_defaults(worker, &plugin.version) {
         if !shown_config.contains_key(key) {
@@ -173,15 +225,25 @@ fn framework_values(
         if config.get_entry(&key.name) == Some(None) {
             value.errors.push(NULL_VALUE.to_owned());
         }
-        value.errors.extend(problems.iter().filter(|problem| problem.key == key.name).map(|problem| problem.message.clone()));
+        value.errors.extend(
+            problems
+                .iter()
+                .filter(|problem| problem.key == key.name)
+                .map(|problem| problem.message.clone()),
+        );
         recommend(&mut value, plugin);
-        infos.push(ConfigInfo { definition: Some(key), value });
+        infos.push(ConfigInfo {
+            definition: Some(key),
+            value,
+        });
     }
     infos
 }
 
 fn converter_exists(class: &str) -> bool {
-    [KEY_CONVERTER, HEADER_CONVERTER].into_iter().any(|key| native::describe(class, slot_of(key)).is_some())
+    [KEY_CONVERTER, HEADER_CONVERTER]
+        .into_iter()
+        .any(|key| native::describe(class, slot_of(key)).is_some())
 }
 
 /// What a key that the connector leaves out falls back to on this worker.
@@ -208,13 +270,17 @@ fn defaults_shown(def: ConfigDef, worker: &WorkerConverters, version: &str) -> V
 fn recommend(value: &mut ValueInfo, plugin: &ConnectorPlugin) {
     match value.name.as_str() {
         CONNECTOR_PLUGIN_VERSION => value.recommended = vec![plugin.version.clone()],
-        KEY_CONVERTER | VALUE_CONVERTER | HEADER_CONVERTER => value.recommended = converter_classes(slot_of(&value.name)),
+        KEY_CONVERTER | VALUE_CONVERTER | HEADER_CONVERTER => {
+            value.recommended = converter_classes(slot_of(&value.name))
+        }
         _ => {}
     }
 }
 
 fn converter_classes(slot: weir_api::converter::ConverterSlot) -> Vec<String> {
-    let fitting = native::list().into_iter().filter(|class| native::describe(class.class, slot).is_some());
+    let fitting = native::list()
+        .into_iter()
+        .filter(|class| native::describe(class.class, slot).is_some());
     let mut classes: Vec<String> = fitting.map(|class| class.class.to_owned()).collect();
     classes.sort();
     classes
@@ -223,20 +289,32 @@ fn converter_classes(slot: weir_api::converter::ConverterSlot) -> Vec<String> {
 fn pair(def: &ConfigDef, values: Vec<ValueInfo>) -> Vec<ConfigInfo> {
     values
         .into_iter()
-        .map(|value| ConfigInfo { definition: def.get(&value.name).cloned(), value })
+        .map(|value| ConfigInfo {
+            definition: def.get(&value.name).cloned(),
+            value,
+        })
         .collect()
 }
 
 /// Overrides that the config gives: shown with their text, refused where the policy says so.
 fn client_overrides(worker: &WorkerConverters, kind: ConnectorKind, config: &ConfigMap) -> Vec<ConfigInfo> {
     let problems: Vec<ConfigProblem> = override_problems(&worker.override_policy, kind, config);
-    let given = config.iter().filter(|(key, _)| CLIENT_PREFIXES.iter().any(|prefix| key.starts_with(prefix)));
+    let given = config
+        .iter()
+        .filter(|(key, _)| CLIENT_PREFIXES.iter().any(|prefix| key.starts_with(prefix)));
     given
         .map(|(key, text)| {
             let mut value = ValueInfo::new(key);
             value.value = text.map(str::to_owned);
-            value.errors = problems.iter().filter(|problem| problem.key == key).map(|problem| problem.message.clone()).collect();
-            ConfigInfo { definition: Some(ConfigKey::text(key).default_null()), value }
+            value.errors = problems
+                .iter()
+                .filter(|problem| problem.key == key)
+                .map(|problem| problem.message.clone())
+                .collect();
+            ConfigInfo {
+                definition: Some(ConfigKey::text(key).default_null()),
+                value,
+            }
         })
         .collect()
 }
@@ -275,7 +353,10 @@ mod tests {
 
     #[test]
     fn a_map_prints_as_java_prints_it() {
-        let config: ConfigMap = [("name", Some("e")), ("x", None)].into_iter().map(|(k, v)| (k.to_owned(), v.map(str::to_owned))).collect();
+        let config: ConfigMap = [("name", Some("e")), ("x", None)]
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), v.map(str::to_owned)))
+            .collect();
         assert_eq!(map_text(&config), "{name=e, x=null}");
     }
 
@@ -287,10 +368,18 @@ mod tests {
             name: "X".to_owned(),
             error_count: 2,
             groups: Vec::new(),
-            configs: vec![ConfigInfo { definition: None, value }],
+            configs: vec![ConfigInfo {
+                definition: None,
+                value,
+            }],
         };
         let text = failure_message(&infos).unwrap_or_default();
-        assert!(text.starts_with("Connector configuration is invalid and contains the following 2 error(s):\none\ntwo\nYou can also"), "{text}");
+        assert!(
+            text.starts_with(
+                "Connector configuration is invalid and contains the following 2 error(s):\none\ntwo\nYou can also"
+            ),
+            "{text}"
+        );
         infos.error_count = 0;
         assert_eq!(failure_message(&infos), None);
     }

@@ -72,11 +72,7 @@ async fn open(guests: &[Guest], cache: Option<std::path::PathBuf>) -> std::sync:
     let folder = std::env::temp_dir().join(format!("weir-crossing-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("creates a folder");
     for guest in guests {
-        std::fs::write(
-            folder.join(format!("{}.wasm", guest.class)),
-            guest.component(),
-        )
-        .expect("writes");
+        std::fs::write(folder.join(format!("{}.wasm", guest.class)), guest.component()).expect("writes");
     }
     let settings = PluginSettings {
         plugin_path: vec![folder.clone()],
@@ -152,9 +148,6 @@ async fn measure_creation() {
         }
     })
     .await;
-    println!(
-        "create, describe and drop an instance: {} us",
-        create / 100 / 1000
-    );
+    println!("create, describe and drop an instance: {} us", create / 100 / 1000);
     std::fs::remove_dir_all(cache).expect("removes the cache");
 }

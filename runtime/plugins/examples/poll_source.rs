@@ -28,9 +28,7 @@ async fn main() {
             Some((key.to_owned(), value.to_owned()))
         })
         .collect();
-    let grants: ConfigMap = [("weir.grants.*", "config,wall-clock,random")]
-        .into_iter()
-        .collect();
+    let grants: ConfigMap = [("weir.grants.*", "config,wall-clock,random")].into_iter().collect();
     let settings = PluginSettings {
         plugin_path: vec![file.into()],
         grants: Grants::parse(&grants).expect("grants parse"),

@@ -26,10 +26,7 @@ pub(crate) struct CodeCache {
 impl CodeCache {
     /// Opens `folder`, which is created when missing and made private.
     pub(crate) fn open(folder: &Path) -> io::Result<Self> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(FOLDER_MODE)
-            .create(folder)?;
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
         let folder = folder.canonicalize()?;
         let owner = effective_user(&folder)?;
         let found = fs::metadata(&folder)?;
@@ -69,11 +66,8 @@ impl CodeCache {
     /// Stores a file so that a reader sees all of it or nothing, also after a crash.
     pub(crate) fn store(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        let temporary = self
-            .folder
-            .join(format!(".{name}.{}.{serial}", std::process::id()));
-        let written = write_synced(&temporary, content)
-            .and_then(|()| fs::rename(&temporary, self.folder.join(name)));
+        let temporary = self.folder.join(format!(".{name}.{}.{serial}", std::process::id()));
+        let written = write_synced(&temporary, content).and_then(|()| fs::rename(&temporary, self.folder.join(name)));
         if written.is_err() {
             // Nothing else refers to it; a leftover would only take space.
             let _ = fs::remove_file(&temporary);

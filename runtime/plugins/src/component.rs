@@ -46,8 +46,7 @@ impl LoadedComponent {
             .instantiate_pre(component)
             .map_err(|error| format!("{error:#}"))?;
         let exports = ExportIndices {
-            plugin: exports::plugin::GuestIndices::new(&pre)
-                .map_err(|error| format!("{error:#}"))?,
+            plugin: exports::plugin::GuestIndices::new(&pre).map_err(|error| format!("{error:#}"))?,
             source_connector: exports::source_connector::GuestIndices::new(&pre).ok(),
             source_task: exports::source_task::GuestIndices::new(&pre).ok(),
             sink_connector: exports::sink_connector::GuestIndices::new(&pre).ok(),
@@ -77,10 +76,7 @@ impl HostLinker {
         imports::runtime::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;
         imports::net::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;
         imports::files::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;
-        imports::connector_context::add_to_linker::<HostState, HasSelf<HostState>>(
-            &mut linker,
-            own,
-        )?;
+        imports::connector_context::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;
         imports::offset_reader::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;
         imports::sink_context::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;
         Ok(Self { linker })

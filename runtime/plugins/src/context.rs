@@ -20,10 +20,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Reads committed source offsets for the guest.
 pub trait OffsetLookup: Send + Sync {
     /// Returns one answer for each partition (compact JSON objects), in the same order.
-    fn offsets<'a>(
-        &'a self,
-        partitions: Vec<String>,
-    ) -> BoxFuture<'a, Result<Vec<Option<String>>, ConnectError>>;
+    fn offsets<'a>(&'a self, partitions: Vec<String>) -> BoxFuture<'a, Result<Vec<Option<String>>, ConnectError>>;
 }
 
 /// Answers that nothing was committed. For sinks and throw-away instances.
@@ -31,10 +28,7 @@ pub trait OffsetLookup: Send + Sync {
 pub struct NoOffsets;
 
 impl OffsetLookup for NoOffsets {
-    fn offsets<'a>(
-        &'a self,
-        partitions: Vec<String>,
-    ) -> BoxFuture<'a, Result<Vec<Option<String>>, ConnectError>> {
+    fn offsets<'a>(&'a self, partitions: Vec<String>) -> BoxFuture<'a, Result<Vec<Option<String>>, ConnectError>> {
         Box::pin(async move { Ok(vec![None; partitions.len()]) })
     }
 }

@@ -5,13 +5,11 @@
 
 use std::sync::Arc;
 
-use weir_config::def::{
-    ConfigDef, ConfigKey, ConfigType, DefaultValue, Importance, Validator, Width,
-};
+use weir_config::def::{ConfigDef, ConfigKey, ConfigType, DefaultValue, Importance, Validator, Width};
 
 use crate::manifest::{
-    CapabilityRow, ClassRow, ConfigDefRow, DefaultRow, ImportanceRow, KeyRow, KindRow, Manifest,
-    TypeRow, ValidatorRow, WidthRow,
+    CapabilityRow, ClassRow, ConfigDefRow, DefaultRow, ImportanceRow, KeyRow, KindRow, Manifest, TypeRow, ValidatorRow,
+    WidthRow,
 };
 use crate::policy::{Capability, FileAccess};
 
@@ -72,18 +70,11 @@ impl Description {
     /// The text says which class or key is wrong.
     pub(crate) fn from_manifest(manifest: Manifest) -> Result<Self, String> {
         let capabilities = manifest.capabilities.into_iter().map(capability).collect();
-        let classes: Vec<ClassDescription> = manifest
-            .classes
-            .into_iter()
-            .map(class)
-            .collect::<Result<_, _>>()?;
+        let classes: Vec<ClassDescription> = manifest.classes.into_iter().map(class).collect::<Result<_, _>>()?;
         if classes.is_empty() {
             return Err("it holds no class".to_owned());
         }
-        Ok(Self {
-            classes,
-            capabilities,
-        })
+        Ok(Self { classes, capabilities })
     }
 }
 
@@ -91,14 +82,9 @@ pub(crate) fn capability(row: CapabilityRow) -> Capability {
     match row {
         CapabilityRow::Http(host) => Capability::Http(host),
         CapabilityRow::Tcp(host) => Capability::Tcp(host),
-        CapabilityRow::Files(path, writes) => Capability::Files(
-            path,
-            if writes {
-                FileAccess::Append
-            } else {
-                FileAccess::Read
-            },
-        ),
+        CapabilityRow::Files(path, writes) => {
+            Capability::Files(path, if writes { FileAccess::Append } else { FileAccess::Read })
+        }
         CapabilityRow::Env(name) => Capability::Env(name),
         CapabilityRow::Memory(bytes) => Capability::MemoryBytes(bytes),
         CapabilityRow::WallClock => Capability::WallClock,
@@ -107,12 +93,7 @@ pub(crate) fn capability(row: CapabilityRow) -> Capability {
 }
 
 fn class(row: ClassRow) -> Result<ClassDescription, String> {
-    if row.name.is_empty()
-        || row
-            .name
-            .chars()
-            .any(|c| c.is_whitespace() || c.is_control())
-    {
+    if row.name.is_empty() || row.name.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(format!("{:?} is no class name", row.name));
     }
     let (config_def, overrides_validate) =
@@ -139,8 +120,7 @@ fn class(row: ClassRow) -> Result<ClassDescription, String> {
 fn config_def(row: ConfigDefRow) -> Result<(ConfigDef, bool), String> {
     let mut def = ConfigDef::new();
     for key in row.keys {
-        def.try_key(config_key(key))
-            .map_err(|error| error.to_string())?;
+        def.try_key(config_key(key)).map_err(|error| error.to_string())?;
     }
     Ok((def, row.overrides_validate))
 }

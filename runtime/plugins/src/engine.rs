@@ -74,9 +74,7 @@ impl WasmEngine {
     /// Names the engine build and settings; a file compiled under another name is never loaded.
     pub(crate) fn compatibility(&self) -> String {
         let mut hasher = DefaultHasher::new();
-        self.engine
-            .precompile_compatibility_hash()
-            .hash(&mut hasher);
+        self.engine.precompile_compatibility_hash().hash(&mut hasher);
         format!("{:016x}", hasher.finish())
     }
 
@@ -105,8 +103,7 @@ impl WasmEngine {
         }
         let engine = Arc::clone(self);
         let digest = digest.to_owned();
-        run_blocking(move || engine.compile(&digest, cache.as_deref(), &file_name, &wasm()?))
-            .await?
+        run_blocking(move || engine.compile(&digest, cache.as_deref(), &file_name, &wasm()?)).await?
     }
 
     fn load(&self, cache: &CodeCache, file_name: &str) -> Option<Component> {
@@ -135,11 +132,10 @@ impl WasmEngine {
         file_name: &str,
         wasm: &[u8],
     ) -> Result<Component, PluginError> {
-        let component =
-            Component::from_binary(&self.engine, wasm).map_err(|error| PluginError::Unusable {
-                plugin: digest.to_owned(),
-                reason: format!("{error:#}"),
-            })?;
+        let component = Component::from_binary(&self.engine, wasm).map_err(|error| PluginError::Unusable {
+            plugin: digest.to_owned(),
+            reason: format!("{error:#}"),
+        })?;
         self.compiled.fetch_add(1, Ordering::Relaxed);
         let Some(cache) = cache else {
             return Ok(component);
@@ -155,9 +151,7 @@ impl WasmEngine {
     }
 }
 
-async fn run_blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, PluginError> {
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PluginError> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| PluginError::Engine(error.to_string()))

@@ -31,11 +31,7 @@ pub enum PluginError {
     },
     /// A grant in the worker's settings cannot be read.
     #[error("invalid value {value} for configuration {key}: {reason}")]
-    Grant {
-        key: String,
-        value: String,
-        reason: String,
-    },
+    Grant { key: String, value: String, reason: String },
     /// A file of the plugin path or of the cache.
     #[error("cannot read {path}: {source}")]
     Io {

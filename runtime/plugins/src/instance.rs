@@ -132,11 +132,7 @@ impl Instance {
     }
 
     /// Ends a call that cannot answer an error of its own.
-    pub(crate) fn finish<T>(
-        &mut self,
-        outcome: Outcome<T>,
-        cpu: Duration,
-    ) -> Result<T, GuestError> {
+    pub(crate) fn finish<T>(&mut self, outcome: Outcome<T>, cpu: Duration) -> Result<T, GuestError> {
         self.cpu += cpu;
         let error = match outcome {
             Ok(value) => {
@@ -216,9 +212,7 @@ impl Exports {
                 Some(indices) => Some(indices.load(&mut *store, instance)?),
                 None => None,
             },
-            sink_put: indices
-                .sink_put
-                .and_then(|put| instance.get_func(&mut *store, put)),
+            sink_put: indices.sink_put.and_then(|put| instance.get_func(&mut *store, put)),
             sink_task: match &indices.sink_task {
                 Some(indices) => Some(indices.load(&mut *store, instance)?),
                 None => None,

@@ -112,10 +112,7 @@ pub(crate) enum DefaultRow {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ValidatorRow {
-    Between {
-        min: Option<String>,
-        max: Option<String>,
-    },
+    Between { min: Option<String>, max: Option<String> },
     OneOf(Vec<String>),
     OneOfIgnoreCase(Vec<String>),
     ListOf(Vec<String>),
@@ -148,10 +145,7 @@ impl Manifest {
     pub(crate) fn parse(json: &[u8]) -> Result<Self, String> {
         let manifest: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
         if manifest.manifest != MANIFEST_VERSION {
-            return Err(format!(
-                "manifest version {} is not known",
-                manifest.manifest
-            ));
+            return Err(format!("manifest version {} is not known", manifest.manifest));
         }
         Ok(manifest)
     }
@@ -161,10 +155,7 @@ impl Manifest {
     }
 
     /// Puts together what a component answered: its descriptor and one definition a class, in the same order.
-    pub(crate) fn of_answers(
-        descriptor: wit::Descriptor,
-        definitions: Vec<wit::ConfigDef>,
-    ) -> Self {
+    pub(crate) fn of_answers(descriptor: wit::Descriptor, definitions: Vec<wit::ConfigDef>) -> Self {
         let classes = descriptor
             .classes
             .into_iter()
@@ -176,11 +167,7 @@ impl Manifest {
             wit: "weir:connect@0.1.0".to_owned(),
             package: String::new(),
             version: String::new(),
-            capabilities: descriptor
-                .capabilities
-                .into_iter()
-                .map(capability_row)
-                .collect(),
+            capabilities: descriptor.capabilities.into_iter().map(capability_row).collect(),
             classes,
         }
     }
@@ -331,16 +318,9 @@ mod tests {
         wasm.extend(custom(SECTION, b"{}"));
         assert_eq!(section(&wasm), Some(&b"{}"[..]));
         for end in 0..wasm.len() {
-            assert_eq!(
-                section(wasm.get(..end).expect("in range")),
-                None,
-                "cut at {end}"
-            );
+            assert_eq!(section(wasm.get(..end).expect("in range")), None, "cut at {end}");
         }
-        assert_eq!(
-            section(b"\0asm\x0d\0\x01\0\0\xff\xff\xff\xff\xff\xff"),
-            None
-        );
+        assert_eq!(section(b"\0asm\x0d\0\x01\0\0\xff\xff\xff\xff\xff\xff"), None);
     }
 
     #[test]
@@ -355,8 +335,6 @@ mod tests {
         let manifest = Manifest::parse(json.as_bytes()).expect("parses");
         let again = Manifest::parse(&manifest.to_json()).expect("parses again");
         assert_eq!(format!("{manifest:?}"), format!("{again:?}"));
-        assert!(
-            Manifest::parse(json.replace("\"manifest\":1", "\"manifest\":2").as_bytes()).is_err()
-        );
+        assert!(Manifest::parse(json.replace("\"manifest\":1", "\"manifest\":2").as_bytes()).is_err());
     }
 }

@@ -24,13 +24,7 @@ enum Short {
 
 impl Names {
     /// Adds a class under its full name, its aliases and the short forms of both.
-    pub(crate) fn insert(
-        &mut self,
-        kind: PluginKind,
-        class: &str,
-        aliases: &[String],
-        position: usize,
-    ) {
+    pub(crate) fn insert(&mut self, kind: PluginKind, class: &str, aliases: &[String], position: usize) {
         self.full.insert(class.to_owned(), position);
         for name in std::iter::once(class).chain(aliases.iter().map(String::as_str)) {
             self.insert_short(name, class, position);
@@ -51,9 +45,7 @@ impl Names {
         });
         match entry {
             Short::Of { class: known, .. } if known != class => *entry = Short::Ambiguous,
-            Short::Of {
-                position: stored, ..
-            } => *stored = position,
+            Short::Of { position: stored, .. } => *stored = position,
             Short::Ambiguous => {}
         }
     }
@@ -116,12 +108,7 @@ mod tests {
         names.insert(PluginKind::Source, "a.Both", &[], 1);
         names.insert(PluginKind::Sink, "b.Both", &[], 2);
         names.insert(PluginKind::Transformation, "x.Hoist$Value", &[], 3);
-        names.insert(
-            PluginKind::HeaderConverter,
-            "x.SimpleHeaderConverter",
-            &[],
-            4,
-        );
+        names.insert(PluginKind::HeaderConverter, "x.SimpleHeaderConverter", &[], 4);
         names
     }
 

@@ -128,22 +128,16 @@ impl Plugins {
     ///
     /// # Errors
     /// [`PluginError::Engine`] where this machine cannot run WebAssembly; [`PluginError::Io`] for the cache folder.
-    pub async fn open(
-        settings: PluginSettings,
-        bundled: Vec<BundledComponent>,
-    ) -> Result<Arc<Self>, PluginError> {
+    pub async fn open(settings: PluginSettings, bundled: Vec<BundledComponent>) -> Result<Arc<Self>, PluginError> {
         let engine = WasmEngine::shared()?;
         let cache = match &settings.cache_dir {
-            Some(folder) => Some(Arc::new(CodeCache::open(folder).map_err(|source| {
-                PluginError::Io {
-                    path: folder.clone(),
-                    source,
-                }
+            Some(folder) => Some(Arc::new(CodeCache::open(folder).map_err(|source| PluginError::Io {
+                path: folder.clone(),
+                source,
             })?)),
             None => None,
         };
-        let linker =
-            HostLinker::new(&engine).map_err(|error| PluginError::Engine(format!("{error:#}")))?;
+        let linker = HostLinker::new(&engine).map_err(|error| PluginError::Engine(format!("{error:#}")))?;
         let mut plugins = Self {
             settings,
             engine,
@@ -205,15 +199,9 @@ impl Plugins {
         }
     }
 
-    async fn describe_file(
-        &self,
-        scanned: ScannedFile,
-    ) -> Result<(PluginFile, Vec<ClassDescription>), PluginError> {
+    async fn describe_file(&self, scanned: ScannedFile) -> Result<(PluginFile, Vec<ClassDescription>), PluginError> {
         let manifest_name = format!("{}.manifest.json", scanned.digest);
-        let cached = self
-            .cache
-            .as_ref()
-            .and_then(|cache| cache.read(&manifest_name));
+        let cached = self.cache.as_ref().and_then(|cache| cache.read(&manifest_name));
         let known = cached
             .as_deref()
             .or_else(|| manifest::section(&scanned.wasm))
@@ -294,9 +282,7 @@ impl Plugins {
                 continue;
             }
             self.connectors.push(ConnectorPlugin {
-                task_class: class
-                    .task_class
-                    .unwrap_or_else(|| format!("{}Task", class.name)),
+                task_class: class.task_class.unwrap_or_else(|| format!("{}Task", class.name)),
                 class: class.name,
                 kind: class.kind,
                 version: class.version,
@@ -312,8 +298,7 @@ impl Plugins {
     fn add_natives(&mut self) {
         self.natives = native::plugins();
         for (position, plugin) in self.natives.iter().enumerate() {
-            self.native_names
-                .insert(plugin.kind, &plugin.class, &[], position);
+            self.native_names.insert(plugin.kind, &plugin.class, &[], position);
         }
     }
 
@@ -418,17 +403,11 @@ impl Plugins {
     }
 
     /// Returns the component's code, loading it on first use.
-    pub(crate) async fn loaded(
-        &self,
-        file: &PluginFile,
-    ) -> Result<Arc<LoadedComponent>, PluginError> {
+    pub(crate) async fn loaded(&self, file: &PluginFile) -> Result<Arc<LoadedComponent>, PluginError> {
         let load = || async {
             let digest = file.digest().await?;
             let wasm = file.wasm_reader(&digest);
-            let component = self
-                .engine
-                .component(&digest, self.cache.clone(), wasm)
-                .await?;
+            let component = self.engine.component(&digest, self.cache.clone(), wasm).await?;
             LoadedComponent::link(&self.linker, &component)
                 .map(Arc::new)
                 .map_err(|reason| PluginError::Unusable {
@@ -476,17 +455,12 @@ impl PluginFile {
     async fn digest(&self) -> Result<String, PluginError> {
         match &self.source {
             Source::Path { digest, .. } => Ok(digest.clone()),
-            Source::Bundled { wasm_zstd, digest } => {
-                Ok(digest.get_or_init(|| scan::digest(wasm_zstd)).clone())
-            }
+            Source::Bundled { wasm_zstd, digest } => Ok(digest.get_or_init(|| scan::digest(wasm_zstd)).clone()),
         }
     }
 
     /// Gives a function that reads the component's bytes; it runs on a blocking thread.
-    fn wasm_reader(
-        &self,
-        scanned_digest: &str,
-    ) -> impl FnOnce() -> Result<Vec<u8>, PluginError> + Send + use<> {
+    fn wasm_reader(&self, scanned_digest: &str) -> impl FnOnce() -> Result<Vec<u8>, PluginError> + Send + use<> {
         let scanned_digest = scanned_digest.to_owned();
         let name = self.name.clone();
         let (bundled, path) = match &self.source {

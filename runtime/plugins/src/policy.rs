@@ -67,9 +67,7 @@ impl Grants {
         for (key, value) in settings.iter() {
             let value = value.unwrap_or_default();
             if let Some(class) = key.strip_prefix(GRANTS_PREFIX) {
-                grants
-                    .by_class
-                    .push((class.to_owned(), parse_list(key, value)?));
+                grants.by_class.push((class.to_owned(), parse_list(key, value)?));
             } else if key == FILE_ROOTS_KEY {
                 let roots = list_items(value).map(PathBuf::from).collect();
                 grants.file_roots = Some(roots);
@@ -81,11 +79,7 @@ impl Grants {
     /// Grants of one class: those under any of its names and under `*`.
     ///
     /// A bundled class has the `config`, clock and random grants unless a row of its own says otherwise.
-    pub(crate) fn for_class<'a>(
-        &self,
-        names: impl IntoIterator<Item = &'a str>,
-        origin: Origin,
-    ) -> GrantedSet {
+    pub(crate) fn for_class<'a>(&self, names: impl IntoIterator<Item = &'a str>, origin: Origin) -> GrantedSet {
         let names: Vec<&str> = names.into_iter().collect();
         let mut granted = Vec::new();
         let mut has_own_row = false;
@@ -134,9 +128,7 @@ impl GrantedSet {
             _ => None,
         });
         let effective = asked.max().unwrap_or(0).min(granted.max().unwrap_or(0));
-        usize::try_from(effective)
-            .unwrap_or(usize::MAX)
-            .max(default_bytes)
+        usize::try_from(effective).unwrap_or(usize::MAX).max(default_bytes)
     }
 
     fn has(&self, wanted: &Grant) -> bool {
@@ -186,16 +178,8 @@ pub(crate) enum Network {
 }
 
 impl Policy {
-    pub(crate) fn new(
-        asked: Vec<Capability>,
-        granted: Arc<GrantedSet>,
-        config: Arc<ConfigMap>,
-    ) -> Self {
-        Self {
-            asked,
-            granted,
-            config,
-        }
+    pub(crate) fn new(asked: Vec<Capability>, granted: Arc<GrantedSet>, config: Arc<ConfigMap>) -> Self {
+        Self { asked, granted, config }
     }
 
     pub(crate) fn allows_wall_clock(&self) -> bool {
@@ -211,21 +195,14 @@ impl Policy {
         self.asked
             .iter()
             .filter_map(|capability| match capability {
-                Capability::Env(name) if self.granted.has(&Grant::Env(name.clone())) => {
-                    Some(name.as_str())
-                }
+                Capability::Env(name) if self.granted.has(&Grant::Env(name.clone())) => Some(name.as_str()),
                 _ => None,
             })
             .collect()
     }
 
     /// Decides on a host and port before any look-up.
-    pub(crate) fn destination(
-        &self,
-        network: Network,
-        host: &str,
-        port: u16,
-    ) -> Result<Destination, String> {
+    pub(crate) fn destination(&self, network: Network, host: &str, port: u16) -> Result<Destination, String> {
         let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
         let mut is_asked = false;
         let mut is_in_config = false;
@@ -242,9 +219,7 @@ impl Policy {
             }
         }
         if !is_asked {
-            return Err(format!(
-                "{host}:{port} is not among the hosts the plugin asks for"
-            ));
+            return Err(format!("{host}:{port} is not among the hosts the plugin asks for"));
         }
         if is_in_config && self.granted.has(&Grant::Config) {
             return Ok(Destination::Any);
@@ -254,9 +229,7 @@ impl Policy {
             if rule.matches(&host, port) {
                 found = Some(match rule.host {
                     HostPattern::Exact(_) | HostPattern::Range(_) => Destination::Any,
-                    HostPattern::Below(_) | HostPattern::Every => {
-                        found.unwrap_or(Destination::PublicOnly)
-                    }
+                    HostPattern::Below(_) | HostPattern::Every => found.unwrap_or(Destination::PublicOnly),
                 });
             }
         }
@@ -276,9 +249,7 @@ impl Policy {
         self.asked
             .iter()
             .filter_map(move |capability| match (capability, network) {
-                (Capability::Http(host), Network::Http) | (Capability::Tcp(host), Network::Tcp) => {
-                    Some(host.as_str())
-                }
+                (Capability::Http(host), Network::Http) | (Capability::Tcp(host), Network::Tcp) => Some(host.as_str()),
                 _ => None,
             })
     }
@@ -307,12 +278,7 @@ impl Policy {
         }
     }
 
-    fn configured_file(
-        &self,
-        key: &str,
-        value: Option<&str>,
-        access: FileAccess,
-    ) -> Result<AllowedFile, String> {
+    fn configured_file(&self, key: &str, value: Option<&str>, access: FileAccess) -> Result<AllowedFile, String> {
         let shown = value.unwrap_or(match access {
             FileAccess::Read => "standard input",
             FileAccess::Append => "standard output",
@@ -383,9 +349,9 @@ impl Policy {
     }
 
     fn asks_for_file(&self, wanted: &str, access: FileAccess) -> bool {
-        self.asked.iter().any(|capability| {
-            matches!(capability, Capability::Files(asked, upto) if asked == wanted && *upto >= access)
-        })
+        self.asked.iter().any(
+            |capability| matches!(capability, Capability::Files(asked, upto) if asked == wanted && *upto >= access),
+        )
     }
 
     fn has_file_grant(&self, path: &Path) -> bool {
@@ -427,11 +393,7 @@ impl HostRule {
         let port = match port {
             None => PortPattern::Web,
             Some("*") => PortPattern::Every,
-            Some(digits) => PortPattern::One(
-                digits
-                    .parse()
-                    .map_err(|_| format!("{digits} is not a port"))?,
-            ),
+            Some(digits) => PortPattern::One(digits.parse().map_err(|_| format!("{digits} is not a port"))?),
         };
         let host = host.to_ascii_lowercase();
         let host = if host == "*" {
@@ -460,12 +422,8 @@ impl HostRule {
         is_port
             && match &self.host {
                 HostPattern::Exact(name) => name == host,
-                HostPattern::Below(domain) => {
-                    host.ends_with(domain.as_str()) && host.len() > domain.len()
-                }
-                HostPattern::Range(range) => {
-                    host.parse().is_ok_and(|address| range.contains(address))
-                }
+                HostPattern::Below(domain) => host.ends_with(domain.as_str()) && host.len() > domain.len(),
+                HostPattern::Range(range) => host.parse().is_ok_and(|address| range.contains(address)),
                 HostPattern::Every => true,
             }
     }
@@ -496,9 +454,7 @@ fn hosts_in(value: &str) -> impl Iterator<Item = HostRule> + '_ {
 
 fn split_port(text: &str) -> Result<(&str, Option<&str>), String> {
     if let Some(rest) = text.strip_prefix('[') {
-        let (host, after) = rest
-            .split_once(']')
-            .ok_or_else(|| format!("{text} lacks ]"))?;
+        let (host, after) = rest.split_once(']').ok_or_else(|| format!("{text} lacks ]"))?;
         return match after.strip_prefix(':') {
             Some(port) => Ok((host, Some(port))),
             None if after.is_empty() => Ok((host, None)),
@@ -524,11 +480,7 @@ impl PathRule {
     /// Reads `/a/file` or `/a/folder/*`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if let Some(folder) = text.strip_suffix("/*") {
-            return Ok(Self::Below(absolute(if folder.is_empty() {
-                "/"
-            } else {
-                folder
-            })?));
+            return Ok(Self::Below(absolute(if folder.is_empty() { "/" } else { folder })?));
         }
         if text.contains('*') {
             return Err(format!("{text}: * may stand only at the end, as /*"));
@@ -564,10 +516,7 @@ fn absolute(text: &str) -> Result<PathBuf, String> {
 }
 
 fn list_items(value: &str) -> impl Iterator<Item = &str> {
-    value
-        .split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
+    value.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
 fn parse_list(key: &str, value: &str) -> Result<Vec<Grant>, PluginError> {

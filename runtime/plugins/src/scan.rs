@@ -49,10 +49,7 @@ pub(crate) fn list(plugin_path: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 fn is_wasm(path: &Path) -> bool {
-    path.is_file()
-        && path
-            .extension()
-            .is_some_and(|extension| extension == "wasm")
+    path.is_file() && path.extension().is_some_and(|extension| extension == "wasm")
 }
 
 fn folder_entries(folder: &Path) -> Vec<PathBuf> {
@@ -75,9 +72,7 @@ pub(crate) fn read(path: &Path) -> Result<ScannedFile, PluginError> {
         return Err(PluginError::Unusable {
             plugin: path.display().to_string(),
             reason: match wasm.get(..8) {
-                Some(b"\0asm\x01\0\0\0") => {
-                    "it is a core WebAssembly module, not a component".to_owned()
-                }
+                Some(b"\0asm\x01\0\0\0") => "it is a core WebAssembly module, not a component".to_owned(),
                 _ => "it is not a WebAssembly component".to_owned(),
             },
         });
@@ -109,10 +104,7 @@ fn read_capped(path: &Path) -> Result<Vec<u8>, PluginError> {
 }
 
 pub(crate) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -145,9 +137,6 @@ mod tests {
             assert!(error.ends_with(expected), "{error}");
         };
         check(b"hello", "it is not a WebAssembly component");
-        check(
-            b"\0asm\x01\0\0\0",
-            "it is a core WebAssembly module, not a component",
-        );
+        check(b"\0asm\x01\0\0\0", "it is a core WebAssembly module, not a component");
     }
 }

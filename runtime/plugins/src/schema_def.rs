@@ -11,9 +11,7 @@ use weir_api::data::schemas::SchemaTable;
 use weir_api::error::ConnectError;
 use weir_api::frame::value::{decode_root, encode_slot};
 
-use crate::bindings::weir::connect::types::{
-    SchemaDef, SchemaField, SchemaNode, SchemaType as WitType,
-};
+use crate::bindings::weir::connect::types::{SchemaDef, SchemaField, SchemaNode, SchemaType as WitType};
 
 /// Most nodes of one definition.
 const MAX_NODES: usize = 65_536;
@@ -110,11 +108,7 @@ pub(crate) fn schema_to_wit(schema: &Schema) -> Result<SchemaDef, ConnectError> 
 }
 
 /// Appends the node and everything below it; returns its index.
-fn push_node(
-    schema: &Schema,
-    nodes: &mut Vec<SchemaNode>,
-    depth_left: usize,
-) -> Result<u32, ConnectError> {
+fn push_node(schema: &Schema, nodes: &mut Vec<SchemaNode>, depth_left: usize) -> Result<u32, ConnectError> {
     let below = depth_left
         .checked_sub(1)
         .ok_or_else(|| malformed(format!("deeper than {MAX_DEPTH}")))?;
@@ -130,12 +124,8 @@ fn push_node(
             schema: push_node(&field.schema, nodes, below)?,
         });
     }
-    let mut push_child = |child: &Option<Arc<Schema>>| {
-        child
-            .as_ref()
-            .map(|child| push_node(child, nodes, below))
-            .transpose()
-    };
+    let mut push_child =
+        |child: &Option<Arc<Schema>>| child.as_ref().map(|child| push_node(child, nodes, below)).transpose();
     let key = push_child(&schema.key)?;
     let value = push_child(&schema.value)?;
     if let Some(node) = nodes.get_mut(index) {

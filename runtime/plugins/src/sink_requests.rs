@@ -30,11 +30,7 @@ pub struct TopicOffset {
 /// Sends bad records to the dead letter queue or the error log.
 pub trait ErrantReporter: Send + Sync {
     /// Reports the records at these offsets; durable before their offsets are committed.
-    fn report<'a>(
-        &'a self,
-        records: Vec<TopicOffset>,
-        error: ConnectError,
-    ) -> BoxFuture<'a, Result<(), ConnectError>>;
+    fn report<'a>(&'a self, records: Vec<TopicOffset>, error: ConnectError) -> BoxFuture<'a, Result<(), ConnectError>>;
 }
 
 /// A pause or resume, kept in the order in which the guest asked.

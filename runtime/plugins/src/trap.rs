@@ -13,16 +13,10 @@ use crate::limits::MAX_WASM_STACK_BYTES;
 const TRAP_CLASS: &str = "weir.plugin.Trap";
 
 /// Describes why a call ended the instance.
-pub(crate) fn guest_error(
-    error: &wasmtime::Error,
-    stderr: &[String],
-    lift_limit_bytes: usize,
-) -> GuestError {
+pub(crate) fn guest_error(error: &wasmtime::Error, stderr: &[String], lift_limit_bytes: usize) -> GuestError {
     let fault = match error.downcast_ref::<LimitExceeded>() {
         Some(LimitExceeded::StopDeadline) => Fault::StopDeadline,
-        Some(LimitExceeded::Memory(_) | LimitExceeded::Table(_) | LimitExceeded::Cpu(_)) | None => {
-            Fault::Trapped
-        }
+        Some(LimitExceeded::Memory(_) | LimitExceeded::Table(_) | LimitExceeded::Cpu(_)) | None => Fault::Trapped,
     };
     let mut failure = GuestError::fatal(fault, message(error, stderr, lift_limit_bytes));
     failure.class_name = Some(TRAP_CLASS.to_owned());

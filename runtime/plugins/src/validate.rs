@@ -23,18 +23,9 @@ impl Plugins {
     ///
     /// # Errors
     /// A trap or error of the plugin's own `validate`; Connect answers 500 with the class name in front.
-    pub async fn validate(
-        &self,
-        plugin: &ConnectorPlugin,
-        config: &ConfigMap,
-    ) -> Result<Vec<ValueInfo>, GuestError> {
+    pub async fn validate(&self, plugin: &ConnectorPlugin, config: &ConfigMap) -> Result<Vec<ValueInfo>, GuestError> {
         let mut infos = self.host_checks(plugin, config);
-        let asks_plugin = plugin.overrides_validate
-            || plugin
-                .config_def
-                .keys()
-                .iter()
-                .any(|key| key.needs_plugin());
+        let asks_plugin = plugin.overrides_validate || plugin.config_def.keys().iter().any(|key| key.needs_plugin());
         if !asks_plugin {
             return Ok(infos);
         }
@@ -42,10 +33,7 @@ impl Plugins {
         let answers = answered.await.unwrap_or_else(|_elapsed| {
             Err(GuestError::fatal(
                 Fault::Trapped,
-                format!(
-                    "validate of {} took longer than {VALIDATE_TIMEOUT:?}",
-                    plugin.class
-                ),
+                format!("validate of {} took longer than {VALIDATE_TIMEOUT:?}", plugin.class),
             ))
         })?;
         for answer in answers {

@@ -38,9 +38,7 @@ fn small_limits() -> Limits {
 async fn fixture(guests: &[Guest], grants: &[(&str, &str)]) -> Fixture {
     let folder = tempfile::tempdir().expect("temporary folder");
     for guest in guests {
-        let path = folder
-            .path()
-            .join(format!("{}-{}.wasm", guest.class, guest.version));
+        let path = folder.path().join(format!("{}-{}.wasm", guest.class, guest.version));
         std::fs::write(path, guest.component()).expect("writes");
     }
     let grants: ConfigMap = grants.iter().copied().collect();
@@ -62,12 +60,7 @@ impl Fixture {
         self.plugins.find_connector(class).expect("is found")
     }
 
-    async fn source_task(
-        &self,
-        class: &str,
-        config: &[(&str, &str)],
-        stop: StopSignal,
-    ) -> SourceTaskInstance {
+    async fn source_task(&self, class: &str, config: &[(&str, &str)], stop: StopSignal) -> SourceTaskInstance {
         let context = InstanceContext {
             task: Some(0),
             stop,
@@ -83,9 +76,7 @@ impl Fixture {
 async fn poll_of(name: &str) -> (GuestError, SourceTaskInstance) {
     let guest = hostile(name).expect("is known");
     let fixture = fixture(std::slice::from_ref(&guest), &[]).await;
-    let mut task = fixture
-        .source_task(guest.class, &[], StopSignal::new())
-        .await;
+    let mut task = fixture.source_task(guest.class, &[], StopSignal::new()).await;
     let error = task.poll(PollBudget::default()).await.expect_err("fails");
     (error, task)
 }
@@ -97,22 +88,13 @@ async fn a_trap_poisons_its_instance_and_shows_the_wasm_frames() {
     assert_eq!(error.kind, ErrorKind::Fatal);
     assert!(error.message.contains("unreachable"), "{}", error.message);
     let trace = error.trace.expect("has a trace");
-    assert!(
-        trace.contains("\tat ") && trace.contains("!poll\n"),
-        "{trace}"
-    );
+    assert!(trace.contains("\tat ") && trace.contains("!poll\n"), "{trace}");
     assert!(task.is_poisoned());
     assert_eq!(task.memory_bytes(), 0, "the store is given back");
-    let again = task
-        .poll(PollBudget::default())
-        .await
-        .expect_err("stays poisoned");
+    let again = task.poll(PollBudget::default()).await.expect_err("stays poisoned");
     assert_eq!(again.fault, Fault::Poisoned);
     assert_eq!(again.message, error.message);
-    assert_eq!(
-        task.stop().await.expect_err("as well").fault,
-        Fault::Poisoned
-    );
+    assert_eq!(task.stop().await.expect_err("as well").fault, Fault::Poisoned);
 }
 
 #[tokio::test]
@@ -128,9 +110,7 @@ async fn an_endless_loop_is_ended_and_does_not_starve_others() {
         }
     });
     let looping = tokio::spawn(poll_of("loop"));
-    ticks
-        .await
-        .expect("timers fire on the thread that the guest loops on");
+    ticks.await.expect("timers fire on the thread that the guest loops on");
     let (error, task) = looping.await.expect("ends");
     assert_eq!(error.message, "CPU limit of 300 ms in one call exceeded");
     assert_eq!(error.fault, Fault::Trapped);
@@ -161,10 +141,7 @@ async fn more_bytes_than_may_cross_name_the_limit() {
 
 #[tokio::test]
 async fn a_file_that_is_not_granted_fails_the_task_and_says_what_is_missing() {
-    let guests = [
-        hostile("open").expect("known"),
-        hostile("open-path").expect("known"),
-    ];
+    let guests = [hostile("open").expect("known"), hostile("open-path").expect("known")];
     let own_file = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let own_file = own_file.to_str().expect("is text");
     let open = async |grants: &[(&str, &str)], class: &str| {
@@ -172,9 +149,7 @@ async fn a_file_that_is_not_granted_fails_the_task_and_says_what_is_missing() {
         let mut task = fixture
             .source_task(class, &[("file", own_file)], StopSignal::new())
             .await;
-        task.poll(PollBudget::default())
-            .await
-            .map_err(|error| error.message)
+        task.poll(PollBudget::default()).await.map_err(|error| error.message)
     };
     let class = "test.OpenSourceConnector";
     assert_eq!(
@@ -186,10 +161,7 @@ async fn a_file_that_is_not_granted_fails_the_task_and_says_what_is_missing() {
     assert_eq!(open(&[("weir.grants.*", "config")], class).await, Ok(None));
     assert_eq!(
         open(&[("weir.grants.*", "config")], "OpenPathSource").await,
-        Err(
-            "/etc/shadow is denied: it is neither a setting nor a path that the plugin asks for"
-                .to_owned()
-        )
+        Err("/etc/shadow is denied: it is neither a setting nor a path that the plugin asks for".to_owned())
     );
 }
 
@@ -212,9 +184,7 @@ async fn a_frame_that_lies_is_a_fatal_error_of_its_task() {
     let guest = hostile("lie").expect("known");
     let good = Guest::source("test.Good").with_frame(one_record_frame());
     let fixture = fixture(&[guest, good], &[]).await;
-    let mut task = fixture
-        .source_task("LieSource", &[], StopSignal::new())
-        .await;
+    let mut task = fixture.source_task("LieSource", &[], StopSignal::new()).await;
     let bytes = task
         .poll(PollBudget::default())
         .await
@@ -228,9 +198,7 @@ async fn a_frame_that_lies_is_a_fatal_error_of_its_task() {
         error.message
     );
 
-    let mut task = fixture
-        .source_task("test.Good", &[], StopSignal::new())
-        .await;
+    let mut task = fixture.source_task("test.Good", &[], StopSignal::new()).await;
     let bytes = task
         .poll(PollBudget::default())
         .await
@@ -275,19 +243,14 @@ async fn a_flood_of_log_lines_is_cut_and_harms_nobody() {
     let _here = tracing::subscriber::set_default(log.clone());
     let guest = hostile("log").expect("known");
     let fixture = fixture(&[guest], &[]).await;
-    let mut task = fixture
-        .source_task("LogSource", &[], StopSignal::new())
-        .await;
+    let mut task = fixture.source_task("LogSource", &[], StopSignal::new()).await;
     let began = std::time::Instant::now();
     let polled = task.poll(PollBudget::default()).await;
     assert_eq!(polled.map_err(|e| e.message), Ok(None));
     // 100,000 lines were written; a thousand a second pass, and one a second that says how many were dropped.
     let most = (began.elapsed().as_secs() + 1) * 1_001;
     let lines = log.lines.load(Ordering::Relaxed);
-    assert!(
-        (1_000..=most).contains(&lines),
-        "{lines} lines, at most {most}"
-    );
+    assert!((1_000..=most).contains(&lines), "{lines} lines, at most {most}");
 }
 
 #[tokio::test]
@@ -301,9 +264,7 @@ async fn a_stop_wakes_a_sleeping_guest() {
     stop.request(Duration::from_secs(600));
     let (polled, mut task) = poll.await.expect("ends");
     assert_eq!(polled.map_err(|error| error.message), Ok(None));
-    task.stop()
-        .await
-        .expect("is called within the grace period");
+    task.stop().await.expect("is called within the grace period");
 }
 
 #[tokio::test]
@@ -313,10 +274,7 @@ async fn a_guest_that_does_not_stop_is_ended_at_the_deadline() {
     let stop = StopSignal::new();
     let mut task = fixture.source_task("DeafSource", &[], stop.clone()).await;
     stop.request(Duration::from_millis(50));
-    let error = task
-        .poll(PollBudget::default())
-        .await
-        .expect_err("is ended");
+    let error = task.poll(PollBudget::default()).await.expect_err("is ended");
     assert_eq!(error.fault, Fault::StopDeadline);
     assert!(task.is_poisoned());
 }
@@ -325,11 +283,8 @@ async fn a_guest_that_does_not_stop_is_ended_at_the_deadline() {
 async fn an_abandoned_call_poisons_the_instance() {
     let guest = hostile("sleep").expect("known");
     let fixture = fixture(&[guest], &[]).await;
-    let mut task = fixture
-        .source_task("SleepSource", &[], StopSignal::new())
-        .await;
-    let given_up =
-        tokio::time::timeout(Duration::from_millis(20), task.poll(PollBudget::default())).await;
+    let mut task = fixture.source_task("SleepSource", &[], StopSignal::new()).await;
+    let given_up = tokio::time::timeout(Duration::from_millis(20), task.poll(PollBudget::default())).await;
     assert!(given_up.is_err());
     let error = task
         .poll(PollBudget::default())
@@ -358,9 +313,7 @@ async fn a_sink_gets_the_bytes_of_the_frame_and_a_connector_its_calls() {
         .await
         .expect("is created");
     task.start(&ConfigMap::new()).await.expect("starts");
-    task.put(&one_record_frame())
-        .await
-        .expect("takes the frame");
+    task.put(&one_record_frame()).await.expect("takes the frame");
     assert!(task.put(&[0; 95]).await.is_err());
 
     let plugin = fixture.plugin("QuietSource");
@@ -383,17 +336,9 @@ async fn a_sink_gets_the_bytes_of_the_frame_and_a_connector_its_calls() {
 #[tokio::test]
 async fn a_task_of_the_wrong_kind_is_refused_and_not_trapped() {
     let fixture = fixture(&[Guest::sink("test.OnlySink")], &[]).await;
-    let mut task = fixture
-        .source_task("test.OnlySink", &[], StopSignal::new())
-        .await;
-    let error = task
-        .poll(PollBudget::default())
-        .await
-        .expect_err("has no poll");
-    assert_eq!(
-        error.message,
-        "the component does not export weir:connect/source-task"
-    );
+    let mut task = fixture.source_task("test.OnlySink", &[], StopSignal::new()).await;
+    let error = task.poll(PollBudget::default()).await.expect_err("has no poll");
+    assert_eq!(error.message, "the component does not export weir:connect/source-task");
     assert!(!task.is_poisoned());
 }
 
@@ -408,19 +353,13 @@ async fn a_plugin_that_checks_settings_itself_is_asked_and_its_trap_is_the_answe
         validate: "unreachable",
         ..Guest::source("test.NeverAsked")
     };
-    let guests = [
-        asked("test.Content", OK),
-        asked("test.Broken", "unreachable"),
-        quiet,
-    ];
+    let guests = [asked("test.Content", OK), asked("test.Broken", "unreachable"), quiet];
     let fixture = fixture(&guests, &[]).await;
     let validate = async |class: &str| {
         let config = ConfigMap::new();
         let plugin = fixture.plugin(class);
         let outcome = fixture.plugins.validate(&plugin, &config).await;
-        outcome
-            .map(|infos| infos.len())
-            .map_err(|error| error.fault)
+        outcome.map(|infos| infos.len()).map_err(|error| error.fault)
     };
     assert_eq!(validate("test.Content").await, Ok(0));
     assert_eq!(validate("test.Broken").await, Err(Fault::Trapped));

@@ -80,11 +80,7 @@ async fn code_and_description_come_from_the_cache_the_second_time() {
     let _alone = COMPILES.lock().await;
     let folders = folders(&[Guest::source("test.CachedSourceConnector")]);
     let before = compiled();
-    use_once(
-        &open(&folders.plugins, &folders.cache).await,
-        "CachedSource",
-    )
-    .await;
+    use_once(&open(&folders.plugins, &folders.cache).await, "CachedSource").await;
     assert_eq!(compiled(), before + 1);
     let code = files(&folders.cache, "cwasm");
     assert_eq!(code.len(), 1);
@@ -103,19 +99,11 @@ async fn code_and_description_come_from_the_cache_the_second_time() {
 async fn code_that_others_could_have_written_is_compiled_again() {
     let _alone = COMPILES.lock().await;
     let folders = folders(&[Guest::source("test.OpenModeSourceConnector")]);
-    use_once(
-        &open(&folders.plugins, &folders.cache).await,
-        "OpenModeSource",
-    )
-    .await;
+    use_once(&open(&folders.plugins, &folders.cache).await, "OpenModeSource").await;
     let code = files(&folders.cache, "cwasm").remove(0);
     fs::set_permissions(&code, fs::Permissions::from_mode(0o622)).expect("chmod");
     let before = compiled();
-    use_once(
-        &open(&folders.plugins, &folders.cache).await,
-        "OpenModeSource",
-    )
-    .await;
+    use_once(&open(&folders.plugins, &folders.cache).await, "OpenModeSource").await;
     assert_eq!(compiled(), before + 1);
     let mode = fs::metadata(&code).expect("is there").permissions().mode() & 0o777;
     assert_eq!(mode, 0o600, "replaced by a private file");
@@ -148,9 +136,7 @@ async fn code_of_another_engine_or_cut_short_is_compiled_again() {
 async fn unusable_files_are_listed_with_their_reason_and_stop_nobody() {
     let _alone = COMPILES.lock().await;
     let folders = folders(&[Guest::source("test.FineSourceConnector")]);
-    let put = |name: &str, content: &[u8]| {
-        fs::write(folders.plugins.join(name), content).expect("writes")
-    };
+    let put = |name: &str, content: &[u8]| fs::write(folders.plugins.join(name), content).expect("writes");
     put("a-text.wasm", b"no wasm");
     put("b-core.wasm", b"\0asm\x01\0\0\0");
     // A component, but one that exports nothing.
@@ -163,29 +149,15 @@ async fn unusable_files_are_listed_with_their_reason_and_stop_nobody() {
         .iter()
         .map(|plugin| {
             (
-                plugin
-                    .path
-                    .file_name()
-                    .and_then(|n| n.to_str())
-                    .expect("has one"),
+                plugin.path.file_name().and_then(|n| n.to_str()).expect("has one"),
                 plugin.reason.as_str(),
             )
         })
         .collect();
     let names: Vec<&str> = unusable.iter().map(|(name, _)| *name).collect();
-    assert_eq!(
-        names,
-        ["a-text.wasm", "b-core.wasm", "c-empty.wasm", "d-cut.wasm"]
-    );
-    assert_eq!(
-        unusable[1].1,
-        "it is a core WebAssembly module, not a component"
-    );
-    assert!(
-        unusable[2].1.contains("weir:connect/plugin"),
-        "{}",
-        unusable[2].1
-    );
+    assert_eq!(names, ["a-text.wasm", "b-core.wasm", "c-empty.wasm", "d-cut.wasm"]);
+    assert_eq!(unusable[1].1, "it is a core WebAssembly module, not a component");
+    assert!(unusable[2].1.contains("weir:connect/plugin"), "{}", unusable[2].1);
     use_once(&plugins, "FineSource").await;
 }
 
@@ -243,10 +215,7 @@ async fn a_stock_name_finds_the_class_that_stands_in_for_it() {
             "source weir.FileSource 1.10.0"
         ]
     );
-    let error = plugins
-        .find_connector("Nobody")
-        .expect_err("unknown")
-        .to_string();
+    let error = plugins.find_connector("Nobody").expect_err("unknown").to_string();
     assert!(
         error.starts_with("Failed to find any class that implements Connector and which name matches Nobody, available connectors are: PluginDesc{klass=class b.Sink, name='b.Sink', version='1.0.0'"),
         "{error}"
@@ -262,20 +231,11 @@ async fn native_converters_are_listed_after_connectors_and_found_by_short_names(
     let plugins = open(&folders.plugins, &folders.cache).await;
     assert_eq!(plugins.list(true).len(), 1);
     let all = plugins.list(false);
-    assert!(
-        all.len() > 4 && all.is_sorted_by_key(|info| info.kind),
-        "{all:?}"
-    );
+    assert!(all.len() > 4 && all.is_sorted_by_key(|info| info.kind), "{all:?}");
     for (name, class) in [
         ("Json", "org.apache.kafka.connect.json.JsonConverter"),
-        (
-            "StringConverter",
-            "org.apache.kafka.connect.storage.StringConverter",
-        ),
-        (
-            "Simple",
-            "org.apache.kafka.connect.storage.SimpleHeaderConverter",
-        ),
+        ("StringConverter", "org.apache.kafka.connect.storage.StringConverter"),
+        ("Simple", "org.apache.kafka.connect.storage.SimpleHeaderConverter"),
     ] {
         assert_eq!(plugins.find_any(name).expect("is found").class, class);
     }

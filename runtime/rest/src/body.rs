@@ -37,7 +37,10 @@ pub struct CreateChange {
 
 impl From<CreateChange> for ConfigChange {
     fn from(change: CreateChange) -> Self {
-        ConfigChange::Create { config: change.config, initial_state: change.initial_state }
+        ConfigChange::Create {
+            config: change.config,
+            initial_state: change.initial_state,
+        }
     }
 }
 
@@ -48,16 +51,26 @@ pub async fn read_json(headers: &HeaderMap, body: Body) -> Result<Option<Value>,
     require_json(headers)?;
     let collected = Limited::new(body, MAX_BODY_BYTES).collect().await;
     let bytes = collected
-        .map_err(|_| RestError::new(StatusCode::PAYLOAD_TOO_LARGE, format!("request body is larger than {MAX_BODY_BYTES} bytes or was cut off")))?
+        .map_err(|_| {
+            RestError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("request body is larger than {MAX_BODY_BYTES} bytes or was cut off"),
+            )
+        })?
         .to_bytes();
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| RestError::unreadable(format!("Unexpected input in JSON: {error}")))
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| RestError::unreadable(format!("Unexpected input in JSON: {error}")))
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), RestError> {
-    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let given = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
     let media = given.split(';').next().unwrap_or("").trim();
     if media.eq_ignore_ascii_case("application/json") {
         return Ok(());
@@ -68,16 +81,26 @@ fn require_json(headers: &HeaderMap) -> Result<(), RestError> {
 /// Reads the flat config map of `PUT` and `PATCH …/config` and of validate.
 pub fn config_map(body: Option<Value>) -> Result<ConfigMap, RestError> {
     match body {
-        None => Err(RestError::unreadable("Cannot read a config: the request has no body, a JSON object of settings is needed")),
+        None => Err(RestError::unreadable(
+            "Cannot read a config: the request has no body, a JSON object of settings is needed",
+        )),
         Some(Value::Object(map)) => flat(map, ""),
-        Some(other) => Err(wrong_shape("java.util.LinkedHashMap<java.lang.String,java.lang.String>", &other, "")),
+        Some(other) => Err(wrong_shape(
+            "java.util.LinkedHashMap<java.lang.String,java.lang.String>",
+            &other,
+            "",
+        )),
     }
 }
 
 /// Reads `{"name":…,"config":{…},"initial_state":…}`.
 pub fn create_request(body: Option<Value>) -> Result<CreateRequest, RestError> {
     let map = match body {
-        None => return Err(RestError::unreadable("Cannot read a connector: the request has no body, {\"name\":…,\"config\":{…}} is needed")),
+        None => {
+            return Err(RestError::unreadable(
+                "Cannot read a connector: the request has no body, {\"name\":…,\"config\":{…}} is needed",
+            ));
+        }
         Some(Value::Object(map)) => map,
         Some(other) => return Err(wrong_shape(CREATE_REQUEST, &other, "")),
     };
@@ -89,7 +112,13 @@ pub fn create_request(body: Option<Value>) -> Result<CreateRequest, RestError> {
                 config = match value {
                     Value::Null => None,
                     Value::Object(map) => Some(flat(map, "[\"config\"]")?),
-                    other => return Err(wrong_shape("java.util.LinkedHashMap<java.lang.String,java.lang.String>", &other, "[\"config\"]")),
+                    other => {
+                        return Err(wrong_shape(
+                            "java.util.LinkedHashMap<java.lang.String,java.lang.String>",
+                            &other,
+                            "[\"config\"]",
+                        ));
+                    }
                 }
             }
             "initial_state" => initial_state = target_state(&value)?,
@@ -100,8 +129,12 @@ pub fn create_request(body: Option<Value>) -> Result<CreateRequest, RestError> {
             }
         }
     }
-    let config = config.ok_or_else(|| RestError::unreadable("Cannot read a connector: \"config\" is missing or null"))?;
-    Ok(CreateRequest { name, change: CreateChange { config, initial_state } })
+    let config =
+        config.ok_or_else(|| RestError::unreadable("Cannot read a connector: \"config\" is missing or null"))?;
+    Ok(CreateRequest {
+        name,
+        change: CreateChange { config, initial_state },
+    })
 }
 
 fn target_state(value: &Value) -> Result<Option<TargetState>, RestError> {
@@ -148,8 +181,14 @@ fn wrong_shape(wanted: &str, found: &Value, path: &str) -> RestError {
         Value::Number(_) => ("Integer value", "VALUE_NUMBER_INT"),
         Value::Null => ("Null value", "VALUE_NULL"),
     };
-    let through = if path.is_empty() { String::new() } else { format!(" (through reference chain: {path})") };
-    RestError::unreadable(format!("Cannot deserialize value of type `{wanted}` from {shape} (token `JsonToken.{token}`){through}"))
+    let through = if path.is_empty() {
+        String::new()
+    } else {
+        format!(" (through reference chain: {path})")
+    };
+    RestError::unreadable(format!(
+        "Cannot deserialize value of type `{wanted}` from {shape} (token `JsonToken.{token}`){through}"
+    ))
 }
 
 #[cfg(test)]
@@ -159,28 +198,49 @@ mod tests {
 
     fn refused(body: Value) -> String {
         let error = create_request(Some(body)).err();
-        error.map(|error| format!("{} {}", error.status.as_u16(), error.message)).unwrap_or_default()
+        error
+            .map(|error| format!("{} {}", error.status.as_u16(), error.message))
+            .unwrap_or_default()
     }
 
     #[test]
     fn scalars_become_texts_and_null_stays() {
         let config = config_map(Some(json!({"a": 3, "b": true, "c": "x", "d": null, "e": 1.5}))).unwrap_or_default();
         let pairs: Vec<_> = config.iter().collect();
-        assert_eq!(pairs, [("a", Some("3")), ("b", Some("true")), ("c", Some("x")), ("d", None), ("e", Some("1.5"))]);
+        assert_eq!(
+            pairs,
+            [
+                ("a", Some("3")),
+                ("b", Some("true")),
+                ("c", Some("x")),
+                ("d", None),
+                ("e", Some("1.5"))
+            ]
+        );
     }
 
     #[test]
     fn a_create_request_is_trimmed_and_its_state_read_in_any_case() {
-        let request = create_request(Some(json!({"name": " a ", "config": {}, "initial_state": "paused"}))).expect("valid");
-        assert_eq!((request.name.as_str(), request.change.initial_state), ("a", Some(TargetState::Paused)));
+        let request =
+            create_request(Some(json!({"name": " a ", "config": {}, "initial_state": "paused"}))).expect("valid");
+        assert_eq!(
+            (request.name.as_str(), request.change.initial_state),
+            ("a", Some(TargetState::Paused))
+        );
     }
 
     #[test]
     fn malformed_requests_answer_500_with_the_words_clients_match() {
         assert!(refused(json!([1])).starts_with("500 Cannot deserialize value of type"));
         assert!(refused(json!({"name": "e", "configs": {}})).starts_with("500 Unrecognized field \"configs\""));
-        assert!(refused(json!({"name": "e", "config": {"a": {"b": 1}}})).starts_with("500 Cannot deserialize value of type `java.lang.String` from Object value"));
-        assert!(refused(json!({"name": "e", "config": {}, "initial_state": "bad"})).starts_with("500 Cannot construct instance of"));
+        assert!(
+            refused(json!({"name": "e", "config": {"a": {"b": 1}}}))
+                .starts_with("500 Cannot deserialize value of type `java.lang.String` from Object value")
+        );
+        assert!(
+            refused(json!({"name": "e", "config": {}, "initial_state": "bad"}))
+                .starts_with("500 Cannot construct instance of")
+        );
         assert!(refused(json!({"name": "e"})).starts_with("500 "));
         assert!(create_request(None).is_err());
     }

@@ -13,14 +13,24 @@ use crate::server::Api;
 
 /// `GET /connector-plugins`, only connectors unless `connectorsOnly=false`.
 pub(crate) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Json<Vec<PluginJson>> {
-    let all = query_values(query.as_deref(), "connectorsOnly").last().is_some_and(|value| !value.eq_ignore_ascii_case("true"));
+    let all = query_values(query.as_deref(), "connectorsOnly")
+        .last()
+        .is_some_and(|value| !value.eq_ignore_ascii_case("true"));
     Json(api.herder.plugins(!all).into_iter().map(PluginJson::from).collect())
 }
 
 /// `GET /connector-plugins/{p}/config`
-pub(crate) async fn config(State(api): State<Api>, Path(plugin): Path<String>) -> Result<Json<Vec<KeyJson>>, RestError> {
+pub(crate) async fn config(
+    State(api): State<Api>,
+    Path(plugin): Path<String>,
+) -> Result<Json<Vec<KeyJson>>, RestError> {
     let keys = api.herder.plugin_config(&plugin)?;
-    Ok(Json(keys.into_iter().filter(shown).filter_map(|info| info.definition.map(KeyJson::from)).collect()))
+    Ok(Json(
+        keys.into_iter()
+            .filter(shown)
+            .filter_map(|info| info.definition.map(KeyJson::from))
+            .collect(),
+    ))
 }
 
 /// `PUT /connector-plugins/{p}/config/validate`: 200 even with errors.
@@ -54,10 +64,18 @@ mod tests {
     #[test]
     fn the_path_must_name_the_end_of_the_class() {
         for (class, plugin, expected) in [
-            ("org.apache.kafka.connect.file.FileStreamSourceConnector", "FileStreamSource", true),
+            (
+                "org.apache.kafka.connect.file.FileStreamSourceConnector",
+                "FileStreamSource",
+                true,
+            ),
             ("FileStreamSource", "FileStreamSourceConnector", true),
             ("FileStreamSink", "FileStreamSource", false),
-            ("FileStreamSource", "org.apache.kafka.connect.file.FileStreamSourceConnector", false),
+            (
+                "FileStreamSource",
+                "org.apache.kafka.connect.file.FileStreamSourceConnector",
+                false,
+            ),
         ] {
             assert_eq!(names_agree(class, plugin), expected, "{class} against {plugin}");
         }

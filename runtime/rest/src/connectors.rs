@@ -42,8 +42,16 @@ async fn expand(api: &Api, name: &str, expansions: &[String]) -> Answer<Option<E
     let mut expanded = ExpandedJson::default();
     for expansion in expansions {
         let found = match expansion.as_str() {
-            "status" => api.herder.status(name).await.map(|status| expanded.status = Some(status.into())),
-            "info" => api.herder.connector_info(name).await.map(|info| expanded.info = Some(info.into())),
+            "status" => api
+                .herder
+                .status(name)
+                .await
+                .map(|status| expanded.status = Some(status.into())),
+            "info" => api
+                .herder
+                .connector_info(name)
+                .await
+                .map(|info| expanded.info = Some(info.into())),
             _ => Ok(()),
         };
         match found {
@@ -82,7 +90,10 @@ fn check_name(name: &str, config: &mut ConfigMap) -> Answer<()> {
 
 /// `Location` with the host that the client used, as Connect's server builds it.
 fn location(api: &Api, headers: &HeaderMap, name: &str) -> HeaderMap {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or(&api.worker_id);
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or(&api.worker_id);
     let url = format!("http://{host}/connectors/{}", percent_encode(name));
     let mut answer = HeaderMap::new();
     if let Ok(value) = HeaderValue::from_str(&url) {
@@ -114,7 +125,12 @@ pub(crate) async fn config(State(api): State<Api>, Path(name): Path<String>) -> 
 }
 
 /// `PUT /connectors/{c}/config`: 201 with `Location` when created, 200 when replaced.
-pub(crate) async fn put_config(State(api): State<Api>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Answer<Response> {
+pub(crate) async fn put_config(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Response> {
     let mut config = config_map(read_json(&headers, body).await?)?;
     check_name(&name, &mut config)?;
     let put = api.herder.put_connector(&name, ConfigChange::Replace(config)).await?;
@@ -126,7 +142,12 @@ pub(crate) async fn put_config(State(api): State<Api>, Path(name): Path<String>,
 }
 
 /// `PATCH /connectors/{c}/config` (KIP-477)
-pub(crate) async fn patch_config(State(api): State<Api>, Path(name): Path<String>, headers: HeaderMap, body: Body) -> Answer<Json<ConnectorJson>> {
+pub(crate) async fn patch_config(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<ConnectorJson>> {
     let patch = config_map(read_json(&headers, body).await?)?;
     let put = api.herder.put_connector(&name, ConfigChange::Patch(patch)).await?;
     Ok(Json(put.info.into()))
@@ -146,11 +167,19 @@ pub(crate) async fn status(State(api): State<Api>, Path(name): Path<String>) -> 
 /// `GET /connectors/{c}/tasks`
 pub(crate) async fn tasks(State(api): State<Api>, Path(name): Path<String>) -> Answer<Json<Vec<TaskJson>>> {
     let configs = api.herder.task_configs(&name).await?;
-    Ok(Json((0..).zip(configs).map(|(task, config)| TaskJson::new(&name, task, config)).collect()))
+    Ok(Json(
+        (0..)
+            .zip(configs)
+            .map(|(task, config)| TaskJson::new(&name, task, config))
+            .collect(),
+    ))
 }
 
 /// `GET /connectors/{c}/tasks/{t}/status`
-pub(crate) async fn task_status(State(api): State<Api>, Path((name, task)): Path<(String, String)>) -> Answer<Json<StateJson>> {
+pub(crate) async fn task_status(
+    State(api): State<Api>,
+    Path((name, task)): Path<(String, String)>,
+) -> Answer<Json<StateJson>> {
     let task = task_number(&task)?;
     Ok(Json(StateJson::task(task, api.herder.task_status(&name, task)?)))
 }
@@ -179,9 +208,20 @@ pub(crate) async fn stop(State(api): State<Api>, Path(name): Path<String>) -> An
 }
 
 /// `POST /connectors/{c}/restart`: 204 for the plain form, 202 with the plan otherwise (KIP-745).
-pub(crate) async fn restart(State(api): State<Api>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Answer<Response> {
-    let flag = |key: &str| query_values(query.as_deref(), key).last().is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let scope = RestartScope { include_tasks: flag("includeTasks"), only_failed: flag("onlyFailed") };
+pub(crate) async fn restart(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Answer<Response> {
+    let flag = |key: &str| {
+        query_values(query.as_deref(), key)
+            .last()
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    };
+    let scope = RestartScope {
+        include_tasks: flag("includeTasks"),
+        only_failed: flag("onlyFailed"),
+    };
     if !scope.include_tasks && !scope.only_failed {
         api.herder.restart_connector(&name).await?;
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -191,15 +231,24 @@ pub(crate) async fn restart(State(api): State<Api>, Path(name): Path<String>, Ra
 }
 
 /// `POST /connectors/{c}/tasks/{t}/restart`
-pub(crate) async fn restart_task(State(api): State<Api>, Path((name, task)): Path<(String, String)>) -> Answer<StatusCode> {
+pub(crate) async fn restart_task(
+    State(api): State<Api>,
+    Path((name, task)): Path<(String, String)>,
+) -> Answer<StatusCode> {
     api.herder.restart_task(&name, task_number(&task)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// All values of one query key, in order.
 pub(crate) fn query_values(query: Option<&str>, key: &str) -> Vec<String> {
-    let pairs = query.unwrap_or("").split('&').filter_map(|pair| pair.split_once('=').or(Some((pair, ""))));
-    pairs.filter(|(name, _)| *name == key).map(|(_, value)| value.to_owned()).collect()
+    let pairs = query
+        .unwrap_or("")
+        .split('&')
+        .filter_map(|pair| pair.split_once('=').or(Some((pair, ""))));
+    pairs
+        .filter(|(name, _)| *name == key)
+        .map(|(_, value)| value.to_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -213,7 +262,10 @@ mod tests {
 
     #[test]
     fn query_values_repeat_in_order() {
-        assert_eq!(query_values(Some("expand=status&x=1&expand=info"), "expand"), ["status", "info"]);
+        assert_eq!(
+            query_values(Some("expand=status&x=1&expand=info"), "expand"),
+            ["status", "info"]
+        );
         assert_eq!(query_values(None, "expand"), Vec::<String>::new());
     }
 
@@ -223,6 +275,9 @@ mod tests {
         assert!(check_name("a", &mut config).is_ok());
         assert_eq!(config.get("name"), Some("a"));
         let refused = check_name("b", &mut config).err().map(|error| error.message);
-        assert_eq!(refused.as_deref(), Some("Connector name configuration (a) doesn't match connector name in the URL (b)"));
+        assert_eq!(
+            refused.as_deref(),
+            Some("Connector name configuration (a) doesn't match connector name in the URL (b)")
+        );
     }
 }

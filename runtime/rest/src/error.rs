@@ -26,7 +26,10 @@ struct ErrorBody {
 impl RestError {
     /// An error with this status and text.
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        RestError { status, message: message.into() }
+        RestError {
+            status,
+            message: message.into(),
+        }
     }
 
     /// What Connect answers to a body that it cannot read: 500, not 400.
@@ -55,7 +58,9 @@ impl From<HerderError> for RestError {
             HerderError::NotFound(_) => StatusCode::NOT_FOUND,
             HerderError::AlreadyExists(_) | HerderError::Conflict(_) => StatusCode::CONFLICT,
             HerderError::BadRequest { .. } => StatusCode::BAD_REQUEST,
-            HerderError::Failed(_) | HerderError::TimedOut(_) | HerderError::ShuttingDown => StatusCode::INTERNAL_SERVER_ERROR,
+            HerderError::Failed(_) | HerderError::TimedOut(_) | HerderError::ShuttingDown => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         };
         RestError::new(status, error.to_string())
     }
@@ -63,7 +68,10 @@ impl From<HerderError> for RestError {
 
 impl IntoResponse for RestError {
     fn into_response(self) -> Response {
-        let body = ErrorBody { error_code: self.status.as_u16(), message: self.message };
+        let body = ErrorBody {
+            error_code: self.status.as_u16(),
+            message: self.message,
+        };
         (self.status, Json(body)).into_response()
     }
 }
@@ -90,7 +98,10 @@ mod tests {
         }
         let wrapped = RestError::wrapped(bad);
         assert_eq!(wrapped.status.as_u16(), 500);
-        assert_eq!(wrapped.message, "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: b");
+        assert_eq!(
+            wrapped.message,
+            "org.apache.kafka.connect.runtime.rest.errors.BadRequestException: b"
+        );
         assert_eq!(RestError::http(StatusCode::NOT_FOUND).message, "HTTP 404 Not Found");
     }
 }

@@ -17,10 +17,16 @@ pub(crate) async fn root(State(api): State<Api>) -> Json<ServerJson> {
 /// `GET /health`: a status object even when it is 500 or 503.
 pub(crate) async fn health(State(api): State<Api>) -> Response {
     let (code, status, message) = match api.herder.health().await {
-        Health::Healthy => (StatusCode::OK, "healthy", "Worker has completed startup and is ready to handle requests.".to_owned()),
-        Health::Starting(stage) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "starting", format!("Worker is still starting up. {stage}"))
-        }
+        Health::Healthy => (
+            StatusCode::OK,
+            "healthy",
+            "Worker has completed startup and is ready to handle requests.".to_owned(),
+        ),
+        Health::Starting(stage) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "starting",
+            format!("Worker is still starting up. {stage}"),
+        ),
         Health::Unhealthy(stage) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "unhealthy",

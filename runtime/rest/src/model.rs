@@ -7,7 +7,9 @@ use serde::ser::{SerializeMap, Serializer};
 use weir_config::def::{ConfigKey, ConfigType, DefaultValue};
 use weir_config::map::ConfigMap;
 use weir_config::validate::ValueInfo;
-use weir_herder::info::{ConfigInfo, ConfigInfos, ConnectorInfo, ConnectorStateInfo, ConnectorType, ServerInfo, StateInfo};
+use weir_herder::info::{
+    ConfigInfo, ConfigInfos, ConnectorInfo, ConnectorStateInfo, ConnectorType, ServerInfo, StateInfo,
+};
 use weir_plugins::descriptor::PluginKind;
 use weir_plugins::plugins::PluginInfo;
 
@@ -38,7 +40,11 @@ pub struct ServerJson {
 
 impl From<&ServerInfo> for ServerJson {
     fn from(info: &ServerInfo) -> Self {
-        ServerJson { version: info.version.clone(), commit: info.commit.clone(), kafka_cluster_id: info.kafka_cluster_id.clone() }
+        ServerJson {
+            version: info.version.clone(),
+            commit: info.commit.clone(),
+            kafka_cluster_id: info.kafka_cluster_id.clone(),
+        }
     }
 }
 
@@ -70,8 +76,20 @@ pub struct ConnectorJson {
 
 impl From<ConnectorInfo> for ConnectorJson {
     fn from(info: ConnectorInfo) -> Self {
-        let tasks = info.tasks.iter().map(|task| TaskIdJson { connector: info.name.clone(), task: *task }).collect();
-        ConnectorJson { name: info.name, config: ConfigJson(info.config), tasks, kind: kind_text(info.kind) }
+        let tasks = info
+            .tasks
+            .iter()
+            .map(|task| TaskIdJson {
+                connector: info.name.clone(),
+                task: *task,
+            })
+            .collect();
+        ConnectorJson {
+            name: info.name,
+            config: ConfigJson(info.config),
+            tasks,
+            kind: kind_text(info.kind),
+        }
     }
 }
 
@@ -93,7 +111,13 @@ pub struct TaskJson {
 impl TaskJson {
     /// Task number `task` of `connector`.
     pub fn new(connector: &str, task: u32, config: ConfigMap) -> Self {
-        TaskJson { id: TaskIdJson { connector: connector.to_owned(), task }, config: ConfigJson(config) }
+        TaskJson {
+            id: TaskIdJson {
+                connector: connector.to_owned(),
+                task,
+            },
+            config: ConfigJson(config),
+        }
     }
 }
 
@@ -117,12 +141,21 @@ fn is_undefined(version: &Option<String>) -> bool {
 impl StateJson {
     /// The connector's own state.
     pub fn connector(info: StateInfo) -> Self {
-        StateJson { id: None, state: info.state, worker_id: info.worker_id, version: info.version, trace: info.trace }
+        StateJson {
+            id: None,
+            state: info.state,
+            worker_id: info.worker_id,
+            version: info.version,
+            trace: info.trace,
+        }
     }
 
     /// State of task `id`.
     pub fn task(id: u32, info: StateInfo) -> Self {
-        StateJson { id: Some(id), ..StateJson::connector(info) }
+        StateJson {
+            id: Some(id),
+            ..StateJson::connector(info)
+        }
     }
 }
 
@@ -141,7 +174,11 @@ impl From<ConnectorStateInfo> for StatusJson {
         StatusJson {
             name: info.name,
             connector: StateJson::connector(info.connector),
-            tasks: info.tasks.into_iter().map(|(id, state)| StateJson::task(id, state)).collect(),
+            tasks: info
+                .tasks
+                .into_iter()
+                .map(|(id, state)| StateJson::task(id, state))
+                .collect(),
             kind: kind_text(info.kind),
         }
     }
@@ -178,7 +215,11 @@ impl From<PluginInfo> for PluginJson {
             PluginKind::Converter => "converter",
             PluginKind::HeaderConverter => "header_converter",
         };
-        PluginJson { class: info.class, kind, version: Some(info.version) }
+        PluginJson {
+            class: info.class,
+            kind,
+            version: Some(info.version),
+        }
     }
 }
 
@@ -234,7 +275,13 @@ pub struct ValueJson {
 
 impl From<ValueInfo> for ValueJson {
     fn from(info: ValueInfo) -> Self {
-        ValueJson { name: info.name, value: info.value, recommended_values: info.recommended, errors: info.errors, visible: info.visible }
+        ValueJson {
+            name: info.name,
+            value: info.value,
+            recommended_values: info.recommended,
+            errors: info.errors,
+            visible: info.visible,
+        }
     }
 }
 
@@ -256,8 +303,16 @@ pub struct ConfigInfosJson {
 
 impl From<ConfigInfos> for ConfigInfosJson {
     fn from(infos: ConfigInfos) -> Self {
-        let configs = infos.configs.into_iter().filter(shown).map(|info| ConfigInfoJson { definition: info.definition.map(KeyJson::from), value: info.value.into() });
-        ConfigInfosJson { name: infos.name, error_count: infos.error_count, groups: infos.groups, configs: configs.collect() }
+        let configs = infos.configs.into_iter().filter(shown).map(|info| ConfigInfoJson {
+            definition: info.definition.map(KeyJson::from),
+            value: info.value.into(),
+        });
+        ConfigInfosJson {
+            name: infos.name,
+            error_count: infos.error_count,
+            groups: infos.groups,
+            configs: configs.collect(),
+        }
     }
 }
 
@@ -275,7 +330,12 @@ mod tests {
     }
 
     fn state(version: Option<&str>, trace: Option<&str>) -> StateInfo {
-        StateInfo { state: "RUNNING".to_owned(), worker_id: "w:1".to_owned(), version: version.map(str::to_owned), trace: trace.map(str::to_owned) }
+        StateInfo {
+            state: "RUNNING".to_owned(),
+            worker_id: "w:1".to_owned(),
+            version: version.map(str::to_owned),
+            trace: trace.map(str::to_owned),
+        }
     }
 
     #[test]
@@ -305,8 +365,16 @@ mod tests {
 
     #[test]
     fn a_connector_keeps_config_order_and_nulls() {
-        let config: ConfigMap = [("b", Some("1")), ("a", None)].into_iter().map(|(k, v)| (k.to_owned(), v.map(str::to_owned))).collect();
-        let info = ConnectorInfo { name: "c".to_owned(), config, tasks: vec![0], kind: ConnectorType::Sink };
+        let config: ConfigMap = [("b", Some("1")), ("a", None)]
+            .into_iter()
+            .map(|(k, v)| (k.to_owned(), v.map(str::to_owned)))
+            .collect();
+        let info = ConnectorInfo {
+            name: "c".to_owned(),
+            config,
+            tasks: vec![0],
+            kind: ConnectorType::Sink,
+        };
         assert_eq!(
             json(&ConnectorJson::from(info)),
             r#"{"name":"c","config":{"b":"1","a":null},"tasks":[{"connector":"c","task":0}],"type":"sink"}"#

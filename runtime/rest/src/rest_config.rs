@@ -37,8 +37,14 @@ impl Listener {
         }
         let (host, port) = rest.trim_end_matches('/').rsplit_once(':').ok_or_else(malformed)?;
         let port = port.parse().map_err(|_| malformed())?;
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        Ok(Listener { host: host.to_owned(), port })
+        let host = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host);
+        Ok(Listener {
+            host: host.to_owned(),
+            port,
+        })
     }
 
     /// `host:port` to bind.

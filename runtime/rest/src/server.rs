@@ -3,6 +3,7 @@
 //! Sockets are bound before the worker starts; requests that come earlier wait in the backlog. What no route answers
 //! gets Connect's own 404 and 405 bodies.
 
+use std::future::IntoFuture as _;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -50,7 +51,10 @@ impl BoundRest {
             io::Error::new(error.kind(), format!("REST cannot listen on {wanted}: {error}; stop what uses the port, or choose another (listeners, --connect-port)"))
         })?;
         let address = bound.local_addr()?;
-        Ok(BoundRest { listener: bound, address })
+        Ok(BoundRest {
+            listener: bound,
+            address,
+        })
     }
 
     /// The address in use, with the real port.
@@ -61,14 +65,15 @@ impl BoundRest {
     /// Serves until `shutdown`, then lets requests in flight end for a moment.
     pub async fn serve(self, api: Api, shutdown: CancellationToken) -> io::Result<()> {
         let drained = shutdown.clone();
-        let server = axum::serve(self.listener, router(api)).with_graceful_shutdown(async move { drained.cancelled().await });
+        let server =
+            axum::serve(self.listener, router(api)).with_graceful_shutdown(async move { drained.cancelled().await });
         let deadline = async {
             shutdown.cancelled().await;
             tokio::time::sleep(DRAIN_TIMEOUT).await;
         };
         tokio::select! {
             biased;
-            result = std::future::IntoFuture::into_future(server) => result,
+            result = server.into_future() => result,
             () = deadline => Ok(()),
         }
     }
@@ -78,7 +83,12 @@ impl BoundRest {
 pub fn router(api: Api) -> Router {
     let connector = Router::new()
         .route("/connectors/{c}", get(connectors::info).delete(connectors::delete))
-        .route("/connectors/{c}/config", get(connectors::config).put(connectors::put_config).patch(connectors::patch_config))
+        .route(
+            "/connectors/{c}/config",
+            get(connectors::config)
+                .put(connectors::put_config)
+                .patch(connectors::patch_config),
+        )
         .route("/connectors/{c}/status", get(connectors::status))
         .route("/connectors/{c}/tasks", get(connectors::tasks))
         .route("/connectors/{c}/tasks/{t}/status", get(connectors::task_status))
@@ -93,13 +103,18 @@ pub fn router(api: Api) -> Router {
         .route("/connectors", get(connectors::list).post(connectors::create))
         .route("/connector-plugins", get(connector_plugins::list))
         .route("/connector-plugins/{p}/config", get(connector_plugins::config))
-        .route("/connector-plugins/{p}/config/validate", put(connector_plugins::validate))
+        .route(
+            "/connector-plugins/{p}/config/validate",
+            put(connector_plugins::validate),
+        )
         .merge(connector)
         .fallback(|| async { RestError::http(StatusCode::NOT_FOUND) })
         .layer(middleware::from_fn(connect_manners))
         .with_state(api);
     // A layer of the outer router runs before the inner one chooses a route.
-    Router::new().fallback_service(routes).layer(middleware::map_request(without_trailing_slash))
+    Router::new()
+        .fallback_service(routes)
+        .layer(middleware::map_request(without_trailing_slash))
 }
 
 /// `/connectors/` is the same resource as `/connectors`.
@@ -126,7 +141,11 @@ async fn connect_manners(request: Request, next: Next) -> Response {
     if response.status() != StatusCode::METHOD_NOT_ALLOWED {
         return response;
     }
-    let allow = response.headers().get(header::ALLOW).cloned().unwrap_or_else(|| HeaderValue::from_static(""));
+    let allow = response
+        .headers()
+        .get(header::ALLOW)
+        .cloned()
+        .unwrap_or_else(|| HeaderValue::from_static(""));
     if options {
         let text = allow.to_str().unwrap_or("").replace(',', ", ");
         return ([(header::ALLOW, allow)], text).into_response();

@@ -49,10 +49,7 @@ pub fn plugin() -> Plugin {
             "weir.guests.LyingSourceConnector",
             "Gives source offsets that are no JSON objects.",
         ))
-        .class(source::<Quiet>(
-            "weir.guests.QuietSourceConnector",
-            "Behaves.",
-        ))
+        .class(source::<Quiet>("weir.guests.QuietSourceConnector", "Behaves."))
         .class(
             Class::sink::<Passing, TrappingSink>("weir.guests.TrappingSinkConnector")
                 .doc("Panics on the first record.")
@@ -63,9 +60,7 @@ pub fn plugin() -> Plugin {
 weir_sdk::export_plugin!(plugin, source, sink);
 
 fn source<M: Misdeed + Default + 'static>(name: &str, doc: &str) -> Class {
-    Class::source::<Passing, Task<M>>(name)
-        .doc(doc)
-        .config(definition)
+    Class::source::<Passing, Task<M>>(name).doc(doc).config(definition)
 }
 
 fn definition() -> ConfigDef {
@@ -94,11 +89,7 @@ pub struct Passing {
 }
 
 impl SourceConnector for Passing {
-    fn start(
-        &mut self,
-        _context: ConnectorContext,
-        config: &ConfigMap,
-    ) -> Result<(), ConnectError> {
+    fn start(&mut self, _context: ConnectorContext, config: &ConfigMap) -> Result<(), ConnectError> {
         self.config = config.clone();
         Ok(())
     }
@@ -109,11 +100,7 @@ impl SourceConnector for Passing {
 }
 
 impl SinkConnector for Passing {
-    fn start(
-        &mut self,
-        _context: ConnectorContext,
-        config: &ConfigMap,
-    ) -> Result<(), ConnectError> {
+    fn start(&mut self, _context: ConnectorContext, config: &ConfigMap) -> Result<(), ConnectError> {
         self.config = config.clone();
         Ok(())
     }
@@ -139,11 +126,7 @@ struct Task<M> {
 }
 
 impl<M: Misdeed> SourceTask for Task<M> {
-    fn start(
-        &mut self,
-        _context: SourceTaskContext,
-        config: &ConfigMap,
-    ) -> Result<(), ConnectError> {
+    fn start(&mut self, _context: SourceTaskContext, config: &ConfigMap) -> Result<(), ConnectError> {
         let parsed = definition()
             .parse(config)
             .map_err(|error| ConnectError::config(error.to_string()))?;
@@ -218,9 +201,7 @@ impl Misdeed for Prying {
     fn commit(&mut self, config: &ConfigMap) -> Result<Option<String>, ConnectError> {
         let path = config.get("path").unwrap_or("/etc/passwd");
         match File::open(path, OpenMode::Read) {
-            Ok(_) => Err(ConnectError::fatal(format!(
-                "{path} was opened without a grant"
-            ))),
+            Ok(_) => Err(ConnectError::fatal(format!("{path} was opened without a grant"))),
             Err(error) => Err(ConnectError::fatal(error.to_string())),
         }
     }
@@ -237,12 +218,7 @@ impl Misdeed for Recursing {
 
 fn deeper(depth: u64) -> u64 {
     // Used after the call, so that it is no tail call.
-    std::hint::black_box(depth)
-        + if depth == u64::MAX {
-            0
-        } else {
-            deeper(depth + 1)
-        }
+    std::hint::black_box(depth) + if depth == u64::MAX { 0 } else { deeper(depth + 1) }
 }
 
 #[derive(Debug, Default)]
@@ -268,11 +244,7 @@ impl Misdeed for Quiet {
 struct TrappingSink;
 
 impl SinkTask for TrappingSink {
-    fn start(
-        &mut self,
-        _context: SinkTaskContext,
-        _config: &ConfigMap,
-    ) -> Result<(), ConnectError> {
+    fn start(&mut self, _context: SinkTaskContext, _config: &ConfigMap) -> Result<(), ConnectError> {
         Ok(())
     }
 

@@ -23,10 +23,7 @@ fn config(entries: &[(&str, &str)]) -> ConfigMap {
 }
 
 fn info<'a>(infos: &'a [ValueInfo], name: &str) -> &'a ValueInfo {
-    infos
-        .iter()
-        .find(|info| info.name == name)
-        .expect("key is listed")
+    infos.iter().find(|info| info.name == name).expect("key is listed")
 }
 
 #[test]
@@ -63,8 +60,7 @@ fn unknown_class_and_custom_errors_come_from_hooks() {
         class_exists: &|class| class == "Json",
         custom: &|key, value| (key.name == "name").then(|| format!("custom {value:?}")),
     };
-    let infos =
-        definition().validate_with(&config(&[("name", "n"), ("key.converter", "Nope")]), &hooks);
+    let infos = definition().validate_with(&config(&[("name", "n"), ("key.converter", "Nope")]), &hooks);
     assert_eq!(
         info(&infos, "key.converter").errors,
         ["Invalid value Nope for configuration key.converter: Class Nope could not be found."]
@@ -72,10 +68,7 @@ fn unknown_class_and_custom_errors_come_from_hooks() {
     assert_eq!(info(&infos, "name").errors, ["custom Some(Text(\"n\"))"]);
     assert!(
         definition()
-            .validate_with(
-                &config(&[("name", "n"), ("key.converter", "Nope")]),
-                &ACCEPT_ALL
-            )
+            .validate_with(&config(&[("name", "n"), ("key.converter", "Nope")]), &ACCEPT_ALL)
             .iter()
             .all(|info| info.errors.is_empty())
     );
@@ -86,11 +79,7 @@ fn dependents_are_followed_and_circles_end() {
     let definition = ConfigDef::new()
         .key(ConfigKey::text("parent").dependents(&["child", "ghost"]))
         .key(ConfigKey::int("child").dependents(&["grandchild"]))
-        .key(
-            ConfigKey::int("grandchild")
-                .default("1")
-                .dependents(&["child"]),
-        );
+        .key(ConfigKey::int("grandchild").default("1").dependents(&["child"]));
     let infos = definition.validate(&config(&[("parent", "p")]));
     assert_eq!(
         info(&infos, "child").errors.first().map(String::as_str),
@@ -135,10 +124,7 @@ fn parsed_values_have_types() {
         "Unknown configuration 'nope'"
     );
     assert_eq!(
-        definition()
-            .parse(&config(&[]))
-            .expect_err("missing")
-            .to_string(),
+        definition().parse(&config(&[])).expect_err("missing").to_string(),
         "Missing required configuration \"name\" which has no default value."
     );
 }
@@ -153,9 +139,7 @@ fn definition_refuses_repeats_and_bad_defaults() {
             .to_string(),
         "Configuration name is defined twice."
     );
-    let bad = ConfigKey::int("n")
-        .default("0")
-        .validator(Validator::at_least(1));
+    let bad = ConfigKey::int("n").default("0").validator(Validator::at_least(1));
     assert_eq!(
         definition.try_key(bad).expect_err("default").to_string(),
         "Invalid value 0 for configuration n: Value must be at least 1"

@@ -99,16 +99,8 @@ pub(crate) fn run(case: &Case) -> Vec<String> {
         }
     }
     let dir = run.path("");
-    let dir = dir
-        .to_str()
-        .expect("UTF-8 path")
-        .trim_end_matches('/')
-        .to_owned();
-    let seen = run
-        .seen
-        .iter()
-        .map(|line| line.replace(&dir, "DIR"))
-        .collect();
+    let dir = dir.to_str().expect("UTF-8 path").trim_end_matches('/').to_owned();
+    let seen = run.seen.iter().map(|line| line.replace(&dir, "DIR")).collect();
     show::comparable(seen, case.has_other_than_ascii())
 }
 
@@ -133,8 +125,8 @@ impl Run {
     fn step(&mut self, step: &str, rest: &str) -> Result<(), ConnectError> {
         match step {
             "config" => self.set(rest),
-            "write" | "append" | "repeat" | "write-products" | "write-random" | "truncate"
-            | "rotate" | "delete" | "mkdir" => self.change_file(step, rest),
+            "write" | "append" | "repeat" | "write-products" | "write-random" | "truncate" | "rotate" | "delete"
+            | "mkdir" => self.change_file(step, rest),
             "stdin" => with_host(|host| host.stdin.push_back(bytes::from_hex(rest))),
             "stored" | "stored-int" => self.store(rest),
             "stored-text" => self.store(&format!("\"{rest}\"")),
@@ -143,15 +135,9 @@ impl Run {
                 self.seen.extend(show::definition("source", &source_def()));
                 self.seen.extend(show::definition("sink", &sink_def()));
             }
-            "validate" => self
-                .seen
-                .extend(show::validated(&source_def().validate(&self.config))),
-            "validate-sink" => self
-                .seen
-                .extend(show::validated(&sink_def().validate(&self.config))),
-            "start" => self
-                .source
-                .start(SourceTaskContext::default(), &self.config)?,
+            "validate" => self.seen.extend(show::validated(&source_def().validate(&self.config))),
+            "validate-sink" => self.seen.extend(show::validated(&sink_def().validate(&self.config))),
+            "start" => self.source.start(SourceTaskContext::default(), &self.config)?,
             "poll" => self.poll()?,
             "digest" => self.digest()?,
             "stop" => self.source.stop()?,
@@ -166,10 +152,7 @@ impl Run {
                 "file {}",
                 bytes::hex(&fs::read(self.path("file")).expect("a file"))
             )),
-            "stdout" => self.see(format!(
-                "stdout {}",
-                with_host(|host| bytes::hex(&host.stdout))
-            )),
+            "stdout" => self.see(format!("stdout {}", with_host(|host| bytes::hex(&host.stdout)))),
             other => panic!("unknown step {other}"),
         }
         Ok(())
@@ -186,19 +169,14 @@ impl Run {
 
     fn store(&mut self, position: &str) {
         let partition = weir_sdk::offsets::single("filename", self.config.get("file"));
-        with_host(|host| {
-            host.offsets
-                .insert(partition, format!("{{\"position\":{position}}}"))
-        });
+        with_host(|host| host.offsets.insert(partition, format!("{{\"position\":{position}}}")));
     }
 
     fn change_file(&mut self, step: &str, rest: &str) {
         let file = self.path("file");
         let append = |content: &[u8]| {
             let opened = fs::OpenOptions::new().append(true).create(true).open(&file);
-            opened
-                .and_then(|mut file| file.write_all(content))
-                .expect("appended");
+            opened.and_then(|mut file| file.write_all(content)).expect("appended");
         };
         match step {
             "append" => append(&bytes::from_hex(rest)),
@@ -209,20 +187,12 @@ impl Run {
             "write-products" => fs::write(&file, bytes::products()).expect("written"),
             "write-random" => {
                 let (seed, length) = rest.split_once(' ').expect("seed and length");
-                let content = bytes::random(
-                    seed.parse().expect("a seed"),
-                    length.parse().expect("a length"),
-                );
+                let content = bytes::random(seed.parse().expect("a seed"), length.parse().expect("a length"));
                 fs::write(&file, content).expect("written");
             }
             "truncate" => {
-                let opened = fs::OpenOptions::new()
-                    .write(true)
-                    .open(&file)
-                    .expect("a file");
-                opened
-                    .set_len(rest.parse().expect("a length"))
-                    .expect("truncated");
+                let opened = fs::OpenOptions::new().write(true).open(&file).expect("a file");
+                opened.set_len(rest.parse().expect("a length")).expect("truncated");
             }
             "rotate" => fs::rename(&file, self.path("old")).expect("renamed"),
             "delete" => fs::remove_file(&file).expect("deleted"),
@@ -269,8 +239,7 @@ impl Run {
                 show::task_configs("sink", &connector.task_configs(3)?)
             }
             "exactly-once" => {
-                let support =
-                    FileStreamSourceConnector::default().exactly_once_support(&self.config)?;
+                let support = FileStreamSourceConnector::default().exactly_once_support(&self.config)?;
                 format!("{support:?}").to_uppercase()
             }
             "alter" => {
@@ -326,7 +295,6 @@ impl Run {
                 ..SinkParts::default()
             })?;
         }
-        self.sink
-            .put(&SinkBatch::parse(&writer.finish(), &schemas)?)
+        self.sink.put(&SinkBatch::parse(&writer.finish(), &schemas)?)
     }
 }

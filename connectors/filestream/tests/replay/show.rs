@@ -112,11 +112,7 @@ fn source_record(record: &RecordView<'_>) -> String {
 
 fn java_map(json: &str) -> String {
     let object: Map<String, Json> = serde_json::from_str(json).expect("a JSON object");
-    assert_eq!(
-        serde_json::to_string(&object).expect("printable"),
-        json,
-        "compact"
-    );
+    assert_eq!(serde_json::to_string(&object).expect("printable"), json, "compact");
     let entries: Vec<String> = object
         .iter()
         .map(|(key, value)| match value {
@@ -205,7 +201,9 @@ pub(super) fn definition(kind: &str, def: &ConfigDef) -> Vec<String> {
             key.order,
             key.width.as_str(),
             key.display_name,
-            key.validators.first().map_or("null".to_owned(), |validator| validator.describe()),
+            key.validators
+                .first()
+                .map_or("null".to_owned(), |validator| validator.describe()),
             key.documentation,
         ));
     }

@@ -51,9 +51,7 @@ pub(super) fn become_instance(instance: Instance) {
 }
 
 /// Runs a call on what the instance is.
-pub(super) fn with_instance<R>(
-    call: impl FnOnce(&mut Instance) -> Result<R, ConnectError>,
-) -> Result<R, ConnectError> {
+pub(super) fn with_instance<R>(call: impl FnOnce(&mut Instance) -> Result<R, ConnectError>) -> Result<R, ConnectError> {
     INSTANCE.with_borrow_mut(|slot| match slot {
         Some(instance) => call(instance),
         None => Err(ConnectError::fatal("the instance was not started")),

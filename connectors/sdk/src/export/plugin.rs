@@ -1,9 +1,7 @@
 //! `weir:connect/plugin`: describe, config definitions, validate
 
 use weir_api::error::ConnectError;
-use weir_config::def::{
-    ConfigDef, ConfigKey, ConfigType, DefaultValue, Importance, Validator, Width,
-};
+use weir_config::def::{ConfigDef, ConfigKey, ConfigType, DefaultValue, Importance, Validator, Width};
 use weir_config::map::ConfigMap;
 use weir_config::validate::ValueInfo;
 
@@ -17,30 +15,18 @@ impl<P: Registered> wit::Guest for Component<P> {
     fn describe() -> wit::Descriptor {
         let plugin = P::plugin();
         wit::Descriptor {
-            classes: plugin
-                .classes
-                .iter()
-                .map(|class| class_info(&plugin, class))
-                .collect(),
+            classes: plugin.classes.iter().map(|class| class_info(&plugin, class)).collect(),
             capabilities: plugin.capabilities.into_iter().map(capability).collect(),
         }
     }
 
-    fn get_config_def(
-        _kind: wit::PluginKind,
-        class: String,
-    ) -> Result<wit::ConfigDef, PluginError> {
+    fn get_config_def(_kind: wit::PluginKind, class: String) -> Result<wit::ConfigDef, PluginError> {
         let class = class_of::<P>(&class).map_err(convert::plugin_error)?;
         Ok(config_def(&(class.config)(), class.overrides_validate))
     }
 
-    fn validate(
-        _kind: wit::PluginKind,
-        class: String,
-        config: Config,
-    ) -> Result<Vec<wit::ConfigValue>, PluginError> {
-        let checked =
-            class_of::<P>(&class).and_then(|class| validate(&class, &convert::config(config)));
+    fn validate(_kind: wit::PluginKind, class: String, config: Config) -> Result<Vec<wit::ConfigValue>, PluginError> {
+        let checked = class_of::<P>(&class).and_then(|class| validate(&class, &convert::config(config)));
         checked
             .map(|infos| infos.into_iter().map(config_value).collect())
             .map_err(convert::plugin_error)
@@ -62,10 +48,7 @@ fn class_info(plugin: &Plugin, class: &Class) -> wit::ClassInfo {
         },
         name: class.name.clone(),
         aliases: class.aliases.clone(),
-        version: class
-            .version
-            .clone()
-            .unwrap_or_else(|| plugin.version.clone()),
+        version: class.version.clone().unwrap_or_else(|| plugin.version.clone()),
         doc: class.doc.clone(),
         task_class: class.task_class.clone(),
     }
@@ -75,9 +58,7 @@ fn capability(capability: Capability) -> wit::Capability {
     match capability {
         Capability::Http(pattern) => wit::Capability::Http(pattern),
         Capability::Tcp(pattern) => wit::Capability::Tcp(pattern),
-        Capability::Files(path, access) => {
-            wit::Capability::Files((path, access == FileAccess::Write))
-        }
+        Capability::Files(path, access) => wit::Capability::Files((path, access == FileAccess::Write)),
         Capability::Env(name) => wit::Capability::Env(name),
         Capability::Memory(bytes) => wit::Capability::Memory(bytes),
         Capability::WallClock => wit::Capability::WallClock,

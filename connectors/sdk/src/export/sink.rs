@@ -2,14 +2,11 @@
 
 use weir_api::error::ConnectError;
 
-use crate::bindings::imports::weir::connect::types::{
-    Config, Frame, PluginError, TopicOffset, TopicPartition,
-};
+use crate::bindings::imports::weir::connect::types::{Config, Frame, PluginError, TopicOffset, TopicPartition};
 use crate::bindings::sink::exports::weir::connect::{sink_connector, sink_task};
 use crate::context::{ConnectorContext, SinkTaskContext};
 use crate::export::component::{
-    Component, Instance, Registered, SinkTaskState, become_instance, class_of, not_this_kind,
-    with_instance,
+    Component, Instance, Registered, SinkTaskState, become_instance, class_of, not_this_kind, with_instance,
 };
 use crate::export::convert;
 use crate::plugin::Factory;
@@ -20,41 +17,29 @@ use crate::sink_batch::SinkBatch;
 fn connector_of<P: Registered>(class: &str) -> Result<Box<dyn SinkConnector>, ConnectError> {
     match class_of::<P>(class)?.factory {
         Factory::Sink { connector, .. } => Ok(connector()),
-        Factory::Source { .. } => Err(ConnectError::config(format!(
-            "{class} is a source connector"
-        ))),
+        Factory::Source { .. } => Err(ConnectError::config(format!("{class} is a source connector"))),
     }
 }
 
 fn task_of<P: Registered>(class: &str) -> Result<Box<dyn SinkTask>, ConnectError> {
     match class_of::<P>(class)?.factory {
         Factory::Sink { task, .. } => Ok(task()),
-        Factory::Source { .. } => Err(ConnectError::config(format!(
-            "{class} is a source connector"
-        ))),
+        Factory::Source { .. } => Err(ConnectError::config(format!("{class} is a source connector"))),
     }
 }
 
-fn with_connector<R>(
-    call: impl FnOnce(&mut dyn SinkConnector) -> Result<R, ConnectError>,
-) -> Result<R, PluginError> {
+fn with_connector<R>(call: impl FnOnce(&mut dyn SinkConnector) -> Result<R, ConnectError>) -> Result<R, PluginError> {
     with_instance(|instance| match instance {
         Instance::SinkConnector(connector) => call(connector.as_mut()),
-        Instance::SinkTask(_) | Instance::SourceConnector(_) | Instance::SourceTask(_) => {
-            Err(not_this_kind())
-        }
+        Instance::SinkTask(_) | Instance::SourceConnector(_) | Instance::SourceTask(_) => Err(not_this_kind()),
     })
     .map_err(convert::plugin_error)
 }
 
-fn with_task<R>(
-    call: impl FnOnce(&mut SinkTaskState) -> Result<R, ConnectError>,
-) -> Result<R, PluginError> {
+fn with_task<R>(call: impl FnOnce(&mut SinkTaskState) -> Result<R, ConnectError>) -> Result<R, PluginError> {
     with_instance(|instance| match instance {
         Instance::SinkTask(state) => call(state),
-        Instance::SinkConnector(_) | Instance::SourceConnector(_) | Instance::SourceTask(_) => {
-            Err(not_this_kind())
-        }
+        Instance::SinkConnector(_) | Instance::SourceConnector(_) | Instance::SourceTask(_) => Err(not_this_kind()),
     })
     .map_err(convert::plugin_error)
 }
@@ -141,10 +126,7 @@ impl<P: Registered> sink_task::Guest for Component<P> {
 
     fn pre_commit(current: Vec<TopicOffset>) -> Result<Vec<TopicOffset>, PluginError> {
         let committable = with_task(|state| state.task.pre_commit(&offsets(current)))?;
-        Ok(committable
-            .into_iter()
-            .map(convert::wit_topic_offset)
-            .collect())
+        Ok(committable.into_iter().map(convert::wit_topic_offset).collect())
     }
 
     fn close(revoked: Vec<TopicPartition>) -> Result<(), PluginError> {

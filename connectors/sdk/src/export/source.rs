@@ -7,15 +7,13 @@ use crate::bindings::imports::weir::connect::types::{Config, Frame, JsonObject, 
 use crate::bindings::source::exports::weir::connect::{source_connector, source_task};
 use crate::context::{ConnectorContext, SourceTaskContext};
 use crate::export::component::{
-    Component, Instance, Registered, SourceTaskState, become_instance, class_of, not_this_kind,
-    with_instance,
+    Component, Instance, Registered, SourceTaskState, become_instance, class_of, not_this_kind, with_instance,
 };
 use crate::export::convert;
 use crate::plugin::Factory;
 use crate::schemas::GuestSchemas;
 use crate::source::{
-    Ack, ExactlyOnceSupport, OffsetChange, PollBudget, Polled, RecordMetadata, SourceConnector,
-    SourceTask,
+    Ack, ExactlyOnceSupport, OffsetChange, PollBudget, Polled, RecordMetadata, SourceConnector, SourceTask,
 };
 
 fn connector_of<P: Registered>(class: &str) -> Result<Box<dyn SourceConnector>, ConnectError> {
@@ -32,26 +30,18 @@ fn task_of<P: Registered>(class: &str) -> Result<Box<dyn SourceTask>, ConnectErr
     }
 }
 
-fn with_connector<R>(
-    call: impl FnOnce(&mut dyn SourceConnector) -> Result<R, ConnectError>,
-) -> Result<R, PluginError> {
+fn with_connector<R>(call: impl FnOnce(&mut dyn SourceConnector) -> Result<R, ConnectError>) -> Result<R, PluginError> {
     with_instance(|instance| match instance {
         Instance::SourceConnector(connector) => call(connector.as_mut()),
-        Instance::SourceTask(_) | Instance::SinkConnector(_) | Instance::SinkTask(_) => {
-            Err(not_this_kind())
-        }
+        Instance::SourceTask(_) | Instance::SinkConnector(_) | Instance::SinkTask(_) => Err(not_this_kind()),
     })
     .map_err(convert::plugin_error)
 }
 
-fn with_task<R>(
-    call: impl FnOnce(&mut SourceTaskState) -> Result<R, ConnectError>,
-) -> Result<R, PluginError> {
+fn with_task<R>(call: impl FnOnce(&mut SourceTaskState) -> Result<R, ConnectError>) -> Result<R, PluginError> {
     with_instance(|instance| match instance {
         Instance::SourceTask(state) => call(state),
-        Instance::SourceConnector(_) | Instance::SinkConnector(_) | Instance::SinkTask(_) => {
-            Err(not_this_kind())
-        }
+        Instance::SourceConnector(_) | Instance::SinkConnector(_) | Instance::SinkTask(_) => Err(not_this_kind()),
     })
     .map_err(convert::plugin_error)
 }
@@ -83,26 +73,17 @@ impl<P: Registered> source_connector::Guest for Component<P> {
         with_connector(|connector| connector.stop())
     }
 
-    fn exactly_once_support(
-        class: String,
-        config: Config,
-    ) -> Result<source_connector::Support, PluginError> {
+    fn exactly_once_support(class: String, config: Config) -> Result<source_connector::Support, PluginError> {
         let config = convert::config(config);
-        let support =
-            connector_of::<P>(&class).and_then(|connector| connector.exactly_once_support(&config));
-        support
-            .map_err(convert::plugin_error)
-            .map(|support| match support {
-                ExactlyOnceSupport::Unknown => source_connector::Support::Unknown,
-                ExactlyOnceSupport::Supported => source_connector::Support::Supported,
-                ExactlyOnceSupport::Unsupported => source_connector::Support::Unsupported,
-            })
+        let support = connector_of::<P>(&class).and_then(|connector| connector.exactly_once_support(&config));
+        support.map_err(convert::plugin_error).map(|support| match support {
+            ExactlyOnceSupport::Unknown => source_connector::Support::Unknown,
+            ExactlyOnceSupport::Supported => source_connector::Support::Supported,
+            ExactlyOnceSupport::Unsupported => source_connector::Support::Unsupported,
+        })
     }
 
-    fn can_define_transaction_boundaries(
-        class: String,
-        config: Config,
-    ) -> Result<bool, PluginError> {
+    fn can_define_transaction_boundaries(class: String, config: Config) -> Result<bool, PluginError> {
         let config = convert::config(config);
         connector_of::<P>(&class)
             .and_then(|connector| connector.can_define_transaction_boundaries(&config))
@@ -157,8 +138,7 @@ impl<P: Registered> source_task::Guest for Component<P> {
     }
 
     fn records_acked(acks: source_task::Acks) -> Result<(), PluginError> {
-        let acks = rows(&acks)
-            .ok_or_else(|| ConnectError::fatal("the columns of the acks differ in length"));
+        let acks = rows(&acks).ok_or_else(|| ConnectError::fatal("the columns of the acks differ in length"));
         with_task(|state| state.task.records_acked(&acks?))
     }
 
@@ -180,9 +160,7 @@ fn rows(acks: &source_task::Acks) -> Option<Vec<Ack<'_>>> {
         let metadata = if partition < 0 {
             None
         } else {
-            let topic = acks
-                .topics
-                .get(usize::try_from(*acks.topic.get(at)?).ok()?)?;
+            let topic = acks.topics.get(usize::try_from(*acks.topic.get(at)?).ok()?)?;
             Some(RecordMetadata {
                 topic,
                 partition,

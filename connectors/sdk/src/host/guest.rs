@@ -86,10 +86,7 @@ pub(crate) fn raise_error(error: &ConnectError) {
 }
 
 pub(crate) fn offsets(partitions: &[&str]) -> Result<Vec<Option<String>>, ConnectError> {
-    let partitions: Vec<String> = partitions
-        .iter()
-        .map(|partition| (*partition).to_owned())
-        .collect();
+    let partitions: Vec<String> = partitions.iter().map(|partition| (*partition).to_owned()).collect();
     offset_reader::offsets(&partitions).map_err(connect_error)
 }
 
@@ -125,31 +122,20 @@ pub(crate) fn can_report() -> bool {
 }
 
 pub(crate) fn report(records: &[TopicOffset], error: &ConnectError) -> Result<(), ConnectError> {
-    sink_context::report(&wit_offsets(records), &convert::plugin_error(error.clone()))
-        .map_err(connect_error)
+    sink_context::report(&wit_offsets(records), &convert::plugin_error(error.clone())).map_err(connect_error)
 }
 
 fn wit_partitions(partitions: &[TopicPartition]) -> Vec<types::TopicPartition> {
-    partitions
-        .iter()
-        .cloned()
-        .map(wit_topic_partition)
-        .collect()
+    partitions.iter().cloned().map(wit_topic_partition).collect()
 }
 
 fn wit_offsets(offsets: &[TopicOffset]) -> Vec<types::TopicOffset> {
-    offsets
-        .iter()
-        .cloned()
-        .map(convert::wit_topic_offset)
-        .collect()
+    offsets.iter().cloned().map(convert::wit_topic_offset).collect()
 }
 
 pub(crate) fn declare_schema(schema: &Schema) -> Result<SchemaId, ConnectError> {
     let definition = schema_def::flatten(schema)?;
-    schemas::declare(&definition)
-        .map(SchemaId)
-        .map_err(connect_error)
+    schemas::declare(&definition).map(SchemaId).map_err(connect_error)
 }
 
 pub(crate) fn describe_schema(id: SchemaId) -> Result<Option<Arc<Schema>>, ConnectError> {
@@ -188,15 +174,11 @@ pub(crate) fn open_file(setting: &str, mode: OpenMode) -> Result<FileHandle, Fil
         OpenMode::Read => files::OpenMode::Read,
         OpenMode::Append => files::OpenMode::Append,
     };
-    files::open(setting, mode)
-        .map(FileHandle)
-        .map_err(files_error)
+    files::open(setting, mode).map(FileHandle).map_err(files_error)
 }
 
 pub(crate) fn file_identity(setting: &str) -> Result<FileIdentity, FilesError> {
-    files::identity_now(setting)
-        .map(file_identity_of)
-        .map_err(files_error)
+    files::identity_now(setting).map(file_identity_of).map_err(files_error)
 }
 
 fn file_identity_of(identity: files::FileIdentity) -> FileIdentity {
@@ -240,12 +222,7 @@ impl ConnectionHandle {
     }
 }
 
-pub(crate) fn connect(
-    host: &str,
-    port: u16,
-    tls: Option<&Tls>,
-    timeout_ms: u32,
-) -> Result<ConnectionHandle, NetError> {
+pub(crate) fn connect(host: &str, port: u16, tls: Option<&Tls>, timeout_ms: u32) -> Result<ConnectionHandle, NetError> {
     let tls = tls.map(wit_tls);
     net::Connection::connect(host, port, tls.as_ref(), timeout_ms)
         .map(ConnectionHandle)

@@ -148,9 +148,7 @@ impl FileHandle {
         match self {
             Self::Regular { path, file } => {
                 let mut writer: &fs::File = file;
-                writer
-                    .write_all(bytes)
-                    .map_err(|error| files_error(path, &error))
+                writer.write_all(bytes).map_err(|error| files_error(path, &error))
             }
             Self::Standard => {
                 with_host(|host| host.stdout.extend_from_slice(bytes));
@@ -161,9 +159,7 @@ impl FileHandle {
 
     pub(crate) fn sync(&self) -> Result<(), FilesError> {
         match self {
-            Self::Regular { path, file } => {
-                file.sync_data().map_err(|error| files_error(path, &error))
-            }
+            Self::Regular { path, file } => file.sync_data().map_err(|error| files_error(path, &error)),
             Self::Standard => Ok(()),
         }
     }
@@ -240,9 +236,7 @@ fn files_error(path: &str, error: &io::Error) -> FilesError {
         io::ErrorKind::PermissionDenied => FilesError::Forbidden(path.to_owned()),
         io::ErrorKind::IsADirectory => FilesError::IsDirectory(format!("{path}: Is a directory")),
         io::ErrorKind::NotADirectory => FilesError::Other(format!("{path}: Not a directory")),
-        io::ErrorKind::StorageFull => {
-            FilesError::NoSpace(format!("{path}: No space left on device"))
-        }
+        io::ErrorKind::StorageFull => FilesError::NoSpace(format!("{path}: No space left on device")),
         _ => FilesError::Other(format!("{path}: {error}")),
     }
 }

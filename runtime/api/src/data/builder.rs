@@ -88,17 +88,9 @@ impl SchemaBuilder {
     /// Sets a parameter; the last of equal names wins.
     #[must_use]
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
-        match self
-            .schema
-            .parameters
-            .iter_mut()
-            .find(|(known, _)| known == name)
-        {
+        match self.schema.parameters.iter_mut().find(|(known, _)| known == name) {
             Some(entry) => value.clone_into(&mut entry.1),
-            None => self
-                .schema
-                .parameters
-                .push((name.to_owned(), value.to_owned())),
+            None => self.schema.parameters.push((name.to_owned(), value.to_owned())),
         }
         self
     }

@@ -36,8 +36,7 @@ pub fn civil_from_ms(ms: i64) -> Civil {
     let (year, day_of_year) = if days >= GREGORIAN_START {
         let shifted = days + 719_468;
         let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         (
             year_of_era + era * 400,
             day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100),
@@ -72,9 +71,7 @@ pub fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
     let shifted_month = i64::from(if month > 2 { month - 3 } else { month + 9 });
     let day_of_year = (153 * shifted_month + 2) / 5 + i64::from(day) - 1;
     let (era, year_of_era) = (shifted_year.div_euclid(400), shifted_year.rem_euclid(400));
-    let gregorian = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100
-        + day_of_year
-        - 719_468;
+    let gregorian = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
     if gregorian >= GREGORIAN_START {
         return gregorian;
     }
@@ -88,20 +85,13 @@ pub fn java_date_text(ms: i64) -> String {
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
     let civil = civil_from_ms(ms);
-    let weekday = DAYS
-        .get(civil.weekday as usize)
-        .copied()
-        .unwrap_or_default();
+    let weekday = DAYS.get(civil.weekday as usize).copied().unwrap_or_default();
     let month = MONTHS
         .get(civil.month.saturating_sub(1) as usize)
         .copied()
         .unwrap_or_default();
     // Java prints the year of its era, without the era.
-    let year = if civil.year > 0 {
-        civil.year
-    } else {
-        1 - civil.year
-    };
+    let year = if civil.year > 0 { civil.year } else { 1 - civil.year };
     format!(
         "{weekday} {month} {:02} {:02}:{:02}:{:02} UTC {year}",
         civil.day, civil.hour, civil.minute, civil.second

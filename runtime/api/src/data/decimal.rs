@@ -95,10 +95,7 @@ impl Decimal {
             let (whole, fraction) = digits.split_at(digits.len() - places);
             return Ok(format!("{sign}{whole}.{fraction}"));
         }
-        Ok(format!(
-            "{sign}0.{}{digits}",
-            "0".repeat(places - digits.len())
-        ))
+        Ok(format!("{sign}0.{}{digits}", "0".repeat(places - digits.len())))
     }
 
     /// Gives the same number with another scale; `None` when digits would be lost or it grows too long.
@@ -147,16 +144,11 @@ impl Decimal {
 
 fn parse_exponent(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if digits.is_empty() || digits.len() > 10 || !digits.bytes().all(|digit| digit.is_ascii_digit())
-    {
+    if digits.is_empty() || digits.len() > 10 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
         return None;
     }
     let exponent: i64 = digits.parse().ok()?;
-    Some(if text.starts_with('-') {
-        -exponent
-    } else {
-        exponent
-    })
+    Some(if text.starts_with('-') { -exponent } else { exponent })
 }
 
 /// Gives the magnitude's 32-bit limbs, least first.
@@ -173,12 +165,7 @@ fn magnitude(unscaled: &[u8], negative: bool) -> Vec<u32> {
     let bytes: Vec<u8> = plain.collect();
     let mut limbs: Vec<u32> = bytes
         .chunks(4)
-        .map(|chunk| {
-            chunk
-                .iter()
-                .rev()
-                .fold(0, |limb, byte| (limb << 8) | u32::from(*byte))
-        })
+        .map(|chunk| chunk.iter().rev().fold(0, |limb, byte| (limb << 8) | u32::from(*byte)))
         .collect();
     if negative && carry {
         limbs.push(1);
@@ -203,14 +190,11 @@ fn digits_of(mut limbs: Vec<u32>) -> String {
     let Some(most) = groups.pop() else {
         return "0".to_owned();
     };
-    groups
-        .iter()
-        .rev()
-        .fold(most.to_string(), |mut text, group| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{group:09}");
-            text
-        })
+    groups.iter().rev().fold(most.to_string(), |mut text, group| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{group:09}");
+        text
+    })
 }
 
 fn unscaled_from_digits(negative: bool, digits: impl Iterator<Item = u8>) -> Vec<u8> {
@@ -246,8 +230,7 @@ fn minimal(bytes: Vec<u8>) -> Vec<u8> {
     let redundant = bytes
         .windows(2)
         .take_while(|pair| {
-            matches!(pair, [0x00, next] if *next < 0x80)
-                || matches!(pair, [0xff, next] if *next >= 0x80)
+            matches!(pair, [0x00, next] if *next < 0x80) || matches!(pair, [0xff, next] if *next >= 0x80)
         })
         .count();
     bytes.get(redundant..).unwrap_or_default().to_vec()
@@ -310,11 +293,7 @@ mod tests {
             ("4294967296", vec![1, 0, 0, 0, 0]),
             ("-1", vec![0xff]),
         ] {
-            assert_eq!(
-                Decimal::parse(text).expect("parses").unscaled,
-                bytes,
-                "{text}"
-            );
+            assert_eq!(Decimal::parse(text).expect("parses").unscaled, bytes, "{text}");
         }
         assert_eq!(
             Decimal {
@@ -338,18 +317,7 @@ mod tests {
 
     #[test]
     fn nonsense_and_excess_are_refused() {
-        for text in [
-            "",
-            "-",
-            ".",
-            "1e",
-            "1.2.3",
-            "0x10",
-            "NaN",
-            "1 ",
-            "--1",
-            "1e99999999999",
-        ] {
+        for text in ["", "-", ".", "1e", "1.2.3", "0x10", "NaN", "1 ", "--1", "1e99999999999"] {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
         assert_eq!(Decimal::parse(&"9".repeat(1001)), None);
@@ -394,12 +362,6 @@ mod tests {
     #[test]
     fn long_numbers_come_back() {
         let text = "-1234567890123456789012345678901234567890.000000001000000000";
-        assert_eq!(
-            Decimal::parse(text)
-                .expect("parses")
-                .to_text()
-                .expect("short"),
-            text
-        );
+        assert_eq!(Decimal::parse(text).expect("parses").to_text().expect("short"), text);
     }
 }

@@ -27,9 +27,7 @@ fn push_decoded(bytes: &[u8], out: &mut String) {
         let (valid, broken) = rest.split_at(error.valid_up_to());
         out.push_str(std::str::from_utf8(valid).unwrap_or_default());
         out.push(char::REPLACEMENT_CHARACTER);
-        let skipped = surrogate_len(broken)
-            .or(error.error_len())
-            .unwrap_or(broken.len());
+        let skipped = surrogate_len(broken).or(error.error_len()).unwrap_or(broken.len());
         rest = broken.get(skipped..).unwrap_or_default();
     }
 }

@@ -132,10 +132,7 @@ impl Schema {
 
     /// Gives a field and its position.
     pub fn field(&self, name: &str) -> Option<(usize, &Field)> {
-        self.fields
-            .iter()
-            .enumerate()
-            .find(|(_, field)| field.name == name)
+        self.fields.iter().enumerate().find(|(_, field)| field.name == name)
     }
 
     /// Gives a parameter.
@@ -190,10 +187,7 @@ impl Schema {
         }
         let fields = self.fields.iter().map(|field| &field.schema);
         let children = fields.chain(&self.key).chain(&self.value);
-        1 + children
-            .map(|child| child.depth_below(left - 1))
-            .max()
-            .unwrap_or(0)
+        1 + children.map(|child| child.depth_below(left - 1)).max().unwrap_or(0)
     }
 }
 

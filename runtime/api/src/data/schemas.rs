@@ -135,9 +135,7 @@ impl SchemaTable {
             return Ok(id);
         }
         if !schema.has_at_most(MAX_NODES) {
-            return Err(ConnectError::fatal(format!(
-                "schema has more than {MAX_NODES} nodes"
-            )));
+            return Err(ConnectError::fatal(format!("schema has more than {MAX_NODES} nodes")));
         }
         if let Some(id) = self.ids.get(&schema) {
             return Ok(*id);
@@ -198,10 +196,7 @@ mod tests {
     use crate::data::schema::{Schema, SchemaType};
 
     fn named(name: &str) -> Arc<Schema> {
-        SchemaBuilder::structure()
-            .name(name)
-            .build()
-            .expect("struct")
+        SchemaBuilder::structure().name(name).build().expect("struct")
     }
 
     #[test]
@@ -210,9 +205,7 @@ mod tests {
         assert_eq!(table.declare(builder::text()), Ok(SchemaId::TEXT));
         assert_eq!(table.declare(builder::optional_bytes()), Ok(SchemaId(25)));
         assert_eq!(
-            table
-                .get(SchemaId(17))
-                .map(|schema| (schema.base, schema.optional)),
+            table.get(SchemaId(17)).map(|schema| (schema.base, schema.optional)),
             Some((SchemaType::Int8, true))
         );
         for gap in [0, 10, 16, 26, 63, 64] {
@@ -234,10 +227,7 @@ mod tests {
                 .build()
                 .expect("struct")
         };
-        assert_eq!(
-            table.declare(parameters("x", "y")),
-            table.declare(parameters("y", "x"))
-        );
+        assert_eq!(table.declare(parameters("x", "y")), table.declare(parameters("y", "x")));
         assert_eq!(table.end(), SchemaId(67));
     }
 
@@ -245,9 +235,7 @@ mod tests {
     fn a_schema_for_each_record_is_stopped() {
         let mut table = SchemaTable::new();
         for number in 0..MAX_DECLARED {
-            table
-                .declare(named(&number.to_string()))
-                .expect("below the bound");
+            table.declare(named(&number.to_string())).expect("below the bound");
         }
         assert!(
             table

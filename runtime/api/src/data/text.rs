@@ -17,11 +17,7 @@ use crate::error::ConnectError;
 ///
 /// # Errors
 /// `Data` when a decimal is too long.
-pub fn push_text(
-    out: &mut String,
-    schema: Option<&Schema>,
-    value: &Value,
-) -> Result<(), ConnectError> {
+pub fn push_text(out: &mut String, schema: Option<&Schema>, value: &Value) -> Result<(), ConnectError> {
     if let Some(logical) = schema.and_then(Logical::of)
         && let Some(text) = logical_text(logical, value)?
     {
@@ -74,11 +70,7 @@ pub fn push_text(
     Ok(())
 }
 
-fn push_list(
-    out: &mut String,
-    schema: Option<&Schema>,
-    items: &[Value],
-) -> Result<(), ConnectError> {
+fn push_list(out: &mut String, schema: Option<&Schema>, items: &[Value]) -> Result<(), ConnectError> {
     out.push('[');
     for (position, item) in items.iter().enumerate() {
         if position > 0 {
@@ -90,11 +82,7 @@ fn push_list(
     Ok(())
 }
 
-fn push_map(
-    out: &mut String,
-    schema: Option<&Schema>,
-    pairs: &[(Value, Value)],
-) -> Result<(), ConnectError> {
+fn push_map(out: &mut String, schema: Option<&Schema>, pairs: &[(Value, Value)]) -> Result<(), ConnectError> {
     out.push('{');
     for (position, (key, value)) in pairs.iter().enumerate() {
         if position > 0 {
@@ -102,11 +90,7 @@ fn push_map(
         }
         push_text(out, schema.and_then(|schema| schema.key.as_deref()), key)?;
         out.push('=');
-        push_text(
-            out,
-            schema.and_then(|schema| schema.value.as_deref()),
-            value,
-        )?;
+        push_text(out, schema.and_then(|schema| schema.value.as_deref()), value)?;
     }
     out.push('}');
     Ok(())
@@ -132,10 +116,7 @@ fn logical_text(logical: Logical, value: &Value) -> Result<Option<String>, Conne
 pub fn push_base64(out: &mut String, bytes: &[u8]) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for chunk in bytes.chunks(3) {
-        let group = chunk
-            .iter()
-            .fold(0u32, |group, byte| (group << 8) | u32::from(*byte))
-            << (8 * (3 - chunk.len()));
+        let group = chunk.iter().fold(0u32, |group, byte| (group << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for position in 0..4 {
             let digit = (group >> (18 - 6 * position)) & 63;
             let shown = if position <= chunk.len() {

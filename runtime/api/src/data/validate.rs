@@ -28,14 +28,10 @@ pub fn validate_field(name: &str, schema: &Schema, value: &Value) -> Result<(), 
 /// `Fatal`, naming the bound.
 pub fn validate_schema(schema: &Schema) -> Result<(), ConnectError> {
     if !schema.has_at_most(MAX_NODES) {
-        return Err(ConnectError::fatal(format!(
-            "schema has more than {MAX_NODES} nodes"
-        )));
+        return Err(ConnectError::fatal(format!("schema has more than {MAX_NODES} nodes")));
     }
     if schema.depth() > MAX_DEPTH {
-        return Err(ConnectError::fatal(format!(
-            "schema is nested deeper than {MAX_DEPTH}"
-        )));
+        return Err(ConnectError::fatal(format!("schema is nested deeper than {MAX_DEPTH}")));
     }
     check_shape(schema)
 }
@@ -60,11 +56,7 @@ fn check_shape(schema: &Schema) -> Result<(), ConnectError> {
             schema.base.as_str()
         )));
     }
-    let mut names: Vec<&str> = schema
-        .fields
-        .iter()
-        .map(|field| field.name.as_str())
-        .collect();
+    let mut names: Vec<&str> = schema.fields.iter().map(|field| field.name.as_str()).collect();
     names.sort_unstable();
     if let Some([name, _]) = names.array_windows::<2>().find(|[one, next]| one == next) {
         return Err(ConnectError::fatal(format!(
@@ -103,16 +95,9 @@ impl Location<'_> {
     }
 }
 
-fn check(
-    schema: &Schema,
-    value: &Value,
-    location: &Location<'_>,
-    depth_left: usize,
-) -> Result<(), ConnectError> {
+fn check(schema: &Schema, value: &Value, location: &Location<'_>, depth_left: usize) -> Result<(), ConnectError> {
     if depth_left == 0 {
-        return Err(ConnectError::data(format!(
-            "value is nested deeper than {MAX_DEPTH}"
-        )));
+        return Err(ConnectError::data(format!("value is nested deeper than {MAX_DEPTH}")));
     }
     match (schema.base, value) {
         (_, Value::Null) if schema.optional => Ok(()),
@@ -131,9 +116,9 @@ fn check(
         | (SchemaType::Text, Value::Text(_))
         | (SchemaType::Bytes, Value::Bytes(_)) => Ok(()),
         (SchemaType::Array, Value::Array(items)) => match &schema.value {
-            Some(element) => items.iter().try_for_each(|item| {
-                check(element, item, &Location::Element(location), depth_left - 1)
-            }),
+            Some(element) => items
+                .iter()
+                .try_for_each(|item| check(element, item, &Location::Element(location), depth_left - 1)),
             None => Ok(()),
         },
         (SchemaType::Map, Value::Map(pairs)) => pairs.iter().try_for_each(|(key, value)| {
@@ -149,11 +134,7 @@ fn check(
     }
 }
 
-fn check_struct(
-    schema: &Schema,
-    value: &StructValue,
-    depth_left: usize,
-) -> Result<(), ConnectError> {
+fn check_struct(schema: &Schema, value: &StructValue, depth_left: usize) -> Result<(), ConnectError> {
     if !std::ptr::eq(schema, &*value.schema) && *schema != *value.schema {
         return Err(ConnectError::data("Struct schemas do not match."));
     }
@@ -164,22 +145,13 @@ fn check_struct(
             schema.fields.len()
         )));
     }
-    schema
-        .fields
-        .iter()
-        .zip(&value.fields)
-        .try_for_each(|(field, value)| {
-            // A null field with a default reads as the default.
-            if value.is_null() && field.schema.default.is_some() {
-                return Ok(());
-            }
-            check(
-                &field.schema,
-                value,
-                &Location::Field(&field.name),
-                depth_left - 1,
-            )
-        })
+    schema.fields.iter().zip(&value.fields).try_for_each(|(field, value)| {
+        // A null field with a default reads as the default.
+        if value.is_null() && field.schema.default.is_some() {
+            return Ok(());
+        }
+        check(&field.schema, value, &Location::Field(&field.name), depth_left - 1)
+    })
 }
 
 fn mismatch(schema: &Schema, value: &Value, location: &Location<'_>) -> ConnectError {

@@ -148,16 +148,7 @@ impl PartialEq for Value {
             (Self::Array(a), Self::Array(b)) => a == b,
             (Self::Map(a), Self::Map(b)) => a == b,
             (Self::Struct(a), Self::Struct(b)) => a == b,
-            (
-                Self::Decimal {
-                    scale: a,
-                    unscaled: x,
-                },
-                Self::Decimal {
-                    scale: b,
-                    unscaled: y,
-                },
-            ) => a == b && x == y,
+            (Self::Decimal { scale: a, unscaled: x }, Self::Decimal { scale: b, unscaled: y }) => a == b && x == y,
             _ => false,
         }
     }

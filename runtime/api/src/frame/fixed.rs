@@ -79,11 +79,7 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 
 /// Takes a header entry apart: name, schema, length.
 pub(crate) fn split_header_entry(entry: &[u8]) -> (u32, SchemaId, u32) {
-    (
-        u32_at(entry, 0),
-        SchemaId(u32_at(entry, 4)),
-        u32_at(entry, 8),
-    )
+    (u32_at(entry, 0), SchemaId(u32_at(entry, 4)), u32_at(entry, 8))
 }
 
 /// Takes an origin apart: topic, partition, offset.

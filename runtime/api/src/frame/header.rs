@@ -19,11 +19,7 @@ impl Header {
     /// Reads it and checks what it says of itself.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, FrameError> {
         let Some(header) = bytes.first_chunk::<HEADER_LEN>() else {
-            return Err(refused(
-                "length",
-                bytes.len() as u64,
-                format!("at least {HEADER_LEN}"),
-            ));
+            return Err(refused("length", bytes.len() as u64, format!("at least {HEADER_LEN}")));
         };
         let [
             m0,
@@ -146,9 +142,7 @@ pub(crate) fn parse_table(mut rest: &[u8], count: u32) -> Result<Vec<&str>, Fram
                 tail.len()
             )));
         };
-        table.push(
-            std::str::from_utf8(text).map_err(|error| broken(format!("not UTF-8: {error}")))?,
-        );
+        table.push(std::str::from_utf8(text).map_err(|error| broken(format!("not UTF-8: {error}")))?);
         rest = tail;
     }
     if !rest.is_empty() {

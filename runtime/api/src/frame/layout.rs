@@ -50,6 +50,5 @@ pub mod record_flags {
     /// The origin part is there.
     pub const HAS_ORIGIN: u16 = 1 << 5;
     /// All flags there are.
-    pub const ALL: u16 =
-        HAS_TIMESTAMP | LOG_APPEND_TIME | DROPPED | TXN_COMMIT_AFTER | TXN_ABORT_AFTER | HAS_ORIGIN;
+    pub const ALL: u16 = HAS_TIMESTAMP | LOG_APPEND_TIME | DROPPED | TXN_COMMIT_AFTER | TXN_ABORT_AFTER | HAS_ORIGIN;
 }

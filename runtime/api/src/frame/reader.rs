@@ -9,8 +9,8 @@ use crate::frame::fixed::{Fixed, pop, split_header_entry, split_origin};
 use crate::frame::frame_error::FrameError;
 use crate::frame::header::{Header, parse_table};
 use crate::frame::layout::{
-    DEFAULT_MAX_FRAME_BYTES, DEFAULT_MAX_RECORDS, HEADER_ENTRY_LEN, NO_PARTITION, NULL, ORIGIN_LEN,
-    RECORD_LEN, frame_flags, record_flags,
+    DEFAULT_MAX_FRAME_BYTES, DEFAULT_MAX_RECORDS, HEADER_ENTRY_LEN, NO_PARTITION, NULL, ORIGIN_LEN, RECORD_LEN,
+    frame_flags, record_flags,
 };
 use crate::frame::slot::Slot;
 
@@ -139,10 +139,7 @@ impl<'a> Frame<'a> {
         Err(FrameError::Header {
             field: "record_count",
             found: self.record_count.into(),
-            expected: format!(
-                "the records up to table_offset, {} bytes are left over",
-                rest.len()
-            ),
+            expected: format!("the records up to table_offset, {} bytes are left over", rest.len()),
         })
     }
 }
@@ -204,33 +201,17 @@ fn check_record(
         })
     };
     if flags & !record_flags::ALL != 0 {
-        return wrong(
-            "flags",
-            flags.into(),
-            format!("within {}", record_flags::ALL),
-        );
+        return wrong("flags", flags.into(), format!("within {}", record_flags::ALL));
     }
     if fixed.topic() as usize >= known {
-        return wrong(
-            "topic",
-            fixed.topic().into(),
-            format!("an index below {known}"),
-        );
+        return wrong("topic", fixed.topic().into(), format!("an index below {known}"));
     }
     let least = if frame.is_sink() { 0 } else { NO_PARTITION };
     if fixed.partition() < least {
-        return wrong(
-            "partition",
-            fixed.partition().into(),
-            format!("at least {least}"),
-        );
+        return wrong("partition", fixed.partition().into(), format!("at least {least}"));
     }
     if flags & record_flags::HAS_TIMESTAMP == 0 && fixed.timestamp() != 0 {
-        return wrong(
-            "timestamp",
-            fixed.timestamp(),
-            "0 without HAS_TIMESTAMP".to_owned(),
-        );
+        return wrong("timestamp", fixed.timestamp(), "0 without HAS_TIMESTAMP".to_owned());
     }
     for (field, id) in [
         ("key schema", fixed.key_schema()),
@@ -240,10 +221,7 @@ fn check_record(
             return wrong(field, id.0.into(), "a known schema id".to_owned());
         }
     }
-    let mut parts = Parts {
-        rest: parts,
-        record,
-    };
+    let mut parts = Parts { rest: parts, record };
     parts.take_nullable("key", fixed.key_len())?;
     parts.take_nullable("value", fixed.value_len())?;
     for _ in 0..fixed.header_count() {
@@ -262,11 +240,7 @@ fn check_record(
     if flags & record_flags::HAS_ORIGIN != 0 {
         let (topic, _, _) = split_origin(parts.take("origin", ORIGIN_LEN)?);
         if topic as usize >= known {
-            return wrong(
-                "origin topic",
-                topic.into(),
-                format!("an index below {known}"),
-            );
+            return wrong("origin topic", topic.into(), format!("an index below {known}"));
         }
     }
     if !parts.rest.is_empty() {
@@ -279,11 +253,7 @@ fn check_record(
     Ok(())
 }
 
-fn check_header(
-    parts: &mut Parts<'_>,
-    known: usize,
-    limits: &FrameLimits,
-) -> Result<(), FrameError> {
+fn check_header(parts: &mut Parts<'_>, known: usize, limits: &FrameLimits) -> Result<(), FrameError> {
     let record = parts.record;
     let (name, schema, len) = split_header_entry(parts.take("header", HEADER_ENTRY_LEN)?);
     if name as usize >= known {
@@ -327,11 +297,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    fn take_nullable(
-        &mut self,
-        part: &'static str,
-        len: u32,
-    ) -> Result<Option<&'a [u8]>, FrameError> {
+    fn take_nullable(&mut self, part: &'static str, len: u32) -> Result<Option<&'a [u8]>, FrameError> {
         if len == NULL {
             Ok(None)
         } else {
@@ -453,11 +419,7 @@ impl<'a> Iterator for Records<'a> {
             topic_index: fixed.topic(),
             partition: Some(fixed.partition()).filter(|partition| *partition != NO_PARTITION),
             timestamp: (flags & record_flags::HAS_TIMESTAMP != 0).then(|| fixed.timestamp()),
-            kafka_offset: if self.is_sink {
-                fixed.kafka_offset()
-            } else {
-                0
-            },
+            kafka_offset: if self.is_sink { fixed.kafka_offset() } else { 0 },
             source_partition: if self.is_sink {
                 None
             } else {

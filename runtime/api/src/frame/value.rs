@@ -91,11 +91,7 @@ pub fn encode_nested(
 ///
 /// # Errors
 /// `Data` when the bytes are no value of the schema, or the id is not known.
-pub fn decode_slot(
-    id: SchemaId,
-    bytes: Option<&[u8]>,
-    ids: &dyn SchemaIds,
-) -> Result<Value, ConnectError> {
+pub fn decode_slot(id: SchemaId, bytes: Option<&[u8]>, ids: &dyn SchemaIds) -> Result<Value, ConnectError> {
     let Some(bytes) = bytes else {
         return Ok(Value::Null);
     };
@@ -119,11 +115,7 @@ pub fn decode_root(schema: &Arc<Schema>, bytes: &[u8]) -> Result<Value, ValueErr
     decode_whole(schema, bytes, &SchemaTable::new())
 }
 
-fn decode_whole(
-    schema: &Arc<Schema>,
-    bytes: &[u8],
-    ids: &dyn SchemaIds,
-) -> Result<Value, ValueError> {
+fn decode_whole(schema: &Arc<Schema>, bytes: &[u8], ids: &dyn SchemaIds) -> Result<Value, ValueError> {
     let mut reader = ValueReader::new(bytes);
     let value = match schema.base {
         SchemaType::Text => Value::Text(reader.root_text()?.to_owned()),
@@ -147,17 +139,13 @@ pub fn decode_nested(
 }
 
 fn length(len: usize) -> Result<[u8; 4], ConnectError> {
-    u32::try_from(len).map(u32::to_le_bytes).map_err(|_| {
-        ConnectError::data(format!(
-            "{len} bytes or elements are too many for one value"
-        ))
-    })
+    u32::try_from(len)
+        .map(u32::to_le_bytes)
+        .map_err(|_| ConnectError::data(format!("{len} bytes or elements are too many for one value")))
 }
 
 fn deeper(depth_left: usize) -> Result<usize, ValueError> {
-    depth_left
-        .checked_sub(1)
-        .ok_or(ValueError::Depth(MAX_DEPTH))
+    depth_left.checked_sub(1).ok_or(ValueError::Depth(MAX_DEPTH))
 }
 
 /// The value was validated against the schema before.
@@ -174,9 +162,7 @@ fn encode_part(
             Ok(())
         }
         // A required field has no room for null: its default stands for it, as reading it in Java gives.
-        (Value::Null, false, Some(default)) => {
-            encode_present(schema, default, ids, out, depth_left)
-        }
+        (Value::Null, false, Some(default)) => encode_present(schema, default, ids, out, depth_left),
         (_, true, _) => {
             out.push(1);
             encode_present(schema, value, ids, out, depth_left)
@@ -205,9 +191,9 @@ fn encode_present(
         Value::Bytes(bytes) => push_bytes(bytes, out)?,
         Value::Array(items) => {
             out.extend_from_slice(&length(items.len())?);
-            items.iter().try_for_each(|item| {
-                encode_child(schema.value.as_deref(), item, ids, out, below)
-            })?;
+            items
+                .iter()
+                .try_for_each(|item| encode_child(schema.value.as_deref(), item, ids, out, below))?;
         }
         Value::Map(pairs) => {
             out.extend_from_slice(&length(pairs.len())?);
@@ -265,9 +251,7 @@ fn encode_tagged(
         Value::Int8(number) => out.extend_from_slice(&number.to_le_bytes()),
         Value::Int16(number) => out.extend_from_slice(&number.to_le_bytes()),
         Value::Int32(number) => out.extend_from_slice(&number.to_le_bytes()),
-        Value::Int64(number) | Value::DateTime(number) => {
-            out.extend_from_slice(&number.to_le_bytes())
-        }
+        Value::Int64(number) | Value::DateTime(number) => out.extend_from_slice(&number.to_le_bytes()),
         Value::Float32(number) => out.extend_from_slice(&number.to_le_bytes()),
         Value::Float64(number) => out.extend_from_slice(&number.to_le_bytes()),
         Value::Boolean(flag) => out.push(u8::from(*flag)),
@@ -275,9 +259,7 @@ fn encode_tagged(
         Value::Bytes(bytes) => push_bytes(bytes, out)?,
         Value::Array(items) => {
             out.extend_from_slice(&length(items.len())?);
-            items
-                .iter()
-                .try_for_each(|item| encode_tagged(item, ids, out, below))?;
+            items.iter().try_for_each(|item| encode_tagged(item, ids, out, below))?;
         }
         Value::Map(pairs) => {
             out.extend_from_slice(&length(pairs.len())?);
@@ -359,10 +341,7 @@ fn decode_present(
             let mut pairs = Vec::new();
             for _ in 0..reader.count()? {
                 let key = decode_child(schema.key.as_ref(), reader, ids, below)?;
-                pairs.push((
-                    key,
-                    decode_child(schema.value.as_ref(), reader, ids, below)?,
-                ));
+                pairs.push((key, decode_child(schema.value.as_ref(), reader, ids, below)?));
             }
             Value::Map(pairs)
         }
@@ -391,11 +370,7 @@ fn decode_child(
     }
 }
 
-fn decode_tagged(
-    reader: &mut ValueReader<'_>,
-    ids: &dyn SchemaIds,
-    depth_left: usize,
-) -> Result<Value, ValueError> {
+fn decode_tagged(reader: &mut ValueReader<'_>, ids: &dyn SchemaIds, depth_left: usize) -> Result<Value, ValueError> {
     let below = deeper(depth_left)?;
     Ok(match reader.tag()? {
         tags::NULL => Value::Null,

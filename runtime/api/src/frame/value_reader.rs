@@ -184,10 +184,7 @@ impl<'a> ValueReader<'a> {
         match self.take::<1>("BOOLEAN")? {
             [0] => Ok(false),
             [1] => Ok(true),
-            [found] => Err(ValueError::Byte {
-                what: "BOOLEAN",
-                found,
-            }),
+            [found] => Err(ValueError::Byte { what: "BOOLEAN", found }),
         }
     }
 

@@ -7,9 +7,7 @@
 use std::collections::HashMap;
 
 use crate::frame::frame_error::FrameError;
-use crate::frame::layout::{
-    HEADER_LEN, MAGIC, NO_PARTITION, NULL, RECORD_LEN, frame_flags, record_flags,
-};
+use crate::frame::layout::{HEADER_LEN, MAGIC, NO_PARTITION, NULL, RECORD_LEN, frame_flags, record_flags};
 use crate::frame::slot::Slot;
 
 /// Strings compared before the map is asked: topic, source partition and a few header names alternate.
@@ -172,10 +170,7 @@ impl FrameWriter {
     /// # Errors
     /// As [`FrameWriter::source_record`].
     pub fn sink_record(&mut self, parts: &SinkParts<'_>) -> Result<(), FrameError> {
-        debug_assert!(
-            self.flags & frame_flags::SINK != 0,
-            "sink records go into sink frames"
-        );
+        debug_assert!(self.flags & frame_flags::SINK != 0, "sink records go into sink frames");
         let fixed = Fixed {
             topic: parts.topic,
             partition: parts.partition,
@@ -280,8 +275,7 @@ impl FrameWriter {
 
     fn add(&mut self, text: &str) -> u32 {
         let index = small(self.spans.len());
-        self.strings
-            .extend_from_slice(&small(text.len()).to_le_bytes());
+        self.strings.extend_from_slice(&small(text.len()).to_le_bytes());
         let start = small(self.strings.len());
         self.strings.extend_from_slice(text.as_bytes());
         self.spans.push((start, small(self.strings.len())));
@@ -289,11 +283,7 @@ impl FrameWriter {
         index
     }
 
-    fn append(
-        &mut self,
-        parts: &Fixed<'_>,
-        source_offset: Option<&[u8]>,
-    ) -> Result<(), FrameError> {
+    fn append(&mut self, parts: &Fixed<'_>, source_offset: Option<&[u8]>) -> Result<(), FrameError> {
         let header_count = u16::try_from(parts.headers.len()).map_err(|_| FrameError::Record {
             record: self.record_count,
             field: "header_count",
@@ -311,25 +301,19 @@ impl FrameWriter {
         self.buffer.reserve(len);
         self.buffer
             .extend_from_slice(&parts.fixed_bytes(small(len - 4), header_count)?);
-        self.buffer
-            .extend_from_slice(parts.key.bytes.unwrap_or_default());
-        self.buffer
-            .extend_from_slice(parts.value.bytes.unwrap_or_default());
+        self.buffer.extend_from_slice(parts.key.bytes.unwrap_or_default());
+        self.buffer.extend_from_slice(parts.value.bytes.unwrap_or_default());
         for header in parts.headers {
             self.buffer.extend_from_slice(&header.name.to_le_bytes());
-            self.buffer
-                .extend_from_slice(&header.value.schema.0.to_le_bytes());
+            self.buffer.extend_from_slice(&header.value.schema.0.to_le_bytes());
             self.buffer
                 .extend_from_slice(&nullable_len(header.value.bytes)?.to_le_bytes());
-            self.buffer
-                .extend_from_slice(header.value.bytes.unwrap_or_default());
+            self.buffer.extend_from_slice(header.value.bytes.unwrap_or_default());
         }
-        self.buffer
-            .extend_from_slice(source_offset.unwrap_or_default());
+        self.buffer.extend_from_slice(source_offset.unwrap_or_default());
         if let Some(origin) = parts.origin {
             self.buffer.extend_from_slice(&origin.topic.to_le_bytes());
-            self.buffer
-                .extend_from_slice(&origin.partition.to_le_bytes());
+            self.buffer.extend_from_slice(&origin.partition.to_le_bytes());
             self.buffer.extend_from_slice(&origin.offset.to_le_bytes());
         }
         self.record_count += 1;

@@ -22,12 +22,7 @@ pub fn push_encoded(out: &mut Vec<u8>, bytes: &[u8]) {
     let (units, rest) = bytes.as_chunks::<3>();
     for [a, b, c] in units {
         let group = u32::from_be_bytes([0, *a, *b, *c]);
-        out.extend_from_slice(&[
-            digit(group >> 18),
-            digit(group >> 12),
-            digit(group >> 6),
-            digit(group),
-        ]);
+        out.extend_from_slice(&[digit(group >> 18), digit(group >> 12), digit(group >> 6), digit(group)]);
     }
     match rest {
         [a] => {
@@ -36,12 +31,7 @@ pub fn push_encoded(out: &mut Vec<u8>, bytes: &[u8]) {
         }
         [a, b] => {
             let group = u32::from_be_bytes([0, *a, *b, 0]);
-            out.extend_from_slice(&[
-                digit(group >> 18),
-                digit(group >> 12),
-                digit(group >> 6),
-                b'=',
-            ]);
+            out.extend_from_slice(&[digit(group >> 18), digit(group >> 12), digit(group >> 6), b'=']);
         }
         _ => {}
     }
@@ -64,12 +54,8 @@ pub fn push_decoded(out: &mut Vec<u8>, text: &[u8]) -> bool {
             return rest.is_empty();
         };
         rest = tail;
-        let [a, b, c, d] =
-            unit.map(|byte| DIGITS.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT));
-        let group = (u32::from(a) << 18)
-            | (u32::from(b) << 12)
-            | (u32::from(c & 63) << 6)
-            | u32::from(d & 63);
+        let [a, b, c, d] = unit.map(|byte| DIGITS.get(usize::from(byte)).copied().unwrap_or(NO_DIGIT));
+        let group = (u32::from(a) << 18) | (u32::from(b) << 12) | (u32::from(c & 63) << 6) | u32::from(d & 63);
         let [_, x, y, z] = group.to_be_bytes();
         match (a, b, c, d, unit) {
             (NO_DIGIT, ..) | (_, NO_DIGIT, ..) => return false,

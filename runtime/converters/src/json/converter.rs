@@ -84,9 +84,7 @@ impl JsonConverter {
     pub fn new(config: &ConfigMap) -> Result<Self, ConnectError> {
         let parsed = config_def(ConfigDef::new()).parse(config)?;
         let style = JsonStyle {
-            numeric_decimals: parsed
-                .get_text(DECIMAL_FORMAT)?
-                .eq_ignore_ascii_case("NUMERIC"),
+            numeric_decimals: parsed.get_text(DECIMAL_FORMAT)?.eq_ignore_ascii_case("NUMERIC"),
             replace_null_with_default: parsed.get_boolean(REPLACE_NULL)?,
         };
         let with_envelope = parsed.get_boolean(SCHEMAS_ENABLE)?;
@@ -94,9 +92,7 @@ impl JsonConverter {
         let content = parsed
             .opt_text(SCHEMA_CONTENT)
             .filter(|content| with_envelope && !content.is_empty());
-        let fixed = content
-            .map(|content| ReadSchema::parse(content, style))
-            .transpose()?;
+        let fixed = content.map(|content| ReadSchema::parse(content, style)).transpose()?;
         Ok(Self {
             with_envelope,
             style,
@@ -120,14 +116,10 @@ impl JsonConverter {
             .plans
             .get_mut(position)
             .ok_or_else(|| ConnectError::data("schema id out of range"))?;
-        if !slot
-            .as_ref()
-            .is_some_and(|plan| Arc::ptr_eq(&plan.schema, schema))
-        {
+        if !slot.as_ref().is_some_and(|plan| Arc::ptr_eq(&plan.schema, schema)) {
             *slot = Some(Box::new(Plan::new(schema, self.style)?));
         }
-        slot.as_deref()
-            .ok_or_else(|| ConnectError::data("schema without plan"))
+        slot.as_deref().ok_or_else(|| ConnectError::data("schema without plan"))
     }
 
     fn write_schemaless(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<Converted, ConnectError> {
@@ -164,8 +156,7 @@ impl JsonConverter {
                     .pairs()
                     .all(|(name, _)| name.is_text("schema") || name.is_text("payload"))
         });
-        let parts =
-            envelope.and_then(|root| Some((root, root.get("schema")?, root.get("payload")?)));
+        let parts = envelope.and_then(|root| Some((root, root.get("schema")?, root.get("payload")?)));
         let Some((root, schema, payload)) = parts else {
             return Err(ConnectError::data(NOT_AN_ENVELOPE));
         };
@@ -173,10 +164,8 @@ impl JsonConverter {
         let read = known.read(Some(payload), schemas, out)?;
         // Remembered only in the plain form: schema, then payload, nothing else.
         if root.count() == 2 && schema.start() < payload.start() {
-            self.schemas.remember_prefix(
-                text.get(..payload.start()).unwrap_or_default(),
-                schema.raw(),
-            );
+            self.schemas
+                .remember_prefix(text.get(..payload.start()).unwrap_or_default(), schema.raw());
         }
         Ok(read)
     }
@@ -190,9 +179,9 @@ impl Converter for JsonConverter {
         out: &mut Vec<u8>,
     ) -> Result<Converted, ConnectError> {
         if slot.schema == SchemaId::NONE {
-            return slot.bytes.map_or(Ok(Converted::Null), |bytes| {
-                self.write_schemaless(bytes, out)
-            });
+            return slot
+                .bytes
+                .map_or(Ok(Converted::Null), |bytes| self.write_schemaless(bytes, out));
         }
         let (with_envelope, style) = (self.with_envelope, self.style);
         self.plan(slot.schema, cx.schemas)?
@@ -212,8 +201,7 @@ impl Converter for JsonConverter {
                 form: Converted::Null,
             });
         };
-        let text =
-            std::str::from_utf8(bytes).map_err(|error| serialization_error(&error.to_string()))?;
+        let text = std::str::from_utf8(bytes).map_err(|error| serialization_error(&error.to_string()))?;
         if let Some(fixed) = &mut self.fixed {
             let node = self.tape.parse(text).map_err(|error| unparsable(&error))?;
             return fixed.read(node, cx.schemas, out);
@@ -231,16 +219,10 @@ fn unparsable(error: &JsonError) -> ConnectError {
 }
 
 fn serialization_error(cause: &str) -> ConnectError {
-    ConnectError::data(
-        "Converting byte[] to Kafka Connect data failed due to serialization error: ",
-    )
-    .caused_by(cause)
+    ConnectError::data("Converting byte[] to Kafka Connect data failed due to serialization error: ").caused_by(cause)
 }
 
-fn read_schemaless(
-    node: Option<NodeRef<'_>>,
-    out: &mut Vec<u8>,
-) -> Result<ToConnect, ConnectError> {
+fn read_schemaless(node: Option<NodeRef<'_>>, out: &mut Vec<u8>) -> Result<ToConnect, ConnectError> {
     let form = match node.filter(|node| node.kind() != Kind::Null) {
         Some(node) => {
             read_tagged(node, out, MAX_DEPTH)?;
@@ -280,10 +262,8 @@ impl ReadSchema {
     fn parse(content: &str, style: JsonStyle) -> Result<Self, ConnectError> {
         let mut tape = Tape::default();
         let node = tape.parse(content).map_err(|error| {
-            ConnectError::data(
-                "Failed to parse schema in converter config due to serialization error: ",
-            )
-            .caused_by(format!("{} expected at byte {}", error.reason, error.at))
+            ConnectError::data("Failed to parse schema in converter config due to serialization error: ")
+                .caused_by(format!("{} expected at byte {}", error.reason, error.at))
         })?;
         Self::new(
             node.ok_or_else(|| ConnectError::data("Schema must contain 'type' field"))?,
@@ -301,10 +281,7 @@ impl ReadSchema {
             return read_schemaless(payload, out);
         };
         // The table's own copy is kept, so that the next look is one pointer comparison.
-        if !schemas
-            .get(self.id)
-            .is_some_and(|known| Arc::ptr_eq(known, schema))
-        {
+        if !schemas.get(self.id).is_some_and(|known| Arc::ptr_eq(known, schema)) {
             self.id = schemas.declare(Arc::clone(schema))?;
             if let Some(known) = schemas.get(self.id) {
                 *schema = Arc::clone(known);
@@ -315,10 +292,7 @@ impl ReadSchema {
         } else {
             Converted::Null
         };
-        Ok(ToConnect {
-            schema: self.id,
-            form,
-        })
+        Ok(ToConnect { schema: self.id, form })
     }
 }
 
@@ -355,11 +329,7 @@ impl ReadSchemas {
         self.prefix.push_str(prefix);
     }
 
-    fn get(
-        &mut self,
-        node: NodeRef<'_>,
-        style: JsonStyle,
-    ) -> Result<&mut ReadSchema, ConnectError> {
+    fn get(&mut self, node: NodeRef<'_>, style: JsonStyle) -> Result<&mut ReadSchema, ConnectError> {
         let position = match self.positions.get(node.raw()) {
             Some(position) => *position,
             None => self.add(node, style)?,

@@ -41,11 +41,7 @@ impl Place<'_> {
 ///
 /// # Errors
 /// `Data` with Kafka's texts.
-pub fn read_root(
-    part: &Part,
-    node: Option<NodeRef<'_>>,
-    out: &mut Vec<u8>,
-) -> Result<bool, ConnectError> {
+pub fn read_root(part: &Part, node: Option<NodeRef<'_>>, out: &mut Vec<u8>) -> Result<bool, ConnectError> {
     let Some(node) = node.filter(|node| node.kind() != Kind::Null) else {
         return match &part.null.root_bytes {
             Some(default) => {
@@ -69,12 +65,7 @@ pub fn read_root(
 }
 
 /// Appends a value below the root, presence byte included.
-fn read(
-    part: &Part,
-    node: Option<NodeRef<'_>>,
-    place: &Place<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), ConnectError> {
+fn read(part: &Part, node: Option<NodeRef<'_>>, place: &Place<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError> {
     let Some(node) = node.filter(|node| node.kind() != Kind::Null) else {
         return match &part.null.bytes {
             Some(default) => {
@@ -109,19 +100,11 @@ fn read(
 }
 
 fn null_refused(part: &Part) -> ConnectError {
-    ConnectError::data(format!(
-        "Invalid null value for required {} field",
-        part.base.as_str()
-    ))
+    ConnectError::data(format!("Invalid null value for required {} field", part.base.as_str()))
 }
 
 /// Appends a value that is there; false if its reader gives null.
-fn read_present(
-    part: &Part,
-    node: NodeRef<'_>,
-    place: &Place<'_>,
-    out: &mut Vec<u8>,
-) -> Result<bool, ConnectError> {
+fn read_present(part: &Part, node: NodeRef<'_>, place: &Place<'_>, out: &mut Vec<u8>) -> Result<bool, ConnectError> {
     match &part.shape {
         // Casts wrap as Java's do.
         Shape::Int8 => out.extend_from_slice(&(read_long(node) as i8).to_le_bytes()),
@@ -155,9 +138,7 @@ fn read_present(
                 read(element, Some(item), &Place::Element(place), out)?;
             }
         }
-        Shape::Map { key, value } if key.base == SchemaType::Text => {
-            read_object(key, value, node, place, out)?
-        }
+        Shape::Map { key, value } if key.base == SchemaType::Text => read_object(key, value, node, place, out)?,
         Shape::Map { key, value } => read_pairs(key, value, node, place, out)?,
         Shape::Struct(fields) => read_struct(fields, node, out)?,
         Shape::Tagged => read_tagged(node, out, MAX_DEPTH)?,
@@ -165,11 +146,7 @@ fn read_present(
     Ok(true)
 }
 
-fn read_struct(
-    fields: &[FieldPlan],
-    node: NodeRef<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), ConnectError> {
+fn read_struct(fields: &[FieldPlan], node: NodeRef<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError> {
     if node.kind() != Kind::Object {
         return Err(ConnectError::data(format!(
             "Structs should be encoded as JSON objects, but found {}",
@@ -260,11 +237,7 @@ fn read_pairs(
 ///
 /// # Errors
 /// `Data` when it is nested too deep.
-pub fn read_tagged(
-    node: NodeRef<'_>,
-    out: &mut Vec<u8>,
-    depth_left: usize,
-) -> Result<(), ConnectError> {
+pub fn read_tagged(node: NodeRef<'_>, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
     let below = depth_left
         .checked_sub(1)
         .ok_or_else(|| ConnectError::data(format!("value is nested deeper than {MAX_DEPTH}")))?;
@@ -331,9 +304,9 @@ impl<'t> DistinctPairs<'t> {
     }
 
     fn count(&self) -> u32 {
-        self.kept.as_ref().map_or(self.node.count(), |kept| {
-            u32::try_from(kept.len()).unwrap_or(u32::MAX)
-        })
+        self.kept
+            .as_ref()
+            .map_or(self.node.count(), |kept| u32::try_from(kept.len()).unwrap_or(u32::MAX))
     }
 
     fn next(&mut self) -> Option<(NodeRef<'t>, NodeRef<'t>)> {
@@ -354,8 +327,7 @@ fn has_repeats(node: NodeRef<'_>) -> bool {
     while let Some((name, _)) = rest.next() {
         let mut others = rest.clone();
         if others.any(|(other, _)| {
-            other.raw() == name.raw()
-                || (raw_has_escape(name, other) && other.to_text() == name.to_text())
+            other.raw() == name.raw() || (raw_has_escape(name, other) && other.to_text() == name.to_text())
         }) {
             return true;
         }
@@ -420,10 +392,7 @@ fn read_float(node: NodeRef<'_>) -> f32 {
 /// Gives a number's whole part modulo 2^64; 0 for what is no number.
 fn read_long(node: NodeRef<'_>) -> i64 {
     match node.kind() {
-        Kind::Integer => node
-            .raw()
-            .parse()
-            .unwrap_or_else(|_| wrapped(node.raw(), 0)),
+        Kind::Integer => node.raw().parse().unwrap_or_else(|_| wrapped(node.raw(), 0)),
         Kind::Decimal => read_decimal_long(node.raw()),
         _ => 0,
     }
@@ -485,15 +454,13 @@ fn read_decimal(scale: i32, node: NodeRef<'_>) -> Result<Vec<u8>, ConnectError> 
     match node.kind() {
         Kind::Text => {
             let mut unscaled = Vec::new();
-            read_base64(node, &mut unscaled).map_err(|error| {
-                ConnectError::data("Invalid bytes for Decimal field").caused_by(error)
-            })?;
+            read_base64(node, &mut unscaled)
+                .map_err(|error| ConnectError::data("Invalid bytes for Decimal field").caused_by(error))?;
             Ok(unscaled)
         }
         Kind::Integer | Kind::Decimal => {
-            let decimal = Decimal::parse(node.raw()).ok_or_else(|| {
-                ConnectError::data(format!("Invalid number for Decimal field: {}", node.raw()))
-            })?;
+            let decimal = Decimal::parse(node.raw())
+                .ok_or_else(|| ConnectError::data(format!("Invalid number for Decimal field: {}", node.raw())))?;
             let rescaled = decimal.rescaled(scale);
             rescaled.map(|decimal| decimal.unscaled).ok_or_else(|| {
                 ConnectError::data(format!(

@@ -181,12 +181,7 @@ impl Part {
     }
 
     /// Appends the JSON of a value below the root.
-    fn write(
-        &self,
-        reader: &mut ValueReader<'_>,
-        style: JsonStyle,
-        out: &mut Vec<u8>,
-    ) -> Result<(), ConnectError> {
+    fn write(&self, reader: &mut ValueReader<'_>, style: JsonStyle, out: &mut Vec<u8>) -> Result<(), ConnectError> {
         if self.optional && !reader.is_present()? {
             return self.write_null(out);
         }
@@ -280,12 +275,7 @@ impl Shape {
 ///
 /// # Errors
 /// `Data` when it does not fit the schema.
-pub fn push_default(
-    out: &mut Vec<u8>,
-    schema: &Schema,
-    default: &Value,
-    style: JsonStyle,
-) -> Result<(), ConnectError> {
+pub fn push_default(out: &mut Vec<u8>, schema: &Schema, default: &Value, style: JsonStyle) -> Result<(), ConnectError> {
     let mut bytes = Vec::new();
     encode_nested(schema, default, &mut SchemaTable::new(), &mut bytes)?;
     let part = Part {
@@ -369,12 +359,7 @@ fn push_quoted_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
 }
 
-fn push_decimal(
-    out: &mut Vec<u8>,
-    scale: i32,
-    unscaled: &[u8],
-    style: JsonStyle,
-) -> Result<(), ConnectError> {
+fn push_decimal(out: &mut Vec<u8>, scale: i32, unscaled: &[u8], style: JsonStyle) -> Result<(), ConnectError> {
     if style.numeric_decimals {
         let text = Decimal {
             scale,
@@ -392,14 +377,8 @@ fn push_decimal(
 ///
 /// # Errors
 /// `Data` when the bytes are no value, or the value has no schemaless JSON form.
-pub fn write_tagged(
-    reader: &mut ValueReader<'_>,
-    out: &mut Vec<u8>,
-    depth_left: usize,
-) -> Result<(), ConnectError> {
-    let below = depth_left
-        .checked_sub(1)
-        .ok_or(ValueError::Depth(MAX_DEPTH))?;
+pub fn write_tagged(reader: &mut ValueReader<'_>, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
+    let below = depth_left.checked_sub(1).ok_or(ValueError::Depth(MAX_DEPTH))?;
     match reader.tag()? {
         tags::NULL => out.extend_from_slice(b"null"),
         tags::INT8 => push_int(out, reader.int8()?.into()),
@@ -438,11 +417,7 @@ pub fn write_tagged(
     Ok(())
 }
 
-fn write_tagged_map(
-    reader: &mut ValueReader<'_>,
-    out: &mut Vec<u8>,
-    depth_left: usize,
-) -> Result<(), ConnectError> {
+fn write_tagged_map(reader: &mut ValueReader<'_>, out: &mut Vec<u8>, depth_left: usize) -> Result<(), ConnectError> {
     let count = reader.count()?;
     let is_object = has_text_keys(reader.clone(), count, depth_left)?;
     out.push(if is_object { b'{' } else { b'[' });
@@ -465,11 +440,7 @@ fn write_tagged_map(
 }
 
 /// Looks ahead whether all keys are texts; any other key turns the object into an array of pairs.
-fn has_text_keys(
-    mut reader: ValueReader<'_>,
-    count: u32,
-    depth_left: usize,
-) -> Result<bool, ConnectError> {
+fn has_text_keys(mut reader: ValueReader<'_>, count: u32, depth_left: usize) -> Result<bool, ConnectError> {
     for _ in 0..count {
         if reader.rest().first() != Some(&tags::TEXT) {
             return Ok(false);
@@ -481,9 +452,7 @@ fn has_text_keys(
 }
 
 fn skip_tagged(reader: &mut ValueReader<'_>, depth_left: usize) -> Result<(), ConnectError> {
-    let below = depth_left
-        .checked_sub(1)
-        .ok_or(ValueError::Depth(MAX_DEPTH))?;
+    let below = depth_left.checked_sub(1).ok_or(ValueError::Depth(MAX_DEPTH))?;
     match reader.tag()? {
         tags::NULL => {}
         tags::INT8 | tags::BOOLEAN => drop(reader.int8()?),

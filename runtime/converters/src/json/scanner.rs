@@ -62,10 +62,7 @@ impl Scanner<'_> {
     }
 
     pub(crate) fn expected(&self, reason: &'static str) -> JsonError {
-        JsonError {
-            at: self.at,
-            reason,
-        }
+        JsonError { at: self.at, reason }
     }
 
     /// Skips white space and gives the byte after it.
@@ -81,10 +78,7 @@ impl Scanner<'_> {
         let mut escaped = false;
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let Some(stop) = rest
-                .iter()
-                .position(|byte| matches!(byte, b'"' | b'\\' | 0..b' '))
-            else {
+            let Some(stop) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..b' ')) else {
                 self.at = self.bytes.len();
                 return Err(self.expected("a double quote to end the string"));
             };
@@ -167,13 +161,12 @@ impl Scanner<'_> {
     pub(crate) fn word(&mut self, word: &[u8], kind: Kind) -> Result<Kind, JsonError> {
         let end = self.at + word.len();
         let is_word = self.bytes.get(self.at..end) == Some(word);
-        let goes_on = self.bytes.get(end).is_some_and(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..)
-        });
+        let goes_on = self
+            .bytes
+            .get(end)
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | 0x80..));
         if !is_word || goes_on {
-            return Err(self.expected(
-                "JSON string, number, array, object or token 'null', 'true' or 'false'",
-            ));
+            return Err(self.expected("JSON string, number, array, object or token 'null', 'true' or 'false'"));
         }
         self.at = end;
         Ok(kind)

@@ -20,18 +20,11 @@ use crate::json::tape::NodeRef;
 ///
 /// # Errors
 /// `Data` with Kafka's texts.
-pub fn read_schema(
-    node: NodeRef<'_>,
-    style: JsonStyle,
-) -> Result<Option<Arc<Schema>>, ConnectError> {
+pub fn read_schema(node: NodeRef<'_>, style: JsonStyle) -> Result<Option<Arc<Schema>>, ConnectError> {
     read_nested(node, style, MAX_DEPTH)
 }
 
-fn read_nested(
-    node: NodeRef<'_>,
-    style: JsonStyle,
-    depth_left: usize,
-) -> Result<Option<Arc<Schema>>, ConnectError> {
+fn read_nested(node: NodeRef<'_>, style: JsonStyle, depth_left: usize) -> Result<Option<Arc<Schema>>, ConnectError> {
     if node.kind() == Kind::Null {
         return Ok(None);
     }
@@ -51,10 +44,7 @@ fn read_nested(
     if let Some(name) = text_of(node, "name") {
         builder = builder.name(&name);
     }
-    if let Some(version) = node
-        .get("version")
-        .filter(|version| version.kind() == Kind::Integer)
-    {
+    if let Some(version) = node.get("version").filter(|version| version.kind() == Kind::Integer) {
         builder = builder.version(version.raw().parse().unwrap_or(0));
     }
     if let Some(doc) = text_of(node, "doc") {
@@ -122,30 +112,21 @@ fn read_type(
     })
 }
 
-fn read_fields(
-    node: NodeRef<'_>,
-    style: JsonStyle,
-    below: usize,
-) -> Result<SchemaBuilder, ConnectError> {
-    let Some(fields) = node
-        .get("fields")
-        .filter(|fields| fields.kind() == Kind::Array)
-    else {
+fn read_fields(node: NodeRef<'_>, style: JsonStyle, below: usize) -> Result<SchemaBuilder, ConnectError> {
+    let Some(fields) = node.get("fields").filter(|fields| fields.kind() == Kind::Array) else {
         return Err(ConnectError::data(
             "Struct schema's \"fields\" argument is not an array.",
         ));
     };
     let mut builder = SchemaBuilder::structure();
     for field in fields.elements() {
-        let name = text_of(field, "field").ok_or_else(|| {
-            ConnectError::data("Struct schema's field name not specified properly")
-        })?;
+        let name = text_of(field, "field")
+            .ok_or_else(|| ConnectError::data("Struct schema's field name not specified properly"))?;
         if name.is_empty() {
             return Err(ConnectError::data("fieldName cannot be null."));
         }
-        let schema = read_nested(field, style, below)?.ok_or_else(|| {
-            ConnectError::data(format!("fieldSchema for field {name} cannot be null."))
-        })?;
+        let schema = read_nested(field, style, below)?
+            .ok_or_else(|| ConnectError::data(format!("fieldSchema for field {name} cannot be null.")))?;
         builder = builder.field(&name, schema);
     }
     Ok(builder)
@@ -156,11 +137,7 @@ fn text_of(node: NodeRef<'_>, key: &str) -> Option<String> {
 }
 
 /// Reads a default by way of its encoding, so that it means what a payload of the same text would.
-fn read_default(
-    schema: &Arc<Schema>,
-    node: NodeRef<'_>,
-    style: JsonStyle,
-) -> Result<Value, ConnectError> {
+fn read_default(schema: &Arc<Schema>, node: NodeRef<'_>, style: JsonStyle) -> Result<Value, ConnectError> {
     let part = Part::new(schema, style)?;
     let mut bytes = Vec::new();
     if !read_root(&part, Some(node), &mut bytes)? {
@@ -172,12 +149,7 @@ fn read_default(
     }
     let value = decode_root(schema, &bytes)?;
     // Encoding it again checks what the reader left open, such as nulls inside.
-    encode_slot(
-        Some(schema),
-        &value,
-        &mut SchemaTable::new(),
-        &mut Vec::new(),
-    )?;
+    encode_slot(Some(schema), &value, &mut SchemaTable::new(), &mut Vec::new())?;
     Ok(value)
 }
 

@@ -31,11 +31,7 @@ pub fn type_name(base: SchemaType) -> &'static str {
 ///
 /// # Errors
 /// `Data` when a default cannot be written.
-pub fn push_schema(
-    out: &mut Vec<u8>,
-    schema: &Schema,
-    style: JsonStyle,
-) -> Result<(), ConnectError> {
+pub fn push_schema(out: &mut Vec<u8>, schema: &Schema, style: JsonStyle) -> Result<(), ConnectError> {
     push_named(out, schema, None, style)
 }
 
@@ -83,10 +79,7 @@ fn push_named(
 fn push_parts(out: &mut Vec<u8>, schema: &Schema, style: JsonStyle) -> Result<(), ConnectError> {
     let parts: &[(&[u8], _)] = match schema.base {
         SchemaType::Array => &[(b",\"items\":", &schema.value)],
-        SchemaType::Map => &[
-            (b",\"keys\":", &schema.key),
-            (b",\"values\":", &schema.value),
-        ],
+        SchemaType::Map => &[(b",\"keys\":", &schema.key), (b",\"values\":", &schema.value)],
         _ => &[],
     };
     for (label, part) in parts {

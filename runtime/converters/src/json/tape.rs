@@ -59,10 +59,7 @@ impl Tape {
     ///
     /// # Errors
     /// The text is no JSON, or something else follows the value.
-    pub fn parse_last_member<'t>(
-        &'t mut self,
-        text: &'t str,
-    ) -> Result<Option<NodeRef<'t>>, JsonError> {
+    pub fn parse_last_member<'t>(&'t mut self, text: &'t str) -> Result<Option<NodeRef<'t>>, JsonError> {
         let Some(end) = self.read(text, Surroundings::Object)? else {
             return Ok(None);
         };
@@ -115,11 +112,7 @@ impl Tape {
     }
 
     /// Reads the head of one value; containers are left open.
-    fn value(
-        &mut self,
-        scanner: &mut Scanner<'_>,
-        surroundings: Surroundings,
-    ) -> Result<(), JsonError> {
+    fn value(&mut self, scanner: &mut Scanner<'_>, surroundings: Surroundings) -> Result<(), JsonError> {
         let start = scanner.at;
         let kind = match scanner.peek() {
             Some(b'{') => return self.open(scanner, Kind::Object),
@@ -130,9 +123,7 @@ impl Tape {
                 self.push(Kind::Text, escaped, start + 1, scanner.at - 1);
                 return Ok(());
             }
-            Some(b'-' | b'0'..=b'9') => {
-                scanner.number(self.open.is_empty() && surroundings == Surroundings::None)?
-            }
+            Some(b'-' | b'0'..=b'9') => scanner.number(self.open.is_empty() && surroundings == Surroundings::None)?,
             Some(b'n') => scanner.word(b"null", Kind::Null)?,
             Some(b't') => scanner.word(b"true", Kind::True)?,
             Some(b'f') => scanner.word(b"false", Kind::False)?,

@@ -58,11 +58,7 @@ fn push_special(out: &mut Vec<u8>, special: char) {
 fn push_unit(out: &mut Vec<u8>, unit: u16) {
     out.extend_from_slice(b"\\u");
     for shift in [12, 8, 4, 0] {
-        out.push(
-            HEX.get(usize::from((unit >> shift) & 15))
-                .copied()
-                .unwrap_or(b'0'),
-        );
+        out.push(HEX.get(usize::from((unit >> shift) & 15)).copied().unwrap_or(b'0'));
     }
 }
 

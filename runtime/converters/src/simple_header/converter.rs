@@ -80,11 +80,7 @@ fn write(cx: &mut ConvertCx<'_>, parsed: &Parsed, out: &mut Vec<u8>) -> Option<T
     let id = cx.schemas.declare(schema.clone()).ok()?;
     Some(ToConnect {
         schema: id,
-        form: if present {
-            Converted::Written
-        } else {
-            Converted::Null
-        },
+        form: if present { Converted::Written } else { Converted::Null },
     })
 }
 
@@ -101,14 +97,7 @@ mod tests {
     fn read(schemas: &mut SchemaTable, bytes: &[u8]) -> (SchemaId, Converted, Vec<u8>) {
         let mut out = Vec::new();
         let read = SimpleHeaderConverter::default()
-            .to_connect(
-                &mut ConvertCx {
-                    topic: "t",
-                    schemas,
-                },
-                Some(bytes),
-                &mut out,
-            )
+            .to_connect(&mut ConvertCx { topic: "t", schemas }, Some(bytes), &mut out)
             .expect("headers are never refused");
         (read.schema, read.form, out)
     }
@@ -128,10 +117,7 @@ mod tests {
             read(&mut schemas, b"1e9999"),
             (SchemaId::BYTES, Converted::Borrowed, Vec::new())
         );
-        assert_eq!(
-            read(&mut schemas, b"5"),
-            (SchemaId::INT8, Converted::Written, vec![5])
-        );
+        assert_eq!(read(&mut schemas, b"5"), (SchemaId::INT8, Converted::Written, vec![5]));
     }
 
     #[test]
@@ -145,10 +131,7 @@ mod tests {
             Slot::bytes(&[1, 2]),
             &mut out,
         );
-        assert_eq!(
-            (written, out.as_slice()),
-            (Ok(Converted::Written), b"AQI=".as_slice())
-        );
+        assert_eq!((written, out.as_slice()), (Ok(Converted::Written), b"AQI=".as_slice()));
     }
 
     proptest! {

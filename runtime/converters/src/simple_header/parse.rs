@@ -89,11 +89,9 @@ impl Parser<'_> {
         }
         let start = self.tokens.mark();
         let container = if self.tokens.can_consume("[") {
-            self.array(depth_left.checked_sub(1).ok_or(Failed::TooDeep)?)
-                .map(Some)
+            self.array(depth_left.checked_sub(1).ok_or(Failed::TooDeep)?).map(Some)
         } else if self.tokens.can_consume("{") {
-            self.map(depth_left.checked_sub(1).ok_or(Failed::TooDeep)?)
-                .map(Some)
+            self.map(depth_left.checked_sub(1).ok_or(Failed::TooDeep)?).map(Some)
         } else {
             Ok(None)
         };
@@ -212,10 +210,7 @@ impl Parser<'_> {
             let value = self.value(true, depth_left)?;
             keys.merge(&key);
             values.merge(&value);
-            match entries
-                .iter_mut()
-                .find(|(known, _)| known.value == key.value)
-            {
+            match entries.iter_mut().find(|(known, _)| known.value == key.value) {
                 Some(entry) => entry.1 = value,
                 None => entries.push((key, value)),
             }
@@ -234,10 +229,7 @@ fn map_value(
     let value_schema = value_schema.filter(|_| key_schema.is_some());
     let mut pairs = Vec::with_capacity(entries.len());
     for (key, value) in entries {
-        pairs.push((
-            align(key, key_schema.as_ref())?,
-            align(value, value_schema.as_ref())?,
-        ));
+        pairs.push((align(key, key_schema.as_ref())?, align(value, value_schema.as_ref())?));
     }
     let schema = Schema {
         key: key_schema,
@@ -274,11 +266,7 @@ fn merged(common: &Arc<Schema>, latest: &Arc<Schema>) -> Option<Arc<Schema>> {
         return (common == latest).then(|| Arc::clone(latest));
     }
     let (common_rank, latest_rank) = (rank(common.base)?, rank(latest.base)?);
-    Some(Arc::clone(if common_rank < latest_rank {
-        latest
-    } else {
-        common
-    }))
+    Some(Arc::clone(if common_rank < latest_rank { latest } else { common }))
 }
 
 /// Numbers from narrow to wide.
@@ -337,9 +325,7 @@ fn whole(value: &Value) -> Option<i64> {
 fn self_describing(item: Parsed) -> Value {
     let logical = item.schema.as_deref().and_then(Logical::of);
     match (logical, item.value) {
-        (Some(Logical::Decimal { scale }), Value::Bytes(unscaled)) => {
-            Value::Decimal { scale, unscaled }
-        }
+        (Some(Logical::Decimal { scale }), Value::Bytes(unscaled)) => Value::Decimal { scale, unscaled },
         (Some(Logical::Date), Value::Int32(days)) => Value::DateTime(i64::from(days) * DAY_MS),
         (Some(Logical::Time), Value::Int32(ms)) => Value::DateTime(ms.into()),
         (Some(Logical::Timestamp), Value::Int64(ms)) => Value::DateTime(ms),
@@ -379,8 +365,5 @@ fn integer(number: i64) -> Parsed {
 }
 
 fn decimal_value(decimal: Decimal) -> Parsed {
-    Parsed::new(
-        logical::decimal(decimal.scale),
-        Value::Bytes(decimal.unscaled),
-    )
+    Parsed::new(logical::decimal(decimal.scale), Value::Bytes(decimal.unscaled))
 }

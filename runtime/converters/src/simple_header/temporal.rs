@@ -63,9 +63,7 @@ struct Fields<'a> {
 impl Fields<'_> {
     fn number(&mut self) -> Option<i64> {
         let rest = self.rest.trim_start_matches([' ', '\t']);
-        let end = rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let (digits, tail) = rest.split_at(end);
         self.rest = tail;
         digits.parse().ok()

@@ -20,19 +20,12 @@ pub fn push(out: &mut String, schema: Option<&Schema>, value: &Value) -> Result<
     push_value(out, schema, value, false)
 }
 
-fn push_value(
-    out: &mut String,
-    schema: Option<&Schema>,
-    value: &Value,
-    embedded: bool,
-) -> Result<(), ConnectError> {
+fn push_value(out: &mut String, schema: Option<&Schema>, value: &Value, embedded: bool) -> Result<(), ConnectError> {
     match (schema.and_then(Logical::of), value) {
         (Some(Logical::Decimal { scale }), Value::Bytes(unscaled)) => {
             return push_decimal(out, scale, unscaled);
         }
-        (Some(Logical::Date), Value::Int32(days)) => {
-            out.push_str(&temporal::text(i64::from(*days) * DAY_MS))
-        }
+        (Some(Logical::Date), Value::Int32(days)) => out.push_str(&temporal::text(i64::from(*days) * DAY_MS)),
         (Some(Logical::Time), Value::Int32(ms)) => out.push_str(&temporal::text((*ms).into())),
         (Some(Logical::Timestamp), Value::Int64(ms)) | (None, Value::DateTime(ms)) => {
             out.push_str(&temporal::text(*ms))
@@ -57,9 +50,7 @@ fn push_value(
         (_, Value::Map(pairs)) => push_map(out, schema, pairs)?,
         (_, Value::Struct(inner)) => {
             out.push('{');
-            for (position, (field, value)) in
-                inner.schema.fields.iter().zip(&inner.fields).enumerate()
-            {
+            for (position, (field, value)) in inner.schema.fields.iter().zip(&inner.fields).enumerate() {
                 if position > 0 {
                     out.push(',');
                 }
@@ -78,50 +69,27 @@ fn push_value(
     Ok(())
 }
 
-fn push_list(
-    out: &mut String,
-    schema: Option<&Schema>,
-    items: &[Value],
-) -> Result<(), ConnectError> {
+fn push_list(out: &mut String, schema: Option<&Schema>, items: &[Value]) -> Result<(), ConnectError> {
     out.push('[');
     for (position, item) in items.iter().enumerate() {
         if position > 0 {
             out.push(',');
         }
-        push_value(
-            out,
-            schema.and_then(|schema| schema.value.as_deref()),
-            item,
-            true,
-        )?;
+        push_value(out, schema.and_then(|schema| schema.value.as_deref()), item, true)?;
     }
     out.push(']');
     Ok(())
 }
 
-fn push_map(
-    out: &mut String,
-    schema: Option<&Schema>,
-    pairs: &[(Value, Value)],
-) -> Result<(), ConnectError> {
+fn push_map(out: &mut String, schema: Option<&Schema>, pairs: &[(Value, Value)]) -> Result<(), ConnectError> {
     out.push('{');
     for (position, (key, value)) in pairs.iter().enumerate() {
         if position > 0 {
             out.push(',');
         }
-        push_value(
-            out,
-            schema.and_then(|schema| schema.key.as_deref()),
-            key,
-            true,
-        )?;
+        push_value(out, schema.and_then(|schema| schema.key.as_deref()), key, true)?;
         out.push(':');
-        push_value(
-            out,
-            schema.and_then(|schema| schema.value.as_deref()),
-            value,
-            true,
-        )?;
+        push_value(out, schema.and_then(|schema| schema.value.as_deref()), value, true)?;
     }
     out.push('}');
     Ok(())

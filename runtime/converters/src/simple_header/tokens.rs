@@ -23,11 +23,8 @@ impl Tokens {
 
     /// Gives the position of the next token, to come back to.
     pub fn mark(&self) -> usize {
-        self.at.saturating_sub(
-            self.peeked
-                .as_ref()
-                .map_or(0, |token| token.chars().count()),
-        )
+        self.at
+            .saturating_sub(self.peeked.as_ref().map_or(0, |token| token.chars().count()))
     }
 
     /// Goes back to a mark.
@@ -59,9 +56,7 @@ impl Tokens {
             }
             self.take();
         }
-        self.chars
-            .get(start..self.at)
-            .map(|chars| chars.iter().collect())
+        self.chars.get(start..self.at).map(|chars| chars.iter().collect())
     }
 
     /// Takes the next token that is not blank if, trimmed, it is the one expected.
@@ -96,11 +91,7 @@ impl Tokens {
             }
             self.at += 1;
         }
-        self.chars
-            .get(start..self.at)
-            .unwrap_or_default()
-            .iter()
-            .collect()
+        self.chars.get(start..self.at).unwrap_or_default().iter().collect()
     }
 }
 

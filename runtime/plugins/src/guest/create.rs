@@ -110,9 +110,7 @@ pub(crate) async fn bare_instance(
 
 pub(crate) async fn describe(instance: &mut Instance) -> Result<wit::Descriptor, GuestError> {
     let (live, mut guard) = instance.begin()?;
-    let outcome = guard
-        .run(live.exports.plugin.call_describe(&mut live.store))
-        .await;
+    let outcome = guard.run(live.exports.plugin.call_describe(&mut live.store)).await;
     let cpu = guard.cpu;
     instance.finish(outcome, cpu)
 }
@@ -131,11 +129,7 @@ pub(crate) async fn config_def(
     instance.finish_fallible(outcome, cpu)
 }
 
-fn check_class(
-    descriptor: &wit::Descriptor,
-    kind: PluginKind,
-    class: &str,
-) -> Result<(), GuestError> {
+fn check_class(descriptor: &wit::Descriptor, kind: PluginKind, class: &str) -> Result<(), GuestError> {
     let is_there = descriptor
         .classes
         .iter()

@@ -32,9 +32,7 @@ impl SinkConnectorInstance {
         plugin: &ConnectorPlugin,
         context: InstanceContext,
     ) -> Result<Self, GuestError> {
-        let instance = plugins
-            .instantiate(plugin, context, Purpose::Connector)
-            .await?;
+        let instance = plugins.instantiate(plugin, context, Purpose::Connector).await?;
         Ok(Self {
             instance,
             class: plugin.class.clone(),
@@ -100,8 +98,7 @@ impl SinkConnectorInstance {
         let offsets: Vec<_> = offsets
             .iter()
             .filter_map(|(partition, offset)| {
-                let partition =
-                    marshal::partitions_to_wit(std::slice::from_ref(partition)).pop()?;
+                let partition = marshal::partitions_to_wit(std::slice::from_ref(partition)).pop()?;
                 Some((partition, *offset))
             })
             .collect();
@@ -177,10 +174,7 @@ impl SinkTaskInstance {
             .sink_put
             .map(|put| put.typed::<(&[u8],), (Result<(), PluginError>,)>(&*store));
         let outcome = match typed {
-            Some(Ok(put)) => guard
-                .run(put.call_async(store, (batch,)))
-                .await
-                .map(|(answer,)| answer),
+            Some(Ok(put)) => guard.run(put.call_async(store, (batch,))).await.map(|(answer,)| answer),
             Some(Err(error)) => Err(error),
             None => {
                 let cpu = guard.cpu;
@@ -205,10 +199,7 @@ impl SinkTaskInstance {
     }
 
     /// Asks which offsets may be committed; empty = none.
-    pub async fn pre_commit(
-        &mut self,
-        current: &[TopicOffset],
-    ) -> Result<Vec<TopicOffset>, GuestError> {
+    pub async fn pre_commit(&mut self, current: &[TopicOffset]) -> Result<Vec<TopicOffset>, GuestError> {
         let current = marshal::offsets_to_wit(current);
         let offsets = call!(
             self.instance,
@@ -263,9 +254,7 @@ impl SinkTaskInstance {
 
     /// Bytes of linear memory in use; 0 once the instance is gone.
     pub fn memory_bytes(&self) -> usize {
-        self.instance
-            .data()
-            .map_or(0, |state| state.limiter.used_bytes())
+        self.instance.data().map_or(0, |state| state.limiter.used_bytes())
     }
 
     /// True where the instance can never be called again.

@@ -78,9 +78,7 @@ impl SourceConnectorInstance {
         plugin: &ConnectorPlugin,
         context: InstanceContext,
     ) -> Result<Self, GuestError> {
-        let instance = plugins
-            .instantiate(plugin, context, Purpose::Connector)
-            .await?;
+        let instance = plugins.instantiate(plugin, context, Purpose::Connector).await?;
         Ok(Self {
             instance,
             class: plugin.class.clone(),
@@ -137,10 +135,7 @@ impl SourceConnectorInstance {
     }
 
     /// Answers the preflight question; only on an instance that was never started.
-    pub async fn exactly_once_support(
-        &mut self,
-        config: &ConfigMap,
-    ) -> Result<ExactlyOnceSupport, GuestError> {
+    pub async fn exactly_once_support(&mut self, config: &ConfigMap) -> Result<ExactlyOnceSupport, GuestError> {
         let (class, config) = (&self.class, marshal::config_to_wit(config));
         let support = call!(
             self.instance,
@@ -157,10 +152,7 @@ impl SourceConnectorInstance {
     }
 
     /// Answers whether the connector defines its own transactions; only on an instance that was never started.
-    pub async fn can_define_transaction_boundaries(
-        &mut self,
-        config: &ConfigMap,
-    ) -> Result<bool, GuestError> {
+    pub async fn can_define_transaction_boundaries(&mut self, config: &ConfigMap) -> Result<bool, GuestError> {
         let (class, config) = (&self.class, marshal::config_to_wit(config));
         call!(
             self.instance,
@@ -297,12 +289,8 @@ impl SourceTaskInstance {
             max_records: self.limits.max_frame_records,
             schema_end: schemas.unwrap_or(&self.no_schemas).end(),
         };
-        let frame = Frame::parse(bytes, &limits).map_err(|error| {
-            GuestError::fatal(
-                Fault::Contract,
-                format!("plugin returned a bad frame: {error}"),
-            )
-        })?;
+        let frame = Frame::parse(bytes, &limits)
+            .map_err(|error| GuestError::fatal(Fault::Contract, format!("plugin returned a bad frame: {error}")))?;
         if frame.is_sink() {
             return Err(GuestError::fatal(
                 Fault::Contract,
@@ -374,9 +362,7 @@ impl SourceTaskInstance {
 
     /// Bytes of linear memory in use; 0 once the instance is gone.
     pub fn memory_bytes(&self) -> usize {
-        self.instance
-            .data()
-            .map_or(0, |state| state.limiter.used_bytes())
+        self.instance.data().map_or(0, |state| state.limiter.used_bytes())
     }
 
     /// True where the instance can never be called again.

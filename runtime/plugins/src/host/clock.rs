@@ -26,9 +26,7 @@ pub(crate) fn install(builder: &mut WasiCtxBuilder, clocks: Clocks) {
         Clocks::Coarse => {
             builder
                 .wall_clock(FrozenWallClock::started_now())
-                .monotonic_clock(CoarseMonotonicClock {
-                    began: Instant::now(),
-                });
+                .monotonic_clock(CoarseMonotonicClock { began: Instant::now() });
         }
     }
 }
@@ -39,9 +37,7 @@ struct FrozenWallClock {
 
 impl FrozenWallClock {
     fn started_now() -> Self {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             started: Duration::from_secs(now.as_secs()),
         }

@@ -5,9 +5,7 @@
 
 use wasmtime::component::Resource;
 
-use crate::bindings::weir::connect::files::{
-    FileIdentity, FileKind, FilesError, Host, HostFile, OpenMode,
-};
+use crate::bindings::weir::connect::files::{FileIdentity, FileKind, FilesError, Host, HostFile, OpenMode};
 use crate::host::open_file::{self, FileFailure, Identity, Kind, OpenFile};
 use crate::host::state::HostState;
 use crate::policy::FileAccess;
@@ -60,10 +58,7 @@ impl Host for HostState {
         }
     }
 
-    async fn identity_now(
-        &mut self,
-        setting: String,
-    ) -> wasmtime::Result<Result<FileIdentity, FilesError>> {
+    async fn identity_now(&mut self, setting: String) -> wasmtime::Result<Result<FileIdentity, FilesError>> {
         let found = match self
             .policy
             .file(&setting, FileAccess::Read)
@@ -84,19 +79,13 @@ impl HostFile for HostState {
         offset: u64,
         max: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, FilesError>> {
-        let max = usize::try_from(max)
-            .unwrap_or(usize::MAX)
-            .min(self.max_read_bytes);
+        let max = usize::try_from(max).unwrap_or(usize::MAX).min(self.max_read_bytes);
         let read = self.table.get_mut(&file)?.read_at(offset, max).await;
         self.enter_host();
         Ok(read.map_err(error))
     }
 
-    async fn append(
-        &mut self,
-        file: Resource<OpenFile>,
-        bytes: Vec<u8>,
-    ) -> wasmtime::Result<Result<(), FilesError>> {
+    async fn append(&mut self, file: Resource<OpenFile>, bytes: Vec<u8>) -> wasmtime::Result<Result<(), FilesError>> {
         let written = self.table.get_mut(&file)?.append(bytes).await;
         self.enter_host();
         Ok(written.map_err(error))
@@ -108,19 +97,13 @@ impl HostFile for HostState {
         Ok(synced.map_err(error))
     }
 
-    async fn size(
-        &mut self,
-        file: Resource<OpenFile>,
-    ) -> wasmtime::Result<Result<u64, FilesError>> {
+    async fn size(&mut self, file: Resource<OpenFile>) -> wasmtime::Result<Result<u64, FilesError>> {
         let size = self.table.get_mut(&file)?.size();
         self.enter_host();
         Ok(size.map_err(error))
     }
 
-    async fn identity(
-        &mut self,
-        file: Resource<OpenFile>,
-    ) -> wasmtime::Result<Result<FileIdentity, FilesError>> {
+    async fn identity(&mut self, file: Resource<OpenFile>) -> wasmtime::Result<Result<FileIdentity, FilesError>> {
         let found = self.table.get(&file)?.identity();
         self.enter_host();
         Ok(Ok(identity(found)))

@@ -93,8 +93,7 @@ impl Resolve for PublicOnly {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
             let host = name.as_str().to_owned();
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
             if let Some(address) = found.iter().find(|a| !address::is_public(a.ip())) {
                 let address = *address;
                 return Err(ProhibitedAddress { host, address }.into());
@@ -156,12 +155,10 @@ fn judge(policy: &Policy, uri: &http::Uri) -> Result<Destination, Error> {
         (None, Some("http")) => 80,
         (None, _) => 443,
     };
-    let destination = policy
-        .destination(Network::Http, host, port)
-        .map_err(|reason| {
-            tracing::warn!(reason, "HTTP request denied");
-            Error::HttpRequestDenied
-        })?;
+    let destination = policy.destination(Network::Http, host, port).map_err(|reason| {
+        tracing::warn!(reason, "HTTP request denied");
+        Error::HttpRequestDenied
+    })?;
     // An address in the URL is looked up by nobody, so the resolver cannot judge it.
     let literal = host.trim_matches(['[', ']']).parse();
     if destination == Destination::PublicOnly && literal.is_ok_and(|a| !address::is_public(a)) {
@@ -260,9 +257,7 @@ struct SyncStream {
 
 impl SyncStream {
     fn new(body: WasiBody) -> Self {
-        Self {
-            body: Mutex::new(body),
-        }
+        Self { body: Mutex::new(body) }
     }
 }
 

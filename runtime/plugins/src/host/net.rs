@@ -49,11 +49,7 @@ enum Stream {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
@@ -63,11 +59,7 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
@@ -182,19 +174,13 @@ fn net_error(error: &io::Error) -> NetError {
         io::ErrorKind::ConnectionRefused => NetError::Refused,
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => NetError::Reset,
         io::ErrorKind::TimedOut => NetError::TimedOut,
-        io::ErrorKind::NotConnected | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
-            NetError::Closed
-        }
+        io::ErrorKind::NotConnected | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => NetError::Closed,
         _ => NetError::Other,
     }
 }
 
 /// Looks the name up and connects to the first allowed address that answers.
-async fn connect_to(
-    host: &str,
-    port: u16,
-    destination: Destination,
-) -> Result<TcpStream, NetError> {
+async fn connect_to(host: &str, port: u16, destination: Destination) -> Result<TcpStream, NetError> {
     let bare = host.trim_matches(['[', ']']);
     let addresses: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, port)],
@@ -303,9 +289,7 @@ impl HostConnection for HostState {
         max: u32,
         timeout_ms: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, NetError>> {
-        let max = usize::try_from(max)
-            .unwrap_or(usize::MAX)
-            .min(self.max_read_bytes);
+        let max = usize::try_from(max).unwrap_or(usize::MAX).min(self.max_read_bytes);
         let timeout = Duration::from_millis(u64::from(timeout_ms));
         let outcome = self.table.get_mut(&connection)?.read(max, timeout).await;
         self.enter_host();
@@ -322,10 +306,7 @@ impl HostConnection for HostState {
         Ok(outcome)
     }
 
-    async fn readable(
-        &mut self,
-        connection: Resource<Connection>,
-    ) -> wasmtime::Result<Resource<DynPollable>> {
+    async fn readable(&mut self, connection: Resource<Connection>) -> wasmtime::Result<Resource<DynPollable>> {
         self.enter_host();
         subscribe(&mut self.table, connection)
     }

@@ -75,11 +75,7 @@ enum Handle {
 }
 
 /// Opens an allowed file.
-pub(crate) async fn open(
-    allowed: AllowedFile,
-    access: FileAccess,
-    stop: StopSignal,
-) -> Result<OpenFile, FileFailure> {
+pub(crate) async fn open(allowed: AllowedFile, access: FileAccess, stop: StopSignal) -> Result<OpenFile, FileFailure> {
     match allowed {
         AllowedFile::Standard => Ok(open_standard(access, stop)),
         AllowedFile::Path(allowed) => open_path(allowed, access, stop).await,
@@ -102,10 +98,7 @@ pub(crate) async fn identity_of(allowed: AllowedFile) -> Result<Identity, FileFa
 
 fn open_standard(access: FileAccess, stop: StopSignal) -> OpenFile {
     let (name, handle) = match access {
-        FileAccess::Read => (
-            "standard input",
-            Handle::Input(StreamReader::standard_input()),
-        ),
+        FileAccess::Read => ("standard input", Handle::Input(StreamReader::standard_input())),
         FileAccess::Append => ("standard output", Handle::StandardOutput),
     };
     OpenFile {
@@ -116,11 +109,7 @@ fn open_standard(access: FileAccess, stop: StopSignal) -> OpenFile {
     }
 }
 
-async fn open_path(
-    allowed: AllowedPath,
-    access: FileAccess,
-    stop: StopSignal,
-) -> Result<OpenFile, FileFailure> {
+async fn open_path(allowed: AllowedPath, access: FileAccess, stop: StopSignal) -> Result<OpenFile, FileFailure> {
     let shown = allowed.path.clone();
     let path = blocking(shown.clone(), move || real_path(&allowed, access)).await?;
     let named = shown.clone();
@@ -143,9 +132,7 @@ fn real_path(allowed: &AllowedPath, access: FileAccess) -> Result<PathBuf, FileF
     let path = &allowed.path;
     let real = match (path.canonicalize(), access) {
         (Ok(real), _) => real,
-        (Err(error), FileAccess::Append) if error.kind() == io::ErrorKind::NotFound => {
-            real_path_of_new(path)?
-        }
+        (Err(error), FileAccess::Append) if error.kind() == io::ErrorKind::NotFound => real_path_of_new(path)?,
         (Err(error), _) => return Err(failure(path, &error)),
     };
     if !allowed.follows_link && real != *path {
@@ -174,10 +161,7 @@ fn real_path(allowed: &AllowedPath, access: FileAccess) -> Result<PathBuf, FileF
 
 fn real_path_of_new(path: &Path) -> Result<PathBuf, FileFailure> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(FileFailure::IsDirectory(format!(
-            "{} is a directory",
-            path.display()
-        )));
+        return Err(FileFailure::IsDirectory(format!("{} is a directory", path.display())));
     };
     // A dangling link would be created where it points: judge that place, not the link's.
     if let Ok(target) = fs::read_link(path) {
@@ -187,9 +171,7 @@ fn real_path_of_new(path: &Path) -> Result<PathBuf, FileFailure> {
             target.display()
         )));
     }
-    let folder = folder
-        .canonicalize()
-        .map_err(|error| failure(path, &error))?;
+    let folder = folder.canonicalize().map_err(|error| failure(path, &error))?;
     Ok(folder.join(name))
 }
 
@@ -216,10 +198,7 @@ fn open_real(path: &Path, shown: &Path, access: FileAccess) -> Result<Opened, Fi
     let file = options.open(path).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
     if found.is_dir() {
-        return Err(FileFailure::IsDirectory(format!(
-            "{} is a directory",
-            shown.display()
-        )));
+        return Err(FileFailure::IsDirectory(format!("{} is a directory", shown.display())));
     }
     if found.is_file() {
         return Ok(Opened::Regular(file, identity(&found)));
@@ -256,11 +235,7 @@ impl OpenFile {
     }
 
     /// Reads up to `max` bytes; fewer only at the end of the file. Streams give what has arrived.
-    pub(crate) async fn read_at(
-        &mut self,
-        offset: u64,
-        max: usize,
-    ) -> Result<Vec<u8>, FileFailure> {
+    pub(crate) async fn read_at(&mut self, offset: u64, max: usize) -> Result<Vec<u8>, FileFailure> {
         let name = &self.name;
         match &mut self.handle {
             Handle::Regular(file) => {
@@ -270,14 +245,11 @@ impl OpenFile {
             }
             Handle::PipeInput(pipe) => until_stopped(&self.stop, name, read_pipe(pipe, max)).await,
             Handle::Input(reader) => {
-                until_stopped(&self.stop, name, async {
-                    Ok(reader.read(max, STREAM_WAIT).await)
-                })
-                .await
+                until_stopped(&self.stop, name, async { Ok(reader.read(max, STREAM_WAIT).await) }).await
             }
-            Handle::PipeOutput(_) | Handle::DeviceOutput(_) | Handle::StandardOutput => Err(
-                FileFailure::Other(format!("{name} is open for appending only")),
-            ),
+            Handle::PipeOutput(_) | Handle::DeviceOutput(_) | Handle::StandardOutput => {
+                Err(FileFailure::Other(format!("{name} is open for appending only")))
+            }
         }
     }
 
@@ -310,9 +282,9 @@ impl OpenFile {
                 })
                 .await
             }
-            Handle::PipeInput(_) | Handle::Input(_) => Err(FileFailure::Other(format!(
-                "{name} is open for reading only"
-            ))),
+            Handle::PipeInput(_) | Handle::Input(_) => {
+                Err(FileFailure::Other(format!("{name} is open for reading only")))
+            }
         }
     }
 
@@ -421,11 +393,7 @@ fn identity(found: &Metadata) -> Identity {
     Identity {
         device: found.dev(),
         inode: found.ino(),
-        kind: if found.is_file() {
-            Kind::Regular
-        } else {
-            Kind::Stream
-        },
+        kind: if found.is_file() { Kind::Regular } else { Kind::Stream },
     }
 }
 
@@ -457,10 +425,7 @@ async fn blocking_io<T: Send + 'static>(
 ) -> Result<T, FileFailure> {
     let path = PathBuf::from(name);
     let shown = path.clone();
-    blocking(path, move || {
-        work().map_err(|error| failure(&shown, &error))
-    })
-    .await
+    blocking(path, move || work().map_err(|error| failure(&shown, &error))).await
 }
 
 #[cfg(test)]

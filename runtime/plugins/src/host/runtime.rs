@@ -28,12 +28,7 @@ impl Host for HostState {
         Ok(GuestLog::is_enabled(level))
     }
 
-    fn log(
-        &mut self,
-        level: runtime::Level,
-        message: String,
-        fields: Vec<(String, String)>,
-    ) -> wasmtime::Result<()> {
+    fn log(&mut self, level: runtime::Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
         self.enter_host();
         self.log.write(level, &message, &fields);
         Ok(())
@@ -65,12 +60,7 @@ impl Host for HostState {
         Ok(woken)
     }
 
-    fn metric(
-        &mut self,
-        name: String,
-        tags: Vec<(String, String)>,
-        sample: runtime::Sample,
-    ) -> wasmtime::Result<()> {
+    fn metric(&mut self, name: String, tags: Vec<(String, String)>, sample: runtime::Sample) -> wasmtime::Result<()> {
         self.enter_host();
         let sample = match sample {
             runtime::Sample::CounterAdd(add) => Sample::CounterAdd(add),

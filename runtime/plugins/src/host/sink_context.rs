@@ -50,17 +50,11 @@ impl Host for HostState {
         Ok(())
     }
 
-    fn pause(
-        &mut self,
-        partitions: Vec<TopicPartition>,
-    ) -> wasmtime::Result<Result<(), PluginError>> {
+    fn pause(&mut self, partitions: Vec<TopicPartition>) -> wasmtime::Result<Result<(), PluginError>> {
         Ok(self.change_flow(FlowChange::Pause(marshal::partitions_from_wit(partitions))))
     }
 
-    fn resume(
-        &mut self,
-        partitions: Vec<TopicPartition>,
-    ) -> wasmtime::Result<Result<(), PluginError>> {
+    fn resume(&mut self, partitions: Vec<TopicPartition>) -> wasmtime::Result<Result<(), PluginError>> {
         Ok(self.change_flow(FlowChange::Resume(marshal::partitions_from_wit(partitions))))
     }
 
@@ -98,9 +92,7 @@ impl Host for HostState {
             ))));
         };
         let records = marshal::offsets_from_wit(records);
-        let outcome = reporter
-            .report(records, marshal::error_from_wit(error))
-            .await;
+        let outcome = reporter.report(records, marshal::error_from_wit(error)).await;
         self.enter_host();
         Ok(outcome.map_err(marshal::error_to_wit))
     }

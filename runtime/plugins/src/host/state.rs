@@ -113,19 +113,11 @@ impl HostState {
         self.budget.tick()?;
         // Not `UpdateDeadline::Yield`: that wakes itself at once, and tokio then looks at its timers and sockets only
         // every 61 polls, which are 610 ms here.
-        Ok(UpdateDeadline::YieldCustom(
-            1,
-            Box::pin(tokio::task::yield_now()),
-        ))
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
     }
 }
 
-fn wasi_context(
-    identity: &Identity,
-    policy: &Policy,
-    stdout: &StdioLog,
-    stderr: &StdioLog,
-) -> WasiCtx {
+fn wasi_context(identity: &Identity, policy: &Policy, stdout: &StdioLog, stderr: &StdioLog) -> WasiCtx {
     let mut builder = WasiCtx::builder();
     builder
         .stdout(stdout.clone())
@@ -188,15 +180,8 @@ impl MemoryLimiter {
 
 impl ResourceLimiter for MemoryLimiter {
     /// An error here traps. Answering false instead would reach a Rust guest as a bare "unreachable".
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let used = self
-            .used_bytes
-            .saturating_add(desired.saturating_sub(current));
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let used = self.used_bytes.saturating_add(desired.saturating_sub(current));
         if used > self.memory_bytes {
             return Err(LimitExceeded::Memory(self.memory_bytes).into());
         }
@@ -204,15 +189,8 @@ impl ResourceLimiter for MemoryLimiter {
         Ok(true)
     }
 
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let used = self
-            .used_elements
-            .saturating_add(desired.saturating_sub(current));
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let used = self.used_elements.saturating_add(desired.saturating_sub(current));
         if used > self.table_elements {
             return Err(LimitExceeded::Table(self.table_elements).into());
         }

@@ -128,11 +128,7 @@ impl StdoutStream for StdioLog {
 }
 
 impl AsyncWrite for StdioLog {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, _cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.take_bytes(bytes);
         Poll::Ready(Ok(bytes.len()))
     }

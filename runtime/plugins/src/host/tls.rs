@@ -25,10 +25,7 @@ pub(crate) struct TlsWish {
 }
 
 /// Performs the handshake; the error text says what failed.
-pub(crate) async fn handshake(
-    stream: TcpStream,
-    wish: TlsWish,
-) -> Result<TlsStream<TcpStream>, String> {
+pub(crate) async fn handshake(stream: TcpStream, wish: TlsWish) -> Result<TlsStream<TcpStream>, String> {
     let mut config = client_config(wish.roots.as_deref())?;
     config.alpn_protocols = wish.alpn.into_iter().map(String::into_bytes).collect();
     let name = ServerName::try_from(wish.server_name).map_err(|error| error.to_string())?;

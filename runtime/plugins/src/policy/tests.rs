@@ -29,23 +29,11 @@ fn a_host_needs_both_to_be_asked_for_and_granted() {
             .ok()
     };
     let (public, any) = (Some(Destination::PublicOnly), Some(Destination::Any));
-    assert_eq!(
-        check("*.a.com:443", "http:*.a.com:443", "x.a.com", 443),
-        public
-    );
-    assert_eq!(
-        check("*.a.com:443", "http:x.a.com:443", "X.a.com", 443),
-        any
-    );
+    assert_eq!(check("*.a.com:443", "http:*.a.com:443", "x.a.com", 443), public);
+    assert_eq!(check("*.a.com:443", "http:x.a.com:443", "X.a.com", 443), any);
     assert_eq!(check("*.a.com:443", "http:*.a.com:443", "a.com", 443), None);
-    assert_eq!(
-        check("*.a.com:443", "http:*.a.com:443", "xa.com", 443),
-        None
-    );
-    assert_eq!(
-        check("*.a.com:443", "http:*.a.com:443", "x.a.com", 80),
-        None
-    );
+    assert_eq!(check("*.a.com:443", "http:*.a.com:443", "xa.com", 443), None);
+    assert_eq!(check("*.a.com:443", "http:*.a.com:443", "x.a.com", 80), None);
     assert_eq!(check("*.a.com", "tcp:x.a.com:443", "x.a.com", 443), None);
     assert_eq!(check("*.b.com", "http:*.a.com", "x.a.com", 443), None);
     assert_eq!(check("*", "http:10.0.0.0/8:80", "10.1.2.3", 80), any);
@@ -55,10 +43,7 @@ fn a_host_needs_both_to_be_asked_for_and_granted() {
 
 #[test]
 fn a_url_in_the_settings_grants_its_host_only_with_the_config_grant() {
-    let config = [(
-        "url",
-        "http://user@127.0.0.1:9200/path,https://es.example.com",
-    )];
+    let config = [("url", "http://user@127.0.0.1:9200/path,https://es.example.com")];
     let check = |grants: &str, host: &str, port: u16| {
         policy(http("config:url"), grants, &config)
             .destination(Network::Http, host, port)
@@ -66,10 +51,7 @@ fn a_url_in_the_settings_grants_its_host_only_with_the_config_grant() {
     };
     assert_eq!(check("config", "127.0.0.1", 9200), Some(Destination::Any));
     assert_eq!(check("config", "127.0.0.1", 9201), None);
-    assert_eq!(
-        check("config", "es.example.com", 443),
-        Some(Destination::Any)
-    );
+    assert_eq!(check("config", "es.example.com", 443), Some(Destination::Any));
     assert_eq!(check("", "127.0.0.1", 9200), None);
     assert_eq!(
         check("http:*.example.com:443", "es.example.com", 443),
@@ -129,10 +111,7 @@ fn reading_is_not_writing() {
 fn a_null_setting_is_standard_input() {
     let asked = file("config:file", FileAccess::Read);
     let policy = policy(asked, "config", &[]);
-    assert_eq!(
-        policy.file("file", FileAccess::Read),
-        Ok(AllowedFile::Standard)
-    );
+    assert_eq!(policy.file("file", FileAccess::Read), Ok(AllowedFile::Standard));
 }
 
 #[test]
@@ -163,9 +142,7 @@ fn more_memory_needs_asking_and_granting() {
 #[test]
 fn a_grant_that_cannot_be_read_names_key_and_value() {
     let settings: ConfigMap = [("weir.grants.*", "config,disk:/")].into_iter().collect();
-    let error = Grants::parse(&settings)
-        .expect_err("unknown word")
-        .to_string();
+    let error = Grants::parse(&settings).expect_err("unknown word").to_string();
     assert!(
         error.starts_with("invalid value disk:/ for configuration weir.grants.*: known grants are"),
         "{error}"

@@ -107,8 +107,7 @@ impl Guest {
             .select_world(&[package], Some(world))
             .expect("the world is there");
         let mut module = wat::parse_str(self.text()).expect("the text parses");
-        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
-            .expect("metadata embeds");
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("metadata embeds");
         ComponentEncoder::default()
             .module(&module)
             .expect("the module fits the world")
@@ -145,12 +144,7 @@ impl Guest {
             World::Source => self.source_functions(&mut text, heap),
             World::Sink => self.sink_functions(&mut text, heap),
         }
-        writeln!(
-            text,
-            "(data (i32.const {DATA_AT}) \"{}\"))",
-            escaped(&self.data)
-        )
-        .expect("writes to a string");
+        writeln!(text, "(data (i32.const {DATA_AT}) \"{}\"))", escaped(&self.data)).expect("writes to a string");
         text
     }
 
@@ -264,12 +258,9 @@ fn escaped(bytes: &[u8]) -> String {
 pub(crate) fn hostile(name: &str) -> Option<Guest> {
     let guest = match name {
         "trap" => Guest::source("test.TrapSourceConnector").with_body("unreachable"),
-        "loop" => {
-            Guest::source("test.LoopSourceConnector").with_body("(loop $forever br $forever) unreachable")
-        }
-        "memory" => Guest::source("test.MemorySourceConnector").with_body(
-            "(loop $more (drop (memory.grow (i32.const 160))) br $more) unreachable",
-        ),
+        "loop" => Guest::source("test.LoopSourceConnector").with_body("(loop $forever br $forever) unreachable"),
+        "memory" => Guest::source("test.MemorySourceConnector")
+            .with_body("(loop $more (drop (memory.grow (i32.const 160))) br $more) unreachable"),
         "stack" => Guest {
             functions: "(func $deeper (param i32) (result i32) (i32.add (call $deeper (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))",
             ..Guest::source("test.StackSourceConnector").with_body("(call $deeper (i32.const 0))")
@@ -302,16 +293,14 @@ pub(crate) fn hostile(name: &str) -> Option<Guest> {
         },
         "sleep" => Guest {
             imports: "(import \"weir:connect/runtime@0.1.0\" \"sleep\" (func $sleep (param i32) (result i32)))",
-            ..Guest::source("test.SleepSourceConnector").with_body(
-                "(drop (call $sleep (i32.const 600000))) i32.const 1024",
-            )
+            ..Guest::source("test.SleepSourceConnector")
+                .with_body("(drop (call $sleep (i32.const 600000))) i32.const 1024")
         },
         // Sleeps again and again, whatever `sleep` says about a stop.
         "deaf" => Guest {
             imports: "(import \"weir:connect/runtime@0.1.0\" \"sleep\" (func $sleep (param i32) (result i32)))",
-            ..Guest::source("test.DeafSourceConnector").with_body(
-                "(loop $forever (drop (call $sleep (i32.const 600000))) br $forever) unreachable",
-            )
+            ..Guest::source("test.DeafSourceConnector")
+                .with_body("(loop $forever (drop (call $sleep (i32.const 600000))) br $forever) unreachable")
         },
         "lie" => {
             let mut frame = one_record_frame();

@@ -23,11 +23,7 @@ fn containers_print_as_java_does() {
         .build()
         .expect("struct");
     let mut value = StructValue::new(Arc::clone(&schema));
-    value
-        .put("a", 1)
-        .expect("field")
-        .put("b", "x")
-        .expect("field");
+    value.put("a", 1).expect("field").put("b", "x").expect("field");
     check(Some(&schema), &Value::Struct(value), "Struct{a=1,b=x}");
     check(
         None,
@@ -39,11 +35,7 @@ fn containers_print_as_java_does() {
     );
     check(
         None,
-        &Value::Array(vec![
-            Value::Int8(1),
-            Value::Boolean(true),
-            Value::Array(Vec::new()),
-        ]),
+        &Value::Array(vec![Value::Int8(1), Value::Boolean(true), Value::Array(Vec::new())]),
         "[1, true, []]",
     );
     check(None, &Value::Bytes(vec![1, 2]), "AQI=");
@@ -51,27 +43,15 @@ fn containers_print_as_java_does() {
 
 #[test]
 fn logical_types_print_as_their_java_class() {
-    check(
-        Some(&logical::decimal(2)),
-        &Value::Bytes(vec![0x7b]),
-        "1.23",
-    );
-    check(
-        Some(&logical::date()),
-        &Value::Int32(1),
-        "Fri Jan 02 00:00:00 UTC 1970",
-    );
+    check(Some(&logical::decimal(2)), &Value::Bytes(vec![0x7b]), "1.23");
+    check(Some(&logical::date()), &Value::Int32(1), "Fri Jan 02 00:00:00 UTC 1970");
     check(
         Some(&logical::timestamp()),
         &Value::Int64(0),
         "Thu Jan 01 00:00:00 UTC 1970",
     );
     check(
-        Some(
-            &SchemaBuilder::array(logical::time())
-                .build()
-                .expect("array"),
-        ),
+        Some(&SchemaBuilder::array(logical::time()).build().expect("array")),
         &Value::Array(vec![Value::Int32(1000)]),
         "[Thu Jan 01 00:00:01 UTC 1970]",
     );

@@ -37,10 +37,7 @@ fn texts_are_kafkas() {
 
 #[test]
 fn places_inside_structs_are_named() {
-    let array = SchemaBuilder::array(builder::text())
-        .optional()
-        .build()
-        .expect("array");
+    let array = SchemaBuilder::array(builder::text()).optional().build().expect("array");
     let map = SchemaBuilder::map(builder::text(), builder::int8())
         .optional()
         .build()
@@ -53,11 +50,7 @@ fn places_inside_structs_are_named() {
         .expect("struct");
     let check = |name: &str, value: Value, expected: &str| {
         let mut given = StructValue::new(Arc::clone(&schema));
-        given
-            .put("a", 1)
-            .expect("field")
-            .put(name, value)
-            .expect("field");
+        given.put("a", 1).expect("field").put(name, value).expect("field");
         assert_eq!(shown(&schema, &Value::Struct(given)), expected);
     };
     check(
@@ -86,10 +79,7 @@ fn places_inside_structs_are_named() {
         "Invalid Java object for schema with type INT8: class java.lang.Integer for value of map field: \"m\"",
     );
     let other = StructValue::new(SchemaBuilder::structure().build().expect("struct"));
-    assert_eq!(
-        shown(&schema, &Value::Struct(other)),
-        "Struct schemas do not match."
-    );
+    assert_eq!(shown(&schema, &Value::Struct(other)), "Struct schemas do not match.");
     assert_eq!(
         StructValue::new(schema)
             .put("zz", 1)
@@ -101,18 +91,10 @@ fn places_inside_structs_are_named() {
 
 #[test]
 fn schemas_are_checked_when_built() {
-    let message = |builder: SchemaBuilder| {
-        builder
-            .build()
-            .map_or_else(|error| error.message, |_| "ok".to_owned())
-    };
+    let message = |builder: SchemaBuilder| builder.build().map_or_else(|error| error.message, |_| "ok".to_owned());
     let structure = SchemaBuilder::structure;
     assert_eq!(
-        message(
-            structure()
-                .field("a", builder::int8())
-                .field("a", builder::int8())
-        ),
+        message(structure().field("a", builder::int8()).field("a", builder::int8())),
         "Cannot create field because of field name duplication a"
     );
     assert_eq!(
@@ -120,9 +102,7 @@ fn schemas_are_checked_when_built() {
         "Invalid default value"
     );
     assert_eq!(
-        message(
-            SchemaBuilder::new(crate::data::schema::SchemaType::Int32).field("a", builder::int8())
-        ),
+        message(SchemaBuilder::new(crate::data::schema::SchemaType::Int32).field("a", builder::int8())),
         "schema of type INT32 has parts of another type"
     );
     let wide = (0..4097).fold(structure(), |builder, number| {

@@ -18,10 +18,7 @@ const EXAMPLE: &str = "57524631 0000 0000 01000000 54000000 02000000 5f000000 00
     0100000074 020000007b7d";
 
 fn example() -> Vec<u8> {
-    let digits: Vec<u8> = EXAMPLE
-        .bytes()
-        .filter(|byte| byte.is_ascii_hexdigit())
-        .collect();
+    let digits: Vec<u8> = EXAMPLE.bytes().filter(|byte| byte.is_ascii_hexdigit()).collect();
     digits
         .chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).expect("ascii"), 16).expect("hex"))
@@ -100,14 +97,8 @@ fn every_rule_is_checked_and_named() {
             vec![(0, b"X".as_slice())],
             "frame header: magic is 0x58524631, must be 0x57524631",
         ),
-        (
-            vec![(4, b"\x08")],
-            "frame header: flags is 0x8, must be within 0x7",
-        ),
-        (
-            vec![(6, b"\x01")],
-            "frame header: reserved is 0x1, must be 0",
-        ),
+        (vec![(4, b"\x08")], "frame header: flags is 0x8, must be within 0x7"),
+        (vec![(6, b"\x01")], "frame header: reserved is 0x1, must be 0"),
         (
             vec![(8, b"\x02")],
             "frame header: record_count is 0x2, must be at most 0x1 before the table",
@@ -140,30 +131,18 @@ fn every_rule_is_checked_and_named() {
             vec![(32, b"\x2f")],
             "record 0: source offset of 2 bytes, 1 left in the record",
         ),
-        (
-            vec![(32, b"\x2b")],
-            "record 0: len is 43, must be from 44 to 48",
-        ),
+        (vec![(32, b"\x2b")], "record 0: len is 43, must be from 44 to 48"),
         (
             vec![(32, b"\xff\xff\xff\xff")],
             "record 0: len is 4294967295, must be from 44 to 48",
         ),
-        (
-            vec![(36, b"\x40")],
-            "record 0: flags is 64, must be within 63",
-        ),
+        (vec![(36, b"\x40")], "record 0: flags is 64, must be within 63"),
         (
             vec![(38, b"\x01")],
             "record 0: header of 12 bytes, 2 left in the record",
         ),
-        (
-            vec![(40, b"\x02")],
-            "record 0: topic is 2, must be an index below 2",
-        ),
-        (
-            vec![(44, b"\xfe")],
-            "record 0: partition is -2, must be at least -1",
-        ),
+        (vec![(40, b"\x02")], "record 0: topic is 2, must be an index below 2"),
+        (vec![(44, b"\xfe")], "record 0: partition is -2, must be at least -1"),
         (
             vec![(48, b"\x01")],
             "record 0: timestamp is 1, must be 0 without HAS_TIMESTAMP",
@@ -193,10 +172,7 @@ fn every_rule_is_checked_and_named() {
             vec![(68, b"\x05\x00\x00\x00")],
             "record 0: key of 5 bytes, 4 left in the record",
         ),
-        (
-            vec![(76, b"\x05")],
-            "record 0: value of 5 bytes, 4 left in the record",
-        ),
+        (vec![(76, b"\x05")], "record 0: value of 5 bytes, 4 left in the record"),
         (
             vec![(36, b"\x20")],
             "record 0: origin of 16 bytes, 0 left in the record",
@@ -209,10 +185,7 @@ fn every_rule_is_checked_and_named() {
             vec![(89, b"\x03")],
             "string table entry 1: 3 bytes announced, 2 left in the frame",
         ),
-        (
-            vec![(4, b"\x01")],
-            "record 0: partition is -1, must be at least 0",
-        ),
+        (vec![(4, b"\x01")], "record 0: partition is -1, must be at least 0"),
     ] {
         assert_eq!(refusal(&patches), expected);
     }
@@ -250,11 +223,7 @@ fn limits_are_named() {
 fn sink_frames_carry_coordinates_and_origins() {
     let mut writer = FrameWriter::sink(7);
     writer.set_flags(frame_flags::TXN_COMMIT);
-    let (topic, old, name) = (
-        writer.intern("new"),
-        writer.intern("old"),
-        writer.intern("h"),
-    );
+    let (topic, old, name) = (writer.intern("new"), writer.intern("old"), writer.intern("h"));
     let headers = [
         HeaderParts {
             name,
@@ -308,15 +277,9 @@ fn sink_frames_carry_coordinates_and_origins() {
             offset: 99
         })
     );
-    let headers: Vec<_> = record
-        .headers()
-        .map(|header| (header.name, header.slot()))
-        .collect();
+    let headers: Vec<_> = record.headers().map(|header| (header.name, header.slot())).collect();
     assert_eq!(headers, [("h", Slot::NULL), ("h", Slot::text("v"))]);
-    assert_eq!(
-        (record.source_partition, record.source_offset),
-        (None, None)
-    );
+    assert_eq!((record.source_partition, record.source_offset), (None, None));
 }
 
 #[test]
@@ -361,10 +324,7 @@ fn given() -> impl Strategy<Value = Given> {
         option::of(any::<(i32, i64)>()),
     );
     (place, content).prop_map(
-        |(
-            (topic, partition, timestamp, source_partition, source_offset),
-            (key, value, headers, origin),
-        )| Given {
+        |((topic, partition, timestamp, source_partition, source_offset), (key, value, headers, origin))| Given {
             topic,
             partition,
             timestamp,
@@ -382,10 +342,7 @@ fn written(records: &[Given]) -> Vec<u8> {
     let mut writer = FrameWriter::source();
     for given in records {
         let topic = writer.intern(&given.topic);
-        let source_partition = given
-            .source_partition
-            .as_ref()
-            .map(|text| writer.intern(text));
+        let source_partition = given.source_partition.as_ref().map(|text| writer.intern(text));
         let headers: Vec<_> = given
             .headers
             .iter()
@@ -422,10 +379,7 @@ fn walk(bytes: &[u8]) -> usize {
     };
     let mut seen = 0;
     for record in frame.records() {
-        seen += 1
-            + record.headers().count()
-            + record.source_partition_text().map_or(0, str::len)
-            + record.topic.len();
+        seen += 1 + record.headers().count() + record.source_partition_text().map_or(0, str::len) + record.topic.len();
     }
     assert_eq!(
         frame.records().count(),

@@ -38,22 +38,14 @@ fn person() -> Arc<Schema> {
 
 #[test]
 fn bytes_are_those_of_the_specification() {
-    let check = |schema: Arc<Schema>, value: Value, bytes: &[u8]| {
-        assert_eq!(encoded(Some(&schema), &value), bytes)
-    };
+    let check = |schema: Arc<Schema>, value: Value, bytes: &[u8]| assert_eq!(encoded(Some(&schema), &value), bytes);
     check(builder::int16(), Value::Int16(-2), &[0xfe, 0xff]);
-    check(
-        builder::float64(),
-        Value::Float64(1.0),
-        &[0, 0, 0, 0, 0, 0, 0xf0, 0x3f],
-    );
+    check(builder::float64(), Value::Float64(1.0), &[0, 0, 0, 0, 0, 0, 0xf0, 0x3f]);
     check(builder::optional_boolean(), Value::Boolean(true), &[1]);
     check(builder::text(), Value::text("hi"), b"hi");
     check(builder::bytes(), Value::Bytes(vec![9]), &[9]);
     check(
-        SchemaBuilder::array(builder::optional_text())
-            .build()
-            .expect("array"),
+        SchemaBuilder::array(builder::optional_text()).build().expect("array"),
         Value::Array(vec![Value::text("a"), Value::Null]),
         &[2, 0, 0, 0, 1, 1, 0, 0, 0, b'a', 0],
     );
@@ -62,35 +54,24 @@ fn bytes_are_those_of_the_specification() {
     value
         .put("name", "x")
         .expect("field")
-        .put(
-            "tags",
-            Value::Map(vec![(Value::text("k"), Value::Int16(5))]),
-        )
+        .put("tags", Value::Map(vec![(Value::text("k"), Value::Int16(5))]))
         .expect("field");
     // The required level is null: its default 7 stands for it.
     check(
         schema,
         Value::Struct(value),
-        &[
-            1, 0, 0, 0, b'x', 0, 1, 0, 0, 0, 1, 0, 0, 0, b'k', 1, 5, 0, 7,
-        ],
+        &[1, 0, 0, 0, b'x', 0, 1, 0, 0, 0, 1, 0, 0, 0, b'k', 1, 5, 0, 7],
     );
 }
 
 #[test]
 fn schemaless_values_carry_tags() {
-    assert_eq!(
-        encoded(None, &Value::text("é")),
-        [8, 2, 0, 0, 0, 0xc3, 0xa9]
-    );
+    assert_eq!(encoded(None, &Value::text("é")), [8, 2, 0, 0, 0, 0xc3, 0xa9]);
     assert_eq!(
         encoded(None, &Value::Map(vec![(Value::Int8(1), Value::Null)])),
         [11, 1, 0, 0, 0, 1, 1, 0]
     );
-    assert_eq!(
-        encoded(None, &Value::DateTime(1)),
-        [13, 1, 0, 0, 0, 0, 0, 0, 0]
-    );
+    assert_eq!(encoded(None, &Value::DateTime(1)), [13, 1, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(
         encoded(
             None,
@@ -133,10 +114,7 @@ fn elements_without_schema_describe_themselves() {
         .map(|_| Schema::plain(SchemaType::Array))
         .expect("allowed");
     assert_eq!(
-        encoded(
-            Some(&schema),
-            &Value::Array(vec![Value::Int8(1), Value::Null])
-        ),
+        encoded(Some(&schema), &Value::Array(vec![Value::Int8(1), Value::Null])),
         [2, 0, 0, 0, 1, 1, 0]
     );
 }
@@ -145,11 +123,7 @@ fn elements_without_schema_describe_themselves() {
 fn bad_bytes_are_refused_by_name() {
     let mut ids = SchemaTable::new();
     let array = ids
-        .declare(
-            SchemaBuilder::array(builder::int8())
-                .build()
-                .expect("array"),
-        )
+        .declare(SchemaBuilder::array(builder::int8()).build().expect("array"))
         .expect("declares");
     let empties = SchemaBuilder::array(SchemaBuilder::structure().build().expect("struct"))
         .build()
@@ -196,9 +170,7 @@ fn bad_bytes_are_refused_by_name() {
         ),
     ] {
         assert_eq!(
-            decode_slot(id, Some(&bytes), &ids)
-                .expect_err(expected)
-                .message,
+            decode_slot(id, Some(&bytes), &ids).expect_err(expected).message,
             expected
         );
     }

@@ -25,14 +25,7 @@ fn read(
     text: &str,
 ) -> Result<(SchemaId, Value), ConnectError> {
     let mut out = Vec::new();
-    let read = converter.to_connect(
-        &mut ConvertCx {
-            topic: "t",
-            schemas,
-        },
-        Some(text.as_bytes()),
-        &mut out,
-    )?;
+    let read = converter.to_connect(&mut ConvertCx { topic: "t", schemas }, Some(text.as_bytes()), &mut out)?;
     let bytes = (read.form == Converted::Written).then_some(out.as_slice());
     Ok((read.schema, decode_slot(read.schema, bytes, schemas)?))
 }
@@ -44,17 +37,13 @@ fn write(
     value: &Value,
 ) -> String {
     let mut bytes = Vec::new();
-    let present =
-        encode_slot(schema.map(AsRef::as_ref), value, schemas, &mut bytes).expect("encodes");
+    let present = encode_slot(schema.map(AsRef::as_ref), value, schemas, &mut bytes).expect("encodes");
     let id = schema.map_or(SchemaId::NONE, |schema| {
         schemas.declare(Arc::clone(schema)).expect("declares")
     });
     let mut out = Vec::new();
     match converter.from_connect(
-        &mut ConvertCx {
-            topic: "t",
-            schemas,
-        },
+        &mut ConvertCx { topic: "t", schemas },
         Slot::new(id, present.then_some(bytes.as_slice())),
         &mut out,
     ) {
@@ -66,13 +55,8 @@ fn write(
 
 #[test]
 fn schemaless_classes_are_written_as_java_does() {
-    let (mut json, mut schemas) = (
-        converter(&[("schemas.enable", "false")]),
-        SchemaTable::new(),
-    );
-    let mut check = |value: Value, expected: &str| {
-        assert_eq!(write(&mut json, &mut schemas, None, &value), expected)
-    };
+    let (mut json, mut schemas) = (converter(&[("schemas.enable", "false")]), SchemaTable::new());
+    let mut check = |value: Value, expected: &str| assert_eq!(write(&mut json, &mut schemas, None, &value), expected);
     check(Value::Null, "null bytes");
     check(
         Value::Array(vec![
@@ -106,9 +90,7 @@ fn schemaless_classes_are_written_as_java_does() {
         "Java class class java.math.BigDecimal does not have corresponding schema type.",
     );
     check(
-        Value::Struct(StructValue::new(
-            SchemaBuilder::structure().build().expect("struct"),
-        )),
+        Value::Struct(StructValue::new(SchemaBuilder::structure().build().expect("struct"))),
         "Mismatching schema.",
     );
 }
@@ -138,32 +120,19 @@ fn nulls_and_optional_nulls_differ() {
 
 #[test]
 fn one_converter_serves_two_tables() {
-    let (mut json, mut first, mut second) =
-        (converter(&[]), SchemaTable::new(), SchemaTable::new());
-    let structure = |name: &str| {
-        SchemaBuilder::structure()
-            .name(name)
-            .build()
-            .expect("struct")
-    };
+    let (mut json, mut first, mut second) = (converter(&[]), SchemaTable::new(), SchemaTable::new());
+    let structure = |name: &str| SchemaBuilder::structure().name(name).build().expect("struct");
     second.declare(structure("other")).expect("declares");
     let text = r#"{"schema":{"type":"struct","fields":[],"name":"n"},"payload":{}}"#;
     for _ in 0..2 {
-        assert_eq!(
-            read(&mut json, &mut first, text).expect("reads").0,
-            SchemaId(64)
-        );
-        assert_eq!(
-            read(&mut json, &mut second, text).expect("reads").0,
-            SchemaId(65)
-        );
+        assert_eq!(read(&mut json, &mut first, text).expect("reads").0, SchemaId(64));
+        assert_eq!(read(&mut json, &mut second, text).expect("reads").0, SchemaId(65));
     }
     // Id 64 means another schema in each table: no plan of one is used for the other.
     for (schemas, name) in [(&mut first, "n"), (&mut second, "other")] {
         let schema = structure(name);
-        let expected = format!(
-            r#"{{"schema":{{"type":"struct","fields":[],"optional":false,"name":"{name}"}},"payload":{{}}}}"#
-        );
+        let expected =
+            format!(r#"{{"schema":{{"type":"struct","fields":[],"optional":false,"name":"{name}"}},"payload":{{}}}}"#);
         assert_eq!(
             write(
                 &mut json,
@@ -179,8 +148,7 @@ fn one_converter_serves_two_tables() {
 #[test]
 fn known_beginning_of_a_message_changes_nothing() {
     let (mut json, mut schemas) = (converter(&[]), SchemaTable::new());
-    let message =
-        |rest: &str| format!(r#"{{"schema":{{"type":"int32","optional":true}},"payload":{rest}"#);
+    let message = |rest: &str| format!(r#"{{"schema":{{"type":"int32","optional":true}},"payload":{rest}"#);
     let optional = SchemaId(19);
     for _ in 0..2 {
         assert_eq!(
@@ -208,11 +176,7 @@ fn known_beginning_of_a_message_changes_nothing() {
                 .starts_with("Converting byte[]")
         );
         assert_eq!(
-            read(
-                &mut json,
-                &mut schemas,
-                r#"{"schema":{"type":"string"},"payload":"x"}"#
-            ),
+            read(&mut json, &mut schemas, r#"{"schema":{"type":"string"},"payload":"x"}"#),
             Ok((SchemaId::TEXT, Value::text("x")))
         );
     }
@@ -220,20 +184,13 @@ fn known_beginning_of_a_message_changes_nothing() {
 
 #[test]
 fn cache_forgets_at_its_bound() {
-    let (mut json, mut schemas) = (
-        converter(&[("schemas.cache.size", "2")]),
-        SchemaTable::new(),
-    );
+    let (mut json, mut schemas) = (converter(&[("schemas.cache.size", "2")]), SchemaTable::new());
     for round in 0..2 {
         for name in ["a", "b", "c"] {
-            let text =
-                format!(r#"{{"schema":{{"type":"int8","name":"{name}"}},"payload":{round}}}"#);
+            let text = format!(r#"{{"schema":{{"type":"int8","name":"{name}"}},"payload":{round}}}"#);
             let (id, value) = read(&mut json, &mut schemas, &text).expect("reads");
             assert_eq!(
-                (
-                    schemas.get(id).and_then(|schema| schema.name.as_deref()),
-                    value
-                ),
+                (schemas.get(id).and_then(|schema| schema.name.as_deref()), value),
                 (Some(name), Value::Int8(round))
             );
         }
@@ -252,13 +209,10 @@ fn fixed_schema_takes_the_whole_message() {
         Ok((SchemaId::INT16, Value::Int16(5)))
     );
     assert_eq!(
-        read(&mut json, &mut schemas, "null")
-            .expect_err("required")
-            .message,
+        read(&mut json, &mut schemas, "null").expect_err("required").message,
         "Invalid null value for required INT16 field"
     );
-    let broken =
-        JsonConverter::new(&[("schema.content", "{")].into_iter().collect()).expect_err("no JSON");
+    let broken = JsonConverter::new(&[("schema.content", "{")].into_iter().collect()).expect_err("no JSON");
     assert_eq!(
         broken.message,
         "Failed to parse schema in converter config due to serialization error: "
@@ -274,9 +228,7 @@ fn decimals_are_brought_to_the_scale_or_refused() {
         )
     };
     assert_eq!(
-        read(&mut json, &mut schemas, &message("1.5"))
-            .expect("reads")
-            .1,
+        read(&mut json, &mut schemas, &message("1.5")).expect("reads").1,
         Value::Bytes(vec![0, 0x96])
     );
     assert_eq!(
@@ -289,15 +241,11 @@ fn decimals_are_brought_to_the_scale_or_refused() {
 
 #[test]
 fn many_repeated_keys_keep_their_last_values() {
-    let (mut json, mut schemas) = (
-        converter(&[("schemas.enable", "false")]),
-        SchemaTable::new(),
-    );
+    let (mut json, mut schemas) = (converter(&[("schemas.enable", "false")]), SchemaTable::new());
     let pairs: Vec<String> = (0..40)
         .map(|number| format!(r#""k{}":{number}"#, number % 20))
         .collect();
-    let (_, value) =
-        read(&mut json, &mut schemas, &format!("{{{}}}", pairs.join(","))).expect("reads");
+    let (_, value) = read(&mut json, &mut schemas, &format!("{{{}}}", pairs.join(","))).expect("reads");
     let expected: Vec<_> = (0..20)
         .map(|number| (Value::Text(format!("k{number}")), Value::Int64(number + 20)))
         .collect();

@@ -9,10 +9,7 @@ use crate::json::scanner::Kind;
 fn shown(node: NodeRef<'_>) -> String {
     match node.kind() {
         Kind::Text => format!("{:?}", node.to_text().expect("text")),
-        Kind::Array => format!(
-            "[{}]",
-            node.elements().map(shown).collect::<Vec<_>>().join(",")
-        ),
+        Kind::Array => format!("[{}]", node.elements().map(shown).collect::<Vec<_>>().join(",")),
         Kind::Object => format!(
             "{{{}}}",
             node.pairs()
@@ -41,10 +38,7 @@ fn values_are_found() {
         r#"{"a":[1,-2.5e3,{}],"b":{"c":null,"c":true},"":"x"}"#,
     );
     check("[[],[[]],{}]", "[[],[[]],{}]");
-    check(
-        r#""a\u00e9\ud83d\ude00\n\/\ud800x\udc00""#,
-        r#""aé😀\n/?x?""#,
-    );
+    check(r#""a\u00e9\ud83d\ude00\n\/\ud800x\udc00""#, r#""aé😀\n/?x?""#);
     check(r#""\ud800\ud83d\ude00\ud800""#, r#""?😀?""#);
     check("  ", "nothing");
     check("\u{feff}1", "1");
@@ -55,15 +49,9 @@ fn values_are_found() {
 #[test]
 fn faults_are_placed() {
     check("{\"a\":}", "a value expected at 5");
-    check(
-        "{a:1}",
-        "a double quote to start a field name expected at 1",
-    );
+    check("{a:1}", "a double quote to start a field name expected at 1");
     check("{\"a\" 1}", "a colon after the field name expected at 5");
-    check(
-        "{\"a\":1,}",
-        "a double quote to start a field name expected at 7",
-    );
+    check("{\"a\":1,}", "a double quote to start a field name expected at 7");
     check("[1,]", "a value expected at 3");
     check("[1 2]", "a comma or ] to end the array expected at 3");
     check("[1}", "a comma or ] to end the array expected at 2");
@@ -72,10 +60,7 @@ fn faults_are_placed() {
     check("\"\n\"", "control characters to be escaped expected at 1");
     check("5.", "a digit expected at 2");
     check("1]", "space separating root-level values expected at 1");
-    check(
-        &"[".repeat(1001),
-        "nesting of at most 1000 expected at 1000",
-    );
+    check(&"[".repeat(1001), "nesting of at most 1000 expected at 1000");
     check(
         &"1".repeat(1001),
         "a number of at most 1000 characters expected at 1001",
@@ -97,10 +82,7 @@ fn last_of_equal_keys_is_given() {
 fn last_member_ends_with_its_object() {
     let mut tape = Tape::default();
     assert_eq!(
-        tape.parse_last_member("5 } x")
-            .expect("valid")
-            .expect("a value")
-            .raw(),
+        tape.parse_last_member("5 } x").expect("valid").expect("a value").raw(),
         "5"
     );
     assert_eq!(

@@ -19,8 +19,7 @@ async fn serve(answer: &'static str) -> (u16, Arc<Mutex<Vec<String>>>) {
             let mut bytes = vec![0; 4096];
             let read = stream.read(&mut bytes).await.unwrap_or(0);
             bytes.truncate(read);
-            seen.lock()
-                .push(String::from_utf8_lossy(&bytes).into_owned());
+            seen.lock().push(String::from_utf8_lossy(&bytes).into_owned());
             let _ = stream.write_all(answer.as_bytes()).await;
         }
     });
@@ -58,25 +57,15 @@ async fn a_request_needs_a_grant_and_then_goes_out() {
     let url = format!("http://127.0.0.1:{port}/path?q=1");
     let stop = StopSignal::new();
     let denied = get(&mut egress("config:url", "", &url, &stop), &url).await;
-    assert!(
-        matches!(denied, Err(Error::HttpRequestDenied)),
-        "{denied:?}"
-    );
+    assert!(matches!(denied, Err(Error::HttpRequestDenied)), "{denied:?}");
     let unasked = get(&mut egress("*.example.com", "config", &url, &stop), &url).await;
-    assert!(
-        matches!(unasked, Err(Error::HttpRequestDenied)),
-        "{unasked:?}"
-    );
+    assert!(matches!(unasked, Err(Error::HttpRequestDenied)), "{unasked:?}");
     assert!(requests.lock().is_empty(), "nothing was sent");
     let answer = get(&mut egress("config:url", "config", &url, &stop), &url).await;
     assert_eq!(answer.expect("is answered"), (200, b"hello".to_vec()));
     let seen = requests.lock().join("");
     assert!(seen.starts_with("GET /path?q=1 HTTP/1.1\r\n"), "{seen}");
-    assert_eq!(
-        seen.to_lowercase().matches("\r\nhost: ").count(),
-        1,
-        "{seen}"
-    );
+    assert_eq!(seen.to_lowercase().matches("\r\nhost: ").count(), 1, "{seen}");
 }
 
 #[tokio::test]
@@ -97,7 +86,8 @@ async fn a_wildcard_grant_reaches_no_private_address_by_number_or_by_name() {
 
 #[tokio::test]
 async fn a_redirect_is_the_guests_business() {
-    const MOVED: &str = "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    const MOVED: &str =
+        "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let (port, _) = serve(MOVED).await;
     let url = format!("http://127.0.0.1:{port}/");
     let mut egress = egress("config:url", "config", &url, &StopSignal::new());
@@ -117,10 +107,7 @@ async fn a_body_is_sent_as_it_is() {
         .expect("is a request");
     let done = Box::new(async { Ok(()) });
     let sent = Pin::from(egress.send_request(request, None, done)).await;
-    assert_eq!(
-        sent.map(|(response, _)| response.status().as_u16()).ok(),
-        Some(200)
-    );
+    assert_eq!(sent.map(|(response, _)| response.status().as_u16()).ok(), Some(200));
     let seen = requests.lock().join("");
     assert!(seen.starts_with("POST / HTTP/1.1\r\n"), "{seen}");
 }
@@ -133,10 +120,7 @@ async fn a_stop_ends_a_request_in_flight() {
     stop.request(Duration::ZERO);
     let mut egress = egress("config:url", "config", &url, &stop);
     let ended = get(&mut egress, &url).await;
-    assert!(
-        matches!(ended, Err(Error::ConnectionTerminated)),
-        "{ended:?}"
-    );
+    assert!(matches!(ended, Err(Error::ConnectionTerminated)), "{ended:?}");
 }
 
 #[tokio::test]
@@ -146,8 +130,5 @@ async fn a_closed_port_is_a_refused_connection() {
     drop(listener);
     let mut egress = egress("config:url", "config", &url, &StopSignal::new());
     let refused = get(&mut egress, &url).await;
-    assert!(
-        matches!(refused, Err(Error::ConnectionRefused)),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(Error::ConnectionRefused)), "{refused:?}");
 }

@@ -48,11 +48,7 @@ async fn a_private_address_needs_a_literal_grant() {
         let public = connect_to(host, port, Destination::PublicOnly).await;
         assert_eq!(public.map(|_| ()), Err(NetError::Denied), "{host}");
     }
-    assert!(
-        connect_to("127.0.0.1", port, Destination::Any)
-            .await
-            .is_ok()
-    );
+    assert!(connect_to("127.0.0.1", port, Destination::Any).await.is_ok());
 }
 
 #[tokio::test]
@@ -69,9 +65,7 @@ async fn a_closed_port_and_an_unknown_name_have_their_own_errors() {
 async fn bytes_come_in_pieces_and_the_end_is_empty() {
     let (listener, port) = listener().await;
     let stop = StopSignal::new();
-    let mut connection = connection("127.0.0.1", port, &stop)
-        .await
-        .expect("connects");
+    let mut connection = connection("127.0.0.1", port, &stop).await.expect("connects");
     let (mut peer, _) = listener.accept().await.expect("accepts");
     connection.write(b"ping").await.expect("writes");
     let mut asked = [0; 4];
@@ -89,13 +83,8 @@ async fn bytes_come_in_pieces_and_the_end_is_empty() {
 async fn a_silent_peer_times_out_and_a_stop_closes() {
     let (_listener, port) = listener().await;
     let stop = StopSignal::new();
-    let mut connection = connection("127.0.0.1", port, &stop)
-        .await
-        .expect("connects");
-    assert_eq!(
-        connection.read(4, Duration::ZERO).await,
-        Err(NetError::TimedOut)
-    );
+    let mut connection = connection("127.0.0.1", port, &stop).await.expect("connects");
+    assert_eq!(connection.read(4, Duration::ZERO).await, Err(NetError::TimedOut));
     stop.request(Duration::ZERO);
     assert_eq!(connection.read(4, TIMEOUT).await, Err(NetError::Closed));
 }
@@ -121,18 +110,11 @@ async fn tls_trusts_the_given_roots_and_no_others() {
         }
     });
     let stop = StopSignal::new();
-    let mut trusted = connection("127.0.0.1", port, &stop)
-        .await
-        .expect("connects");
-    trusted
-        .start_tls(wish(Some(CERTIFICATE)))
-        .await
-        .expect("shakes hands");
+    let mut trusted = connection("127.0.0.1", port, &stop).await.expect("connects");
+    trusted.start_tls(wish(Some(CERTIFICATE))).await.expect("shakes hands");
     assert_eq!(trusted.read(100, TIMEOUT).await, Ok(b"secret".to_vec()));
 
-    let mut untrusted = connection("127.0.0.1", port, &stop)
-        .await
-        .expect("connects");
+    let mut untrusted = connection("127.0.0.1", port, &stop).await.expect("connects");
     assert_eq!(untrusted.start_tls(wish(None)).await, Err(NetError::Tls));
     assert_eq!(
         untrusted.write(b"x").await,
@@ -140,11 +122,6 @@ async fn tls_trusts_the_given_roots_and_no_others() {
         "no falling back to plain"
     );
 
-    let mut malformed = connection("127.0.0.1", port, &stop)
-        .await
-        .expect("connects");
-    assert_eq!(
-        malformed.start_tls(wish(Some("no PEM"))).await,
-        Err(NetError::Tls)
-    );
+    let mut malformed = connection("127.0.0.1", port, &stop).await.expect("connects");
+    assert_eq!(malformed.start_tls(wish(Some("no PEM"))).await, Err(NetError::Tls));
 }

@@ -52,9 +52,7 @@ async fn a_file_is_appended_to_and_read_at_any_offset() {
 async fn what_cannot_be_opened_says_why_and_names_the_path() {
     let (_folder, path) = folder();
     let missing = path.join("missing");
-    let error = open_at(&missing, FileAccess::Read)
-        .await
-        .expect_err("missing");
+    let error = open_at(&missing, FileAccess::Read).await.expect_err("missing");
     assert!(
         matches!(&error, FileFailure::NotFound(text) if text.contains("missing")),
         "{error:?}"
@@ -108,9 +106,7 @@ async fn roots_bound_what_a_link_leads_to() {
     };
     assert!(open_inside("f", FileAccess::Read).await.is_ok());
     assert!(open_inside("new", FileAccess::Append).await.is_ok());
-    let error = open_inside("link", FileAccess::Read)
-        .await
-        .expect_err("leads outside");
+    let error = open_inside("link", FileAccess::Read).await.expect_err("leads outside");
     assert!(
         matches!(&error, FileFailure::Denied(text) if text.contains("weir.file.roots")),
         "{error:?}"
@@ -152,9 +148,7 @@ async fn a_full_pipe_does_not_outlive_the_cut() {
 
 #[tokio::test]
 async fn devices_are_streams_and_a_full_disk_has_its_own_error() {
-    let mut zero = open_at(Path::new("/dev/zero"), FileAccess::Read)
-        .await
-        .expect("opens");
+    let mut zero = open_at(Path::new("/dev/zero"), FileAccess::Read).await.expect("opens");
     assert_eq!(zero.identity().kind, Kind::Stream);
     assert_eq!(zero.read_at(0, 3).await, Ok(vec![0; 3]));
     let mut full = open_at(Path::new("/dev/full"), FileAccess::Append)
