@@ -197,14 +197,21 @@ fn every_path_that_the_map_names_is_there() {
 #[test]
 fn generated_pages_are_what_the_tables_say() {
     let folder = tempfile::tempdir().expect("folder");
-    let status = std::process::Command::new(weir_tests::process::weir_binary()).arg("docs").arg(folder.path()).status();
+    let status = std::process::Command::new(weir_tests::process::weir_binary())
+        .arg("docs")
+        .arg(folder.path())
+        .status();
     assert!(status.expect("weir docs runs").success());
     let mut pages = 0;
     for entry in std::fs::read_dir(folder.path()).expect("pages").flatten() {
         let fresh = std::fs::read_to_string(entry.path()).expect("a page");
         let kept = root().join("docs/config").join(entry.file_name());
         let kept_text = std::fs::read_to_string(&kept).unwrap_or_default();
-        assert!(fresh == kept_text, "{} is not what the tables say: run `make docs`", kept.display());
+        assert!(
+            fresh == kept_text,
+            "{} is not what the tables say: run `make docs`",
+            kept.display()
+        );
         pages += 1;
     }
     assert!(pages >= 5, "only {pages} pages");
