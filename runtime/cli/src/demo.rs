@@ -50,6 +50,7 @@ pub(crate) fn prepare(data_dir: &Path) -> anyhow::Result<Demo> {
                 ("topic", "demo-pageviews"),
                 ("schema", "pageviews"),
                 ("interval.ms", "200"),
+                ("key.converter", "org.apache.kafka.connect.storage.StringConverter"),
                 ("value.converter", "org.apache.kafka.connect.json.JsonConverter"),
                 ("value.converter.schemas.enable", "false"),
             ],
