@@ -327,6 +327,8 @@ fn connectors_offsets_and_statuses_are_there_again_after_a_restart() {
     rest.put_connector("snk", &sink(&output, "again")).expect("sink");
     rest.put_connector("idle", &source(&input, "idle"))
         .expect("paused source");
+    // Paused any earlier, it would have no tasks until it is resumed (the next test).
+    rest.await_state("idle", "RUNNING", 1).expect("it has its task");
     assert_eq!(
         rest.send("PUT", "/connectors/idle/pause", None).expect("pause").status,
         202
@@ -352,6 +354,26 @@ fn connectors_offsets_and_statuses_are_there_again_after_a_restart() {
     })
     .map(|text| assert_eq!(text, "one\ntwo\nthree\n"))
     .expect("resumed from the stored offset");
+}
+
+#[test]
+fn a_connector_paused_before_it_has_tasks_gets_them_when_resumed() {
+    let (weir, rest, _) = started(&[]);
+    let input = path(&weir, "in.txt");
+    std::fs::write(&input, "one\n").expect("input");
+    let body = serde_json::json!({"name": "early", "config": source(&input, "early"), "initial_state": "PAUSED"});
+    let created = rest
+        .send("POST", "/connectors", Some(("application/json", &body.to_string())))
+        .expect("create");
+    assert_eq!(created.status, 201, "{}", created.text);
+    rest.await_state("early", "PAUSED", 0).expect("paused, without tasks");
+    assert_eq!(
+        rest.send("PUT", "/connectors/early/resume", None)
+            .expect("resume")
+            .status,
+        202
+    );
+    rest.await_state("early", "RUNNING", 1).expect("runs with its task");
 }
 
 #[test]
