@@ -1,0 +1,3 @@
+//! AEMET OpenData as a source
+//!
+//! Observations, forecasts and climatology of the Spanish weather service.

@@ -1,0 +1,4 @@
+//! Schemas as the registry knows them, pure
+//!
+//! Parsing, canonical form, references and compatibility of each schema language; no I/O. The server and the
+//! converters share it, so each language is parsed by one piece of code.

@@ -1,0 +1,6 @@
+//! Services that answer as the real feeds do
+//!
+//! For `weir up --demo` without keys and for tests: pure state machines over a clock that is passed in, and a server that
+//! puts them on loopback.
+
+pub mod service;
