@@ -2,3 +2,12 @@
 //!
 //! Parsing, canonical form, references and compatibility of each schema language; no I/O. The server and the
 //! converters share it, so each language is parsed by one piece of code.
+
+pub mod error;
+pub mod level;
+
+pub mod avro;
+
+pub mod schema;
+
+pub mod compatibility;
