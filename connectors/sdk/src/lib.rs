@@ -20,10 +20,13 @@ pub mod offsets;
 pub mod schemas;
 pub mod sink_batch;
 // What the host offers.
+pub mod budget;
 pub mod files;
+pub mod http;
 pub mod log;
 pub mod net;
 pub mod runtime;
+pub mod secret;
 // Underneath.
 pub mod bindings;
 pub mod export;

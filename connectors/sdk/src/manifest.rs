@@ -77,6 +77,7 @@ fn capability(capability: &Capability) -> Value {
         Capability::Memory(bytes) => case("memory", json!(bytes)),
         Capability::WallClock => json!("wall-clock"),
         Capability::Random => json!("random"),
+        Capability::Secrets => json!("secrets"),
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Capability {
     WallClock,
     /// Real randomness.
     Random,
+    /// PASSWORD settings arrive as references (`secret.rs`); the host puts the values into HTTP requests.
+    Secrets,
 }
 
 /// What a file grant allows.

@@ -56,8 +56,18 @@ pub fn sleep(ms: u32) -> bool {
 /// Gives the wall clock in milliseconds since the epoch. Frozen at the start time unless the plugin asks for
 /// [`Capability::WallClock`](crate::plugin::Capability::WallClock) and is granted it.
 pub fn now_ms() -> i64 {
+    host::now_ms()
+}
+
+pub(crate) fn system_now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Gives a random number. The same sequence in every start unless the plugin asks for
+/// [`Capability::Random`](crate::plugin::Capability::Random) and is granted it.
+pub fn random_u64() -> u64 {
+    host::random_u64()
 }
 
 /// Records a measurement.

@@ -11,3 +11,5 @@ pub mod record;
 pub mod frame;
 
 pub mod converter;
+
+pub mod budget;

@@ -74,6 +74,8 @@ impl HostLinker {
         imports::types::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;
         imports::schemas::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;
         imports::runtime::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;
+        imports::budget::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;
+        imports::secrets::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;
         imports::net::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;
         imports::files::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;
         imports::connector_context::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;

@@ -89,6 +89,7 @@ pub(crate) fn capability(row: CapabilityRow) -> Capability {
         CapabilityRow::Memory(bytes) => Capability::MemoryBytes(bytes),
         CapabilityRow::WallClock => Capability::WallClock,
         CapabilityRow::Random => Capability::Random,
+        CapabilityRow::Secrets => Capability::Secrets,
     }
 }
 

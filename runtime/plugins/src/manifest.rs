@@ -36,6 +36,7 @@ pub(crate) enum CapabilityRow {
     Memory(u64),
     WallClock,
     Random,
+    Secrets,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -214,6 +215,7 @@ pub(crate) fn capability_row(capability: wit::Capability) -> CapabilityRow {
         wit::Capability::Memory(bytes) => CapabilityRow::Memory(bytes),
         wit::Capability::WallClock => CapabilityRow::WallClock,
         wit::Capability::Random => CapabilityRow::Random,
+        wit::Capability::Secrets => CapabilityRow::Secrets,
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Capability {
     MemoryBytes(u64),
     WallClock,
     Random,
+    /// Settings of type PASSWORD arrive as references.
+    Secrets,
 }
 
 /// Whether a file is only read or also appended to.

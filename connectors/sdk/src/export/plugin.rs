@@ -63,6 +63,7 @@ fn capability(capability: Capability) -> wit::Capability {
         Capability::Memory(bytes) => wit::Capability::Memory(bytes),
         Capability::WallClock => wit::Capability::WallClock,
         Capability::Random => wit::Capability::Random,
+        Capability::Secrets => wit::Capability::Secrets,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::export::convert;
 use crate::files::{FileIdentity, FileKind, FilesError, OpenMode};
 use crate::log::Level;
 use crate::net::{NetError, Tls};
-use crate::runtime::{Identity, Sample};
+use crate::runtime::{Identity, Sample, system_now_ms};
 use crate::schema_def;
 use crate::sink::{TopicOffset, TopicPartition};
 
@@ -40,6 +40,14 @@ pub(crate) fn stop_requested() -> bool {
 
 pub(crate) fn sleep(ms: u32) -> bool {
     runtime::sleep(ms)
+}
+
+pub(crate) fn now_ms() -> i64 {
+    system_now_ms()
+}
+
+pub(crate) fn random_u64() -> u64 {
+    wasip2::random::random::get_random_u64()
 }
 
 pub(crate) fn metric(name: &str, tags: &[(&str, &str)], sample: Sample) {

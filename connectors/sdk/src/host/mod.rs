@@ -5,10 +5,14 @@
 
 #[cfg(target_arch = "wasm32")]
 mod guest;
+#[cfg(target_arch = "wasm32")]
+mod guest_http;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) mod native;
+#[cfg(not(target_arch = "wasm32"))]
+mod native_http;
 
 #[cfg(target_arch = "wasm32")]
-pub(crate) use guest::*;
+pub(crate) use {guest::*, guest_http::*};
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use native::*;
+pub(crate) use {native::*, native_http::*};

@@ -11,10 +11,11 @@ use weir_api::data::schemas::SchemaId;
 use weir_api::error::ConnectError;
 use weir_config::map::ConfigMap;
 
+use super::native_http;
 use crate::files::{FileIdentity, FileKind, FilesError, OpenMode};
 use crate::log::Level;
 use crate::net::{NetError, Tls};
-use crate::runtime::{Identity, Sample};
+use crate::runtime::{Identity, Sample, system_now_ms};
 use crate::sink::{TopicOffset, TopicPartition};
 use crate::testing::with_host;
 
@@ -38,18 +39,48 @@ pub(crate) fn stop_requested() -> bool {
 pub(crate) fn sleep(ms: u32) -> bool {
     with_host(|host| {
         host.sleeps.push(ms);
-        host.stopped
+    });
+    // A wait that stop cuts short takes no time.
+    let is_stopped = stop_requested();
+    if !is_stopped {
+        native_http::advance(u64::from(ms));
+    }
+    is_stopped
+}
+
+pub(crate) fn now_ms() -> i64 {
+    with_host(|host| host.clock_ms).unwrap_or_else(system_now_ms)
+}
+
+/// The next of a sequence that is the same in every run (splitmix64).
+pub(crate) fn random_u64() -> u64 {
+    with_host(|host| {
+        host.random = host.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = host.random;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        word ^ (word >> 31)
     })
 }
 
-pub(crate) fn metric(_name: &str, _tags: &[(&str, &str)], _sample: Sample) {}
+pub(crate) fn metric(name: &str, tags: &[(&str, &str)], sample: Sample) {
+    let tags = tags
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    with_host(|host| host.metrics.push((name.to_owned(), tags, sample)));
+}
 
 pub(crate) fn log_enabled(level: Level) -> bool {
     level >= Level::Info
 }
 
-pub(crate) fn log(level: Level, message: &str, _fields: &[(&str, String)]) {
-    with_host(|host| host.lines.push((level, message.to_owned())));
+pub(crate) fn log(level: Level, message: &str, fields: &[(&str, String)]) {
+    with_host(|host| {
+        host.lines.push((level, message.to_owned()));
+        host.fields
+            .extend(fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    });
 }
 
 pub(crate) fn request_task_reconfiguration() {

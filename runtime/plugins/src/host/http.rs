@@ -22,6 +22,7 @@ use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::address;
+use crate::host::budget::Budgets;
 use crate::limits::MAX_HTTP_IN_FLIGHT;
 use crate::policy::{Destination, Network, Policy};
 use crate::stop::StopSignal;
@@ -39,6 +40,7 @@ type SendOutcome = Result<
 pub(crate) struct HttpClients {
     /// Made by the first request: reading the machine's certificates takes longer than a worker's start may.
     clients: Arc<OnceCell<Clients>>,
+    budgets: Budgets,
 }
 
 #[derive(Debug)]
@@ -50,6 +52,10 @@ struct Clients {
 }
 
 impl HttpClients {
+    pub(crate) fn budgets(&self) -> Budgets {
+        self.budgets.clone()
+    }
+
     async fn get(&self, destination: Destination) -> Result<reqwest::Client, Error> {
         let clients = self.clients.get_or_try_init(make_clients).await?;
         Ok(match destination {

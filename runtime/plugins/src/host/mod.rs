@@ -4,6 +4,7 @@
 
 pub(crate) mod state;
 
+pub(crate) mod budget;
 pub(crate) mod clock;
 pub(crate) mod connector_context;
 pub(crate) mod files;
@@ -15,6 +16,7 @@ pub(crate) mod offsets;
 pub(crate) mod open_file;
 pub(crate) mod runtime;
 pub(crate) mod schemas;
+pub(crate) mod secrets;
 pub(crate) mod sink_context;
 pub(crate) mod stdio;
 pub(crate) mod stream_reader;

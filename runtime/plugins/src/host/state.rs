@@ -14,6 +14,7 @@ use weir_config::map::ConfigMap;
 
 use crate::context::InstanceContext;
 use crate::error::LimitExceeded;
+use crate::host::budget::Budgets;
 use crate::host::clock::{self, Clocks};
 use crate::host::http::{Egress, HttpClients};
 use crate::host::log::GuestLog;
@@ -45,6 +46,7 @@ pub(crate) struct HostState {
     pub(crate) stderr: StdioLog,
     pub(crate) metrics: GuestMetrics,
     pub(crate) max_read_bytes: usize,
+    pub(crate) budgets: Budgets,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     egress: Egress,
@@ -78,6 +80,7 @@ impl HostState {
                 used_elements: 0,
             },
             budget: CallBudget::new(parts.cpu_ms),
+            budgets: parts.http.budgets(),
             egress: Egress::new(parts.http, Arc::clone(&policy), parts.context.stop.clone()),
             config: Arc::new(parts.context.config.clone()),
             identity: parts.identity,
