@@ -196,7 +196,11 @@ mod tests {
         assert_eq!(get("password").as_deref(), Some("a=b"));
         assert_eq!(get("none"), None);
         let missing = files.get("/none/s.properties", "x").expect_err("no such file");
-        assert!(missing.to_string().starts_with("Could not read properties from file /none/s.properties"));
+        assert!(
+            missing
+                .to_string()
+                .starts_with("Could not read properties from file /none/s.properties")
+        );
     }
 
     #[test]
@@ -220,7 +224,11 @@ mod tests {
         std::fs::create_dir(&inside).expect("in");
         std::fs::create_dir(&outside).expect("out");
         std::fs::write(outside.join("s.properties"), "a=1").expect("file");
-        let files = provider("FileConfigProvider", &[("allowed.paths", &inside.display().to_string())]).expect("provider");
+        let files = provider(
+            "FileConfigProvider",
+            &[("allowed.paths", &inside.display().to_string())],
+        )
+        .expect("provider");
         let sneaky = format!("{}/../out/s.properties", inside.display());
         let refused = files.get(&sneaky, "a").expect_err("outside");
         assert!(matches!(refused, SecretsError::NotAllowed { .. }), "{refused}");
@@ -240,6 +248,9 @@ mod tests {
     #[test]
     fn an_unknown_class_is_named() {
         let error = provider("com.example.Vault", &[]).expect_err("unknown");
-        assert!(error.to_string().contains("Class com.example.Vault could not be found"), "{error}");
+        assert!(
+            error.to_string().contains("Class com.example.Vault could not be found"),
+            "{error}"
+        );
     }
 }

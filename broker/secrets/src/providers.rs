@@ -119,7 +119,10 @@ mod tests {
     fn env() -> Providers {
         Providers::from_properties(&properties(&[
             ("config.providers", "env, "),
-            ("config.providers.env.class", "org.apache.kafka.common.config.provider.EnvVarConfigProvider"),
+            (
+                "config.providers.env.class",
+                "org.apache.kafka.common.config.provider.EnvVarConfigProvider",
+            ),
         ]))
         .expect("provider")
     }
@@ -127,9 +130,14 @@ mod tests {
     #[test]
     fn variables_are_filled_in_and_others_stay() {
         let path = std::env::var("PATH").expect("PATH");
-        let written: ConfigMap = [("a", "x${env:PATH}y"), ("b", "${env:NOT_SET_ANYWHERE_1}"), ("c", "${vault:k}"), ("d", "1")]
-            .into_iter()
-            .collect();
+        let written: ConfigMap = [
+            ("a", "x${env:PATH}y"),
+            ("b", "${env:NOT_SET_ANYWHERE_1}"),
+            ("c", "${vault:k}"),
+            ("d", "1"),
+        ]
+        .into_iter()
+        .collect();
         let resolved = env().resolve(&written).expect("resolved");
         assert_eq!(resolved.get("a"), Some(format!("x{path}y").as_str()));
         assert_eq!(resolved.get("b"), Some("${env:NOT_SET_ANYWHERE_1}"));
@@ -163,8 +171,15 @@ mod tests {
         ]))
         .expect("provider");
         let resolved = providers.resolve_properties(&file).expect("resolved");
-        assert_eq!(resolved.get("config.providers.env.param.allowlist.pattern"), Some("${env:PATH}"));
-        assert!(resolved.get("sasl.jaas.config").is_some_and(|text| !text.contains("${")));
+        assert_eq!(
+            resolved.get("config.providers.env.param.allowlist.pattern"),
+            Some("${env:PATH}")
+        );
+        assert!(
+            resolved
+                .get("sasl.jaas.config")
+                .is_some_and(|text| !text.contains("${"))
+        );
     }
 
     #[test]

@@ -60,7 +60,8 @@ pub(crate) async fn run(arguments: BrokerArguments) -> Result<(), Failure> {
 
 /// Parses broker settings; warnings go to the log.
 pub(crate) fn configure(properties: &Properties) -> anyhow::Result<BrokerConfig> {
-    let (config, warnings) = BrokerConfig::from_properties(properties).context("broker settings")?;
+    let properties = overrides::filled(properties)?;
+    let (config, warnings) = BrokerConfig::from_properties(&properties).context("broker settings")?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }

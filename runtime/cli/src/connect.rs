@@ -39,6 +39,7 @@ pub(crate) async fn run_standalone(arguments: StandaloneArguments) -> Result<(),
         .map_err(Failure::startup)?;
     let mut properties = overrides::read_properties(&arguments.worker)?;
     overrides::apply(&mut properties, &arguments.overrides)?;
+    let properties = overrides::filled(&properties).map_err(Failure::startup)?;
     let (config, warnings) = WorkerConfig::parse_standalone(&properties)
         .with_context(|| format!("worker settings in {}", arguments.worker.display()))
         .map_err(Failure::startup)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use weir_config::properties::Properties;
+use weir_secrets::providers::Providers;
 
 /// Reads a Java properties file.
 pub(crate) fn read_properties(path: &Path) -> anyhow::Result<Properties> {
@@ -23,6 +24,12 @@ pub(crate) fn apply(properties: &mut Properties, overrides: &[String]) -> anyhow
         };
     }
     Ok(())
+}
+
+/// Fills in the variables of a file by the providers that it names itself.
+pub(crate) fn filled(properties: &Properties) -> anyhow::Result<Properties> {
+    let providers = Providers::from_properties(properties).context("config.providers")?;
+    providers.resolve_properties(properties).context("variables in the settings")
 }
 
 #[cfg(test)]

@@ -24,13 +24,14 @@ use weir_plugins::plugins::{BundledComponent, PluginSettings, Plugins};
 use weir_plugins::policy::Grants;
 use weir_rest::rest_config::Listener;
 use weir_rest::server::{Api, BoundRest};
+use weir_secrets::providers::Providers;
 use weir_stores::configs::ConfigStore;
 use weir_stores::internal_topic::{InternalTopic, Purpose, client_id_base};
 use weir_stores::offsets::OffsetStore;
 use weir_stores::status::StatusStore;
 use weir_worker::settings::WorkerSettings;
 use weir_worker::worker::Worker;
-use weir_worker::worker_config::{RestSettings, WorkerConfig, WorkerMode};
+use weir_worker::worker_config::{DEFAULT_REGISTRY_URL, RestSettings, WorkerConfig, WorkerMode};
 
 use crate::connector_file::ConnectorFile;
 
@@ -85,7 +86,8 @@ impl BoundWorker {
         status.context("the status store cannot start")?;
 
         let (events, worker_events) = mpsc::channel(WORKER_EVENTS);
-        let settings = WorkerSettings::from_config(&self.config);
+        let settings = WorkerSettings::from_config(&self.config).context("config.providers")?;
+        let providers = settings.providers.clone();
         let worker = Arc::new(Worker::new(settings, plugins.clone(), stores.offsets, events));
         let mode = match self.config.mode {
             WorkerMode::Standalone { .. } => Mode::Standalone,
@@ -99,7 +101,7 @@ impl BoundWorker {
             plugins,
             configs: stores.configs,
             status: stores.status,
-            converters: worker_converters(&self.config),
+            converters: worker_converters(&self.config, providers),
             server: ServerInfo {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 commit: option_env!("WEIR_COMMIT").unwrap_or("unknown").to_owned(),
@@ -227,17 +229,21 @@ async fn open_plugins(config: &WorkerConfig, worker_id: &str) -> anyhow::Result<
         limits: Limits::default(),
         worker_id: worker_id.to_owned(),
     };
-    let bundled = weir_bundled::components()
+    Plugins::open(settings, bundled_components())
+        .await
+        .context("plugins cannot be opened")
+}
+
+/// The connectors that are part of the binary.
+pub(crate) fn bundled_components() -> Vec<BundledComponent> {
+    weir_bundled::components()
         .iter()
         .map(|component| BundledComponent {
             name: component.name,
             wasm_zstd: component.wasm_zstd,
             manifest_json: component.manifest_json,
         })
-        .collect();
-    Plugins::open(settings, bundled)
-        .await
-        .context("plugins cannot be opened")
+        .collect()
 }
 
 /// Compiled plugins outlive data directories: they are kept per user.
@@ -295,7 +301,7 @@ fn stores(config: &WorkerConfig, wire: &WireSettings) -> anyhow::Result<Stores> 
     })
 }
 
-fn worker_converters(config: &WorkerConfig) -> WorkerConverters {
+fn worker_converters(config: &WorkerConfig, providers: Arc<Providers>) -> WorkerConverters {
     let class = |key: &str, fallback: &str| config.originals.get(key).unwrap_or(fallback).to_owned();
     WorkerConverters {
         key: class("key.converter", ""),
@@ -305,5 +311,7 @@ fn worker_converters(config: &WorkerConfig) -> WorkerConverters {
             "org.apache.kafka.connect.storage.SimpleHeaderConverter",
         ),
         override_policy: config.override_policy.clone(),
+        registry_url: config.originals.get(DEFAULT_REGISTRY_URL).map(str::to_owned),
+        providers,
     }
 }

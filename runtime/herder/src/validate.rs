@@ -4,6 +4,8 @@
 //! with the texts of Apache's `AbstractHerder.validateConnectorConfig` (connect.md A.7, A.8). The checks themselves
 //! live with those who own the options: `weir-config`, `worker/connector_config.rs`, the converters.
 
+use std::sync::Arc;
+
 use weir_config::def::{ConfigDef, ConfigKey, DefaultValue};
 use weir_config::map::ConfigMap;
 use weir_config::validate::{Hooks, ValueInfo};
@@ -11,12 +13,13 @@ use weir_converters::native::{self, ConverterClass};
 use weir_plugins::descriptor::PluginKind;
 use weir_plugins::error::PluginError;
 use weir_plugins::plugins::{ConnectorPlugin, Plugins};
+use weir_secrets::providers::Providers;
 use weir_worker::clients::override_problems;
 use weir_worker::connector_config::{
     CONNECTOR_CLASS, CONNECTOR_PLUGIN_VERSION, ConfigProblem, ConnectorKind, HEADER_CONVERTER, KEY_CONVERTER,
     VALUE_CONVERTER, config_problems, custom_problem, enriched_def,
 };
-use weir_worker::worker_config::OverridePolicy;
+use weir_worker::worker_config::{OverridePolicy, SCHEMA_REGISTRY_URL};
 
 use crate::error::{CONNECT_CLASS, HerderError};
 use crate::info::{ConfigInfo, ConfigInfos, ConnectorType};
@@ -32,6 +35,10 @@ pub struct WorkerConverters {
     pub header: String,
     /// `connector.client.config.override.policy`
     pub override_policy: OverridePolicy,
+    /// `weir.schema.registry.url`: the registry of converters that name none.
+    pub registry_url: Option<String>,
+    /// What fills in the variables of a config before it is judged.
+    pub providers: Arc<Providers>,
 }
 
 const CONVERTER_KEYS: [&str; 3] = [HEADER_CONVERTER, KEY_CONVERTER, VALUE_CONVERTER];
@@ -46,6 +53,10 @@ pub async fn connector_config(
     worker: &WorkerConverters,
     config: &ConfigMap,
 ) -> Result<ConfigInfos, HerderError> {
+    let config = &worker
+        .providers
+        .resolve(config)
+        .map_err(|error| HerderError::Failed(error.to_string()))?;
     let class = config.get(CONNECTOR_CLASS).ok_or_else(|| {
         HerderError::bad_request(format!(
             "Connector config {} contains no connector type",
@@ -75,7 +86,7 @@ pub async fn connector_config(
         let Some(converter) = config.get(key).and_then(|class| native::describe(class, slot_of(key))) else {
             continue;
         };
-        let section = converter_values(key, &converter, config);
+        let section = converter_values(worker, key, &converter, config);
         error_count += section.iter().filter(|info| !info.value.errors.is_empty()).count();
         merge_groups(&mut groups, &converter.config_def);
         configs.extend(section);
@@ -320,9 +331,20 @@ fn client_overrides(worker: &WorkerConverters, kind: ConnectorKind, config: &Con
 }
 
 /// The options of a converter that the connector itself names; the worker's are not shown, nor inherited.
-fn converter_values(key: &str, converter: &ConverterClass, config: &ConfigMap) -> Vec<ConfigInfo> {
+fn converter_values(
+    worker: &WorkerConverters,
+    key: &str,
+    converter: &ConverterClass,
+    config: &ConfigMap,
+) -> Vec<ConfigInfo> {
     let prefix = format!("{key}.");
     let mut options = config.with_prefix(&prefix);
+    if let Some(url) = &worker.registry_url
+        && !options.contains_key(SCHEMA_REGISTRY_URL)
+        && converter.config_def.get(SCHEMA_REGISTRY_URL).is_some()
+    {
+        options.insert(SCHEMA_REGISTRY_URL, url);
+    }
     let slot = key.strip_suffix(".converter").unwrap_or(key);
     options.insert("converter.type", slot);
     let values = converter.config_def.validate(&options);

@@ -9,6 +9,7 @@ use weir_api::error::{ConnectError, ErrorKind};
 use weir_client::error::ClientError;
 use weir_config::error::ConfigError;
 use weir_plugins::error::{GuestError, PluginError};
+use weir_secrets::error::SecretsError;
 
 /// Why the worker refused or failed a request.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,9 @@ pub enum WorkerError {
     /// Settings that do not go together; the whole text.
     #[error("{0}")]
     Invalid(String),
+    /// A config provider that could not be asked.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// A client setting that cannot be honoured, or a client that cannot be made.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -57,9 +61,13 @@ impl WorkerError {
             Self::Plugin(error) => error.is_retriable(),
             Self::Connector(failure) => failure.retriable,
             Self::Superseded(_) => true,
-            Self::Config(_) | Self::Invalid(_) | Self::Exists(_) | Self::NotFound(_) | Self::TooManyTasks { .. } => {
-                false
-            }
+            // A secret that is put in its place later is found by the next start.
+            Self::Config(_)
+            | Self::Invalid(_)
+            | Self::Secrets(_)
+            | Self::Exists(_)
+            | Self::NotFound(_)
+            | Self::TooManyTasks { .. } => false,
         }
     }
 }
@@ -197,7 +205,8 @@ impl From<WorkerError> for TaskFailure {
             WorkerError::Client(error) => error.into(),
             WorkerError::Plugin(error) => error.into(),
             WorkerError::Connector(failure) => failure,
-            WorkerError::Invalid(_)
+            WorkerError::Secrets(_)
+            | WorkerError::Invalid(_)
             | WorkerError::Exists(_)
             | WorkerError::NotFound(_)
             | WorkerError::TooManyTasks { .. }

@@ -1,6 +1,10 @@
 //! What the data plane needs of the worker's settings.
 
+use std::sync::Arc;
+
 use weir_config::map::ConfigMap;
+use weir_secrets::error::SecretsError;
+use weir_secrets::providers::Providers;
 
 use crate::clients::ClientLayers;
 use crate::connector_config::HEADER_CONVERTER;
@@ -16,16 +20,21 @@ pub struct WorkerSettings {
     pub converters: ConfigMap,
     pub clients: ClientLayers,
     pub topic_creation_enabled: bool,
+    /// What fills in the variables of connector and task configs.
+    pub providers: Arc<Providers>,
 }
 
 impl WorkerSettings {
     /// Takes over what the data plane needs.
-    pub fn from_config(config: &WorkerConfig) -> Self {
+    ///
+    /// # Errors
+    /// A config provider that cannot be set up.
+    pub fn from_config(config: &WorkerConfig) -> Result<Self, SecretsError> {
         let mut converters = config.originals.to_map();
         if converters.get(HEADER_CONVERTER).is_none() {
             converters.insert(HEADER_CONVERTER, DEFAULT_HEADER_CONVERTER);
         }
-        Self {
+        Ok(Self {
             timing: config.timing,
             converters,
             clients: ClientLayers::new(
@@ -34,6 +43,7 @@ impl WorkerSettings {
                 config.override_policy.clone(),
             ),
             topic_creation_enabled: config.topics.creation_enabled,
-        }
+            providers: Arc::new(Providers::from_properties(&config.originals)?),
+        })
     }
 }

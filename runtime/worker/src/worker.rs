@@ -18,6 +18,7 @@ use weir_config::map::ConfigMap;
 use weir_plugins::descriptor::PluginKind;
 use weir_plugins::plugins::Plugins;
 use weir_plugins::stop::StopSignal;
+use weir_secrets::providers::restore;
 use weir_stores::configs::state::TargetState;
 use weir_stores::offsets::OffsetStore;
 use weir_stores::status::records::State;
@@ -27,7 +28,7 @@ use crate::connector_config::{ConnectorConfig, TASK_CLASS, TASKS_MAX_ENFORCE, TO
 use crate::error::{TaskFailure, WorkerError};
 use crate::lifecycle::{Control, Reports, TaskId, WorkerEvent};
 use crate::settings::WorkerSettings;
-use crate::task_builder::{TaskBuilder, TaskRequest};
+use crate::task_builder::{Task, TaskBuilder, TaskRequest};
 
 /// Time all connectors together get to stop.
 const CONNECTOR_STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -107,7 +108,8 @@ impl Worker {
     }
 
     fn create_connector(&self, name: &str, config: &ConfigMap) -> Result<ConnectorHandle, WorkerError> {
-        let class = ConnectorConfig::parse(config)?.class;
+        let config = self.settings.providers.resolve(config)?;
+        let class = ConnectorConfig::parse(&config)?.class;
         let plugin = self.plugins.find_connector(&class)?;
         tracing::info!(
             connector = name,
@@ -126,7 +128,7 @@ impl Worker {
             name: name.to_owned(),
             plugins: self.plugins.clone(),
             plugin,
-            config: config.clone(),
+            config,
             offsets: self.offsets.clone(),
             reports: reports.clone(),
         });
@@ -172,7 +174,7 @@ impl Worker {
             .map(|connector| connector.handle.clone());
         let handle =
             handle.ok_or_else(|| WorkerError::NotFound(format!("Connector {name} not found in this worker.")))?;
-        let settings = ConnectorConfig::parse(config)?;
+        let settings = ConnectorConfig::parse(&self.settings.providers.resolve(config)?)?;
         let mut configs = handle.task_configs(settings.tasks_max).await?;
         if let Err(error) = check_task_count(&settings, configs.len()) {
             let failure = TaskFailure::connect(error.to_string());
@@ -191,6 +193,8 @@ impl Worker {
                     }
                 }
             }
+            // What is stored and shown holds the variables, never their values.
+            restore(config, task);
         }
         Ok(configs)
     }
@@ -218,21 +222,8 @@ impl Worker {
             target: receiver,
             stop: StopSignal::new(),
         };
-        let request = TaskRequest {
-            id: id.clone(),
-            connector,
-            config,
-            control: control.clone(),
-            reports: reports.clone(),
-        };
-        let built = match ConnectorConfig::parse(connector) {
-            Ok(settings) => match check_task_count(&settings, count.0 as usize) {
-                Ok(()) => self.builder().build(request, &settings).await,
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error),
-        };
-        let task = match built {
+        let (building, told) = (control.clone(), reports.clone());
+        let task = match self.build_task(&id, connector, config, count, building, told).await {
             Ok(task) => task,
             Err(error) => {
                 let failure = TaskFailure::connect(format!("Failed to start task {id}"))
@@ -257,6 +248,29 @@ impl Worker {
             },
         );
         Ok(())
+    }
+
+    async fn build_task(
+        &self,
+        id: &TaskId,
+        connector: &ConfigMap,
+        config: &ConfigMap,
+        count: TaskCount,
+        control: Control,
+        reports: Reports,
+    ) -> Result<Task, WorkerError> {
+        let connector = self.settings.providers.resolve(connector)?;
+        let config = self.settings.providers.resolve(config)?;
+        let settings = ConnectorConfig::parse(&connector)?;
+        check_task_count(&settings, count.0 as usize)?;
+        let request = TaskRequest {
+            id: id.clone(),
+            connector: &connector,
+            config: &config,
+            control,
+            reports,
+        };
+        self.builder().build(request, &settings).await
     }
 
     fn builder(&self) -> TaskBuilder<'_> {

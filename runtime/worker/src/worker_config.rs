@@ -16,6 +16,11 @@ use crate::connector_config::split_list;
 use crate::error::WorkerError;
 use crate::worker_keys::{ACCEPTED_WITHOUT_EFFECT, OPEN_PREFIXES, distributed_def, standalone_def};
 
+/// Option of the schema converters that says where their registry is.
+pub const SCHEMA_REGISTRY_URL: &str = "schema.registry.url";
+/// The worker's own setting: the registry of converters that name none. `weir up` sets it to the registry beside it.
+pub const DEFAULT_REGISTRY_URL: &str = "weir.schema.registry.url";
+
 /// Settings of a worker in either mode.
 #[derive(Debug, Clone)]
 pub struct WorkerConfig {

@@ -57,7 +57,7 @@ impl House {
         offsets.start().await.unwrap();
         let (sender, events) = mpsc::channel(100);
         let worker = Arc::new(Worker::new(
-            WorkerSettings::from_config(&config),
+            WorkerSettings::from_config(&config).expect("settings"),
             plugins().await,
             offsets.clone(),
             sender,

@@ -20,6 +20,7 @@ use weir_converters::native;
 use crate::connector_config::{HEADER_CONVERTER, KEY_CONVERTER, VALUE_CONVERTER};
 use crate::error::WorkerError;
 use crate::pipeline::stage::Stage;
+use crate::worker_config::{DEFAULT_REGISTRY_URL, SCHEMA_REGISTRY_URL};
 
 /// A failed conversion, with its stage.
 #[derive(Debug)]
@@ -196,7 +197,12 @@ impl Named {
             worker
         };
         let class = owner.get(key).unwrap_or_default().trim().to_owned();
-        let options = owner.with_prefix(&format!("{key}."));
+        let mut options = owner.with_prefix(&format!("{key}."));
+        if let Some(url) = worker.get(DEFAULT_REGISTRY_URL)
+            && !options.contains_key(SCHEMA_REGISTRY_URL)
+        {
+            options.insert(SCHEMA_REGISTRY_URL, url);
+        }
         let converter = native::create(&class, &options, slot)
             .map_err(|error| WorkerError::Invalid(format!("Invalid value {class} for configuration {key}: {error}")))?;
         Ok(Self { class, converter })
