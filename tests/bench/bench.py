@@ -17,6 +17,8 @@ import time
 import urllib.error
 import urllib.request
 
+import feeds
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PEERS = os.environ["WEIR_PEERS"]
 WEIR = os.environ.get("WEIR_BIN", f"{ROOT}/target/release/weir")
@@ -440,7 +442,15 @@ def latency():
         b.stop()
 
 
-SECTIONS = {"disk": disk, "start": start, "connect": connect, "broker": broker, "latency": latency}
+def feed():
+    feeds.http_source(sys.modules[__name__])
+
+
+def registry():
+    feeds.registry_rates(sys.modules[__name__])
+
+
+SECTIONS = {"disk": disk, "start": start, "connect": connect, "broker": broker, "latency": latency, "feed": feed, "registry": registry}
 
 
 def main():
