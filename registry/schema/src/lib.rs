@@ -6,6 +6,8 @@
 pub mod error;
 pub mod level;
 
+mod json_text;
+
 pub mod avro;
 
 pub mod schema;

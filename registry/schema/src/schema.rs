@@ -96,7 +96,9 @@ impl ParsedSchema {
         match schema_type {
             SchemaType::Avro => {
                 let named: Vec<&str> = references.iter().map(|resolved| resolved.schema.as_str()).collect();
-                let checks = ParseAvro { validate_defaults: options.validate };
+                let checks = ParseAvro {
+                    validate: options.validate,
+                };
                 Ok(ParsedSchema::Avro(parse::parse(text, &named, checks)?))
             }
             SchemaType::Json | SchemaType::Protobuf => Err(SchemaError::NotSupported(schema_type.as_str())),

@@ -2,7 +2,13 @@
 
 pub mod schema;
 
+mod attributes;
+mod defaults;
+mod graph;
+mod names;
 pub mod parse;
 
 pub mod canonical;
 pub mod normalize;
+
+pub mod compatibility;

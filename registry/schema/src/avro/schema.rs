@@ -149,17 +149,27 @@ pub struct Fixed {
 }
 
 /// What an id outside the list answers with, so that reading a schema never panics.
-static NOTHING: Node = Node { kind: Kind::Null, props: Vec::new() };
+static NOTHING: Node = Node {
+    kind: Kind::Null,
+    props: Vec::new(),
+};
 
 impl AvroSchema {
     /// Returns an empty schema (`null`) to which nodes are added.
     pub fn empty() -> Self {
-        Self { nodes: vec![NOTHING.clone()], root: NodeId(0), referenced: Vec::new() }
+        Self {
+            nodes: vec![NOTHING.clone()],
+            root: NodeId(0),
+            referenced: Vec::new(),
+        }
     }
 
     /// Returns the node of an id; `null` for an id of another schema.
     pub fn node(&self, id: NodeId) -> &Node {
-        usize::try_from(id.0).ok().and_then(|at| self.nodes.get(at)).unwrap_or(&NOTHING)
+        usize::try_from(id.0)
+            .ok()
+            .and_then(|at| self.nodes.get(at))
+            .unwrap_or(&NOTHING)
     }
 
     /// Returns the node of the schema itself.
@@ -185,7 +195,10 @@ impl AvroSchema {
 impl Node {
     /// Returns a node without further attributes.
     pub fn of(kind: Kind) -> Self {
-        Self { kind, props: Vec::new() }
+        Self {
+            kind,
+            props: Vec::new(),
+        }
     }
 
     /// Returns the attribute of that name.
@@ -268,7 +281,10 @@ impl Name {
             Some((namespace, name)) => (Some(namespace), name),
             None => (namespace, name),
         };
-        Self { name: name.to_owned(), namespace: namespace.filter(|text| !text.is_empty()).map(str::to_owned) }
+        Self {
+            name: name.to_owned(),
+            namespace: namespace.filter(|text| !text.is_empty()).map(str::to_owned),
+        }
     }
 
     /// Returns the full name: namespace, dot, name.
