@@ -515,17 +515,30 @@ impl Herder {
 
     /// Standalone: the answer holds the tasks that the connector came up with.
     fn reply_when_idle(&mut self, name: String, created: bool, reply: Reply<Put>) {
-        let (waiter, idle) = oneshot::channel();
-        self.lanes.entry(name.clone()).or_default().idle_waiters.push(waiter);
-        self.advance(&name);
+        let idle = self.idle(&name);
         let handle = self.handle.clone();
-        self.steps.spawn(async move {
+        self.beside(async move {
             let answer = match idle.await {
                 Ok(Err(failure)) => Err(HerderError::Failed(failure)),
                 Ok(Ok(())) => handle.connector_info(&name).await.map(|info| Put { created, info }),
                 Err(_) => Err(HerderError::ShuttingDown),
             };
             let _ = reply.send(answer);
+        });
+    }
+
+    /// Tells when nothing of a connector runs or is queued any more, with the failure of its latest start.
+    fn idle(&mut self, name: &str) -> oneshot::Receiver<Result<(), String>> {
+        let (waiter, idle) = oneshot::channel();
+        self.lanes.entry(name.to_owned()).or_default().idle_waiters.push(waiter);
+        self.advance(name);
+        idle
+    }
+
+    /// Runs what waits for an answer, and tells somebody, beside the loop.
+    fn beside(&mut self, answering: impl Future<Output = ()> + Send + 'static) {
+        self.steps.spawn(async move {
+            answering.await;
             // Belongs to no step: an empty name has no lane.
             Finished {
                 name: String::new(),
@@ -555,18 +568,10 @@ impl Herder {
         match self.mode {
             Mode::Distributed => drop(reply.send(Ok(()))),
             Mode::Standalone => {
-                let (waiter, idle) = oneshot::channel();
-                self.lanes.entry(name.clone()).or_default().idle_waiters.push(waiter);
-                self.advance(&name);
-                self.steps.spawn(async move {
+                let idle = self.idle(&name);
+                self.beside(async move {
                     let _ = idle.await;
                     let _ = reply.send(Ok(()));
-                    Finished {
-                        name: String::new(),
-                        outcome: Outcome::Done,
-                        was_start: false,
-                        reply: None,
-                    }
                 });
             }
         }
@@ -606,19 +611,13 @@ impl Herder {
     /// A step's reply whose failure is told to the asker in Apache's words.
     fn rewording(&mut self, reply: Reply<()>, text: String) -> StepReply {
         let (step_reply, done) = oneshot::channel();
-        self.steps.spawn(async move {
+        self.beside(async move {
             let answer = match done.await {
                 Ok(Err(HerderError::Failed(_))) => Err(HerderError::Failed(text)),
                 Ok(other) => other,
                 Err(_) => Err(HerderError::ShuttingDown),
             };
             let _ = reply.send(answer);
-            Finished {
-                name: String::new(),
-                outcome: Outcome::Done,
-                was_start: false,
-                reply: None,
-            }
         });
         step_reply
     }

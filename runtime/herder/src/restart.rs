@@ -1,6 +1,6 @@
 //! Restart plans: what a restart request touches, and how states look meanwhile.
 //!
-//! Pure. KIP-745; the coalescing of pending requests ranks them by how much they restart.
+//! Pure. KIP-745.
 
 use crate::info::ConnectorStateInfo;
 use crate::request::RestartScope;
@@ -35,16 +35,6 @@ pub fn plan(now: &ConnectorStateInfo, scope: RestartScope) -> RestartPlan {
         connector,
         tasks,
         shown,
-    }
-}
-
-/// How much a request restarts: of several pending ones for a connector the highest stays.
-pub fn impact(scope: RestartScope) -> u8 {
-    match (scope.only_failed, scope.include_tasks) {
-        (true, false) => 0,
-        (true, true) => 1,
-        (false, false) => 2,
-        (false, true) => 3,
     }
 }
 
@@ -91,18 +81,5 @@ mod tests {
         check("FAILED", &["RUNNING", "FAILED"], false, true, (true, &[]));
         check("RUNNING", &["RUNNING"], false, true, (false, &[]));
         check("RUNNING", &["RUNNING"], false, false, (true, &[]));
-    }
-
-    #[test]
-    fn impact_ranks_failed_connector_only_lowest() {
-        let ranks: Vec<u8> = [(false, true), (true, true), (false, false), (true, false)]
-            .map(|(include_tasks, only_failed)| {
-                impact(RestartScope {
-                    include_tasks,
-                    only_failed,
-                })
-            })
-            .to_vec();
-        assert_eq!(ranks, [0, 1, 2, 3]);
     }
 }
