@@ -4,3 +4,10 @@
 //! puts them on loopback.
 
 pub mod service;
+// Around any service.
+pub mod faults;
+pub mod recorded;
+// The services.
+pub mod aemet;
+pub mod places;
+pub mod x;

@@ -1,0 +1,82 @@
+//! The service: keys and quotas before either API answers
+
+use std::collections::BTreeMap;
+
+use crate::places::quota::Quota;
+use crate::places::search::Tokens;
+use crate::places::world::World;
+use crate::places::{legacy, new_api};
+use crate::service::{FakeRequest, FakeResponse, Service};
+
+/// Spots of a town unless told otherwise.
+const SLOTS: u32 = 240;
+
+/// Both APIs of Google Places over one town.
+#[derive(Debug)]
+pub struct PlacesFake {
+    pub(super) world: World,
+    /// None = any key will do.
+    pub(super) key: Option<String>,
+    pub(super) quota: Quota,
+    pub(super) tokens: Tokens,
+}
+
+impl PlacesFake {
+    /// Starts a service over the town of a seed; any key is good and there are no quotas.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            world: World::new(seed, SLOTS),
+            key: None,
+            quota: Quota::default(),
+            tokens: Tokens::default(),
+        }
+    }
+
+    /// Builds a town of so many spots instead.
+    #[must_use]
+    pub fn with_world(mut self, world: World) -> Self {
+        self.world = world;
+        self
+    }
+
+    /// Accepts this key only.
+    #[must_use]
+    pub fn with_key(mut self, key: &str) -> Self {
+        self.key = Some(key.to_owned());
+        self
+    }
+
+    /// Sets quotas.
+    #[must_use]
+    pub fn with_quota(mut self, per_minute: Option<u32>, per_day: Option<u32>) -> Self {
+        self.quota.per_minute = per_minute;
+        self.quota.per_day = per_day;
+        self
+    }
+
+    /// Gives the town.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Gives how many requests were answered on each day of the US Pacific coast.
+    pub fn requests_by_day(&self) -> &BTreeMap<i64, u32> {
+        self.quota.by_day()
+    }
+}
+
+impl Service for PlacesFake {
+    fn handle(&mut self, request: &FakeRequest, now_ms: i64) -> FakeResponse {
+        if request.path.starts_with("/maps/api/place/") {
+            legacy::handle(self, request, now_ms)
+        } else if request.path.starts_with("/v1/places") {
+            new_api::handle(self, request, now_ms)
+        } else {
+            FakeResponse::bytes(
+                404,
+                "text/html; charset=UTF-8",
+                b"<!DOCTYPE html><title>Error 404</title>".to_vec(),
+            )
+        }
+    }
+}
