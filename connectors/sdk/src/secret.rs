@@ -32,6 +32,16 @@ impl Secret {
         Self(host::learn_secret(value))
     }
 
+    /// Takes a secret apart that holds names and values, such as headers: a JSON object of texts, or lines `name: value`.
+    /// The names are known here, the values stay secret; nothing comes of
+    /// other text.
+    pub fn entries(&self) -> Vec<(String, Self)> {
+        host::secret_entries(&self.0)
+            .into_iter()
+            .map(|(name, value)| (name, Self(value)))
+            .collect()
+    }
+
     /// Gives the text to put into a header value, a query parameter, or a form or JSON body.
     pub fn reference(&self) -> &str {
         &self.0
@@ -68,6 +78,21 @@ mod tests {
         assert_eq!(secret.reference(), "s3cr3t");
         assert_eq!(Secret::of(&config, "empty"), None);
         assert_eq!(Secret::of(&config, "absent"), None);
+    }
+
+    #[test]
+    fn a_secret_with_names_is_taken_apart() {
+        let check = |text: &str| {
+            let config: ConfigMap = [("headers", text)].into_iter().collect();
+            let entries = Secret::of(&config, "headers").expect("set above").entries();
+            let seen: Vec<(&str, &str)> = entries
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.reference()))
+                .collect();
+            assert_eq!(seen, [("X-Key", "abc"), ("X-Time", "1:2")]);
+        };
+        check("X-Key: abc\n\nX-Time:1:2\n");
+        check(r#"{"X-Key": "abc", "X-Time": "1:2"}"#);
     }
 
     #[test]

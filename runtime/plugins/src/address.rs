@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address or a range in the `a.b.c.d/bits` form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct AddressRange {
     network: IpAddr,
     bits: u8,
@@ -23,6 +23,15 @@ impl AddressRange {
             return Err(malformed());
         }
         Ok(Self { network, bits })
+    }
+
+    /// The range of one address.
+    pub(crate) fn of(address: IpAddr) -> Self {
+        let network = address.to_canonical();
+        Self {
+            network,
+            bits: if network.is_ipv4() { 32 } else { 128 },
+        }
     }
 
     pub(crate) fn contains(&self, address: IpAddr) -> bool {

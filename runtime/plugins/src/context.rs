@@ -48,8 +48,11 @@ pub struct InstanceContext {
     pub connector: String,
     /// None in a connector instance.
     pub task: Option<u32>,
-    /// Settings with variables resolved; also what `config:KEY` capabilities are read from.
+    /// Settings with variables resolved.
     pub config: ConfigMap,
+    /// The connector's settings where these are a task's: `config:KEY` capabilities are judged by what the user wrote, not by
+    /// what the connector's code made of it. None = `config` is what the user wrote.
+    pub connector_config: Option<ConfigMap>,
     pub offsets: Arc<dyn OffsetLookup>,
     /// Receiver: the herder. A full channel makes the guest's call wait, a closed one drops the request.
     pub connector_context: Option<mpsc::Sender<ConnectorRequest>>,
@@ -64,6 +67,7 @@ impl InstanceContext {
             connector: connector.to_owned(),
             task: None,
             config,
+            connector_config: None,
             offsets: Arc::new(NoOffsets),
             connector_context: None,
             sink_context: None,

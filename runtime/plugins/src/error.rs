@@ -29,9 +29,9 @@ pub enum PluginError {
         #[source]
         source: Box<GuestError>,
     },
-    /// A grant in the worker's settings cannot be read.
+    /// A setting of the worker cannot be read: a grant, or one of outgoing HTTP.
     #[error("invalid value {value} for configuration {key}: {reason}")]
-    Grant { key: String, value: String, reason: String },
+    Setting { key: String, value: String, reason: String },
     /// A file of the plugin path or of the cache.
     #[error("cannot read {path}: {source}")]
     Io {

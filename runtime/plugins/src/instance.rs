@@ -13,13 +13,16 @@ use tokio::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::{Func, Instance as WasmInstance};
 
+use weir_config::map::ConfigMap;
+
 use crate::bindings::exports::weir::connect as exports;
 use crate::bindings::weir::connect::types::PluginError as WitError;
 use crate::component::LoadedComponent;
 use crate::engine::{Ticker, WasmEngine};
 use crate::error::{Fault, GuestError, LimitExceeded};
 use crate::host::state::{HostState, StateParts};
-use crate::marshal;
+use crate::marshal::{self, WitConfig};
+use crate::secrets::Secrets;
 use crate::stop::StopSignal;
 use crate::trap;
 
@@ -33,6 +36,7 @@ pub(crate) struct Instance {
     ticker: &'static Ticker,
     cpu: Duration,
     lift_limit_bytes: usize,
+    secrets: Arc<Secrets>,
 }
 
 enum State {
@@ -69,6 +73,7 @@ impl Instance {
     ) -> Result<Self, GuestError> {
         let lift_limit_bytes = parts.max_frame_bytes.saturating_add(CALL_HEADROOM_BYTES);
         let stop = parts.context.stop.clone();
+        let secrets = Arc::clone(&parts.secrets);
         let mut store = Store::new(engine.engine(), HostState::new(parts));
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(lift_limit_bytes);
@@ -96,10 +101,11 @@ impl Instance {
                 ticker: engine.ticker(),
                 cpu,
                 lift_limit_bytes,
+                secrets,
             }),
             Err(error) => {
                 let stderr = store.data().stderr.last_lines();
-                Err(trap::guest_error(&error, &stderr, lift_limit_bytes))
+                Err(secrets.redact_error(trap::guest_error(&error, &stderr, lift_limit_bytes)))
             }
         }
     }
@@ -148,6 +154,7 @@ impl Instance {
             State::Poisoned(_) => Vec::new(),
         };
         let failure = trap::guest_error(&error, &stderr, self.lift_limit_bytes);
+        let failure = self.secrets.redact_error(failure);
         // Dropping the store here gives its memory back while the task still waits to be restarted.
         self.state = State::Poisoned(failure.clone());
         Err(failure)
@@ -160,7 +167,17 @@ impl Instance {
         cpu: Duration,
     ) -> Result<T, GuestError> {
         self.finish(outcome, cpu)?
-            .map_err(|error| GuestError::returned(marshal::error_from_wit(error)))
+            .map_err(|error| GuestError::returned(self.secrets.redact_connect_error(marshal::error_from_wit(error))))
+    }
+
+    /// Settings as the guest sees them.
+    pub(crate) fn seen(&self, config: &ConfigMap) -> WitConfig {
+        marshal::config_to_wit(&self.secrets.conceal(config))
+    }
+
+    /// What stands between the guest and the secrets of its settings.
+    pub(crate) fn secrets(&self) -> &Arc<Secrets> {
+        &self.secrets
     }
 
     /// Store data of a usable instance.

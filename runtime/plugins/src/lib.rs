@@ -1,7 +1,8 @@
 //! WebAssembly plugin host: find, load, confine and call connectors
 //!
 //! A plugin is a component of `wit/`. Reading order: [`plugins`] finds and names classes, [`guest`] makes instances and
-//! calls them, [`host`] answers what they ask, [`policy`] decides what they may. Records stay bytes here: what is inside a
+//! calls them, [`host`] answers what they ask, [`policy`] decides what they may, [`egress`]
+//! is their way to the network. Records stay bytes here: what is inside a
 //! frame is the business of `weir-api` and the converters.
 
 pub mod error;
@@ -30,5 +31,8 @@ pub mod engine;
 
 mod address;
 mod bindings;
+pub mod egress;
 pub mod host;
 pub mod policy;
+mod redact;
+mod secrets;

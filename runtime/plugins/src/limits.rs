@@ -17,6 +17,14 @@ pub const MAX_COMPONENT_BYTES: u64 = 64 * 1024 * 1024;
 pub const MAX_METRIC_SERIES: usize = 64;
 /// HTTP requests of one instance that may be in flight; more wait.
 pub const MAX_HTTP_IN_FLIGHT: usize = 256;
+/// Body of a guest's request that is taken whole, in bytes; a larger one streams, and holds no secret.
+pub const MAX_FILLED_BODY_BYTES: usize = 1024 * 1024;
+/// Head of an answer, in bytes; a larger one is refused. The client itself refuses more than 100 headers.
+pub const MAX_RESPONSE_HEADER_BYTES: usize = 64 * 1024;
+/// Longest time that a guest may give a connection.
+pub const MAX_CONNECT_LIMIT: Duration = Duration::from_secs(60);
+/// Longest silence that a guest may accept, before the head of an answer and within its body.
+pub const MAX_SILENCE: Duration = Duration::from_secs(300);
 /// Lines a second that an instance may log through the `log` import.
 pub const MAX_LOG_LINES_PER_SECOND: u32 = 1_000;
 /// Lines a second taken from standard output and error each.

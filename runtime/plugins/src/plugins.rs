@@ -8,15 +8,17 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use weir_config::def::ConfigDef;
+use weir_config::def::{ConfigDef, DefaultValue};
+use weir_config::map::ConfigMap;
 
 use crate::code_cache::CodeCache;
 use crate::component::{HostLinker, LoadedComponent};
 use crate::descriptor::{ClassDescription, Description, PluginKind};
+use crate::egress::clients::HttpClients;
+use crate::egress::settings::HttpSettings;
 use crate::engine::WasmEngine;
 use crate::error::PluginError;
 use crate::guest::create::{bare_instance, config_def, describe};
-use crate::host::http::HttpClients;
 use crate::limits::Limits;
 use crate::manifest::{self, Manifest};
 use crate::names::{Names, compare_versions};
@@ -38,6 +40,7 @@ pub struct PluginSettings {
     pub cache_dir: Option<PathBuf>,
     pub grants: Grants,
     pub limits: Limits,
+    pub http: HttpSettings,
     pub worker_id: String,
 }
 
@@ -138,12 +141,13 @@ impl Plugins {
             None => None,
         };
         let linker = HostLinker::new(&engine).map_err(|error| PluginError::Engine(format!("{error:#}")))?;
+        let http = HttpClients::new(settings.http.clone());
         let mut plugins = Self {
             settings,
             engine,
             linker,
             cache,
-            http: HttpClients::default(),
+            http,
             connectors: Vec::new(),
             connector_names: Names::default(),
             natives: Vec::new(),
@@ -423,6 +427,22 @@ impl Plugins {
         self.settings
             .grants
             .for_class(names.map(String::as_str), plugin.file.origin)
+    }
+
+    /// What the connector's user wrote, and for a bundled class, which was reviewed with the worker, the defaults of what
+    /// was left out: an author elsewhere does not grant himself hosts by defaults.
+    pub(crate) fn effective_settings(&self, plugin: &ConnectorPlugin, written: &ConfigMap) -> ConfigMap {
+        let mut settings = written.clone();
+        if plugin.file.origin == Origin::Bundled {
+            for key in plugin.config_def.keys() {
+                if let DefaultValue::Value(text) = &key.default
+                    && !settings.contains_key(&key.name)
+                {
+                    settings.insert(key.name.as_str(), text.as_str());
+                }
+            }
+        }
+        settings
     }
 
     pub(crate) fn engine(&self) -> &Arc<WasmEngine> {

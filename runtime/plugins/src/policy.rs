@@ -14,6 +14,8 @@ use crate::error::PluginError;
 
 /// Prefix of the worker settings that hold grants; what follows is a class name or `*`.
 pub const GRANTS_PREFIX: &str = "weir.grants.";
+/// Connector setting that names a proxy, for classes that ask for HTTP.
+pub(crate) const PROXY_KEY: &str = "http.proxy.url";
 /// Worker setting that bounds every file grant.
 pub const FILE_ROOTS_KEY: &str = "weir.file.roots";
 
@@ -50,6 +52,8 @@ pub enum Grant {
     MemoryBytes(u64),
     WallClock,
     Random,
+    /// The host puts secrets into requests to hosts that the connector's own settings name.
+    Secrets,
     /// The connector's own settings grant its `config:KEY` capabilities.
     Config,
 }
@@ -80,7 +84,8 @@ impl Grants {
 
     /// Grants of one class: those under any of its names and under `*`.
     ///
-    /// A bundled class has the `config`, clock and random grants unless a row of its own says otherwise.
+    /// A bundled class has the `config`, clock and random grants unless a row of its own says otherwise; `config` lets
+    /// it send its secrets to the hosts that its settings name.
     pub(crate) fn for_class<'a>(&self, names: impl IntoIterator<Item = &'a str>, origin: Origin) -> GrantedSet {
         let names: Vec<&str> = names.into_iter().collect();
         let mut granted = Vec::new();
@@ -94,6 +99,9 @@ impl Grants {
         }
         if origin == Origin::Bundled && !has_own_row {
             granted.extend([Grant::Config, Grant::WallClock, Grant::Random]);
+        }
+        if origin == Origin::Bundled && granted.contains(&Grant::Config) {
+            granted.push(Grant::Secrets);
         }
         GrantedSet {
             class: names.first().copied().unwrap_or_default().to_owned(),
@@ -143,7 +151,8 @@ impl GrantedSet {
 pub(crate) struct Policy {
     asked: Vec<Capability>,
     granted: Arc<GrantedSet>,
-    config: Arc<ConfigMap>,
+    /// The connector's own, as its user wrote them: `config:KEY` capabilities are judged by these.
+    settings: Arc<ConfigMap>,
 }
 
 /// A network destination that is allowed.
@@ -180,12 +189,68 @@ pub(crate) enum Network {
 }
 
 impl Policy {
-    pub(crate) fn new(asked: Vec<Capability>, granted: Arc<GrantedSet>, config: Arc<ConfigMap>) -> Self {
-        Self { asked, granted, config }
+    pub(crate) fn new(asked: Vec<Capability>, granted: Arc<GrantedSet>, settings: Arc<ConfigMap>) -> Self {
+        Self {
+            asked,
+            granted,
+            settings,
+        }
     }
 
     pub(crate) fn allows_wall_clock(&self) -> bool {
         self.asked.contains(&Capability::WallClock) && self.granted.has(&Grant::WallClock)
+    }
+
+    /// Whether settings of type PASSWORD are hidden from the guest.
+    pub(crate) fn hides_secrets(&self) -> bool {
+        self.asked.contains(&Capability::Secrets)
+    }
+
+    /// Decides whether a request to this host and port may carry a secret: the connector's own settings must name it.
+    ///
+    /// # Errors
+    /// The text names the host and what is missing.
+    pub(crate) fn may_see_secrets(&self, host: &str, port: u16) -> Result<(), String> {
+        if !self.granted.has(&Grant::Secrets) {
+            return Err(format!(
+                "{host}:{port} may not see secrets: {GRANTS_PREFIX}{} lacks secrets",
+                self.granted.class
+            ));
+        }
+        let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
+        if self.is_in_settings(Network::Http, &host, port) {
+            return Ok(());
+        }
+        Err(format!(
+            "{host}:{port} may not see secrets: no setting of the connector names it"
+        ))
+    }
+
+    /// The proxy that the connector's settings name, for classes that ask for HTTP.
+    pub(crate) fn own_proxy(&self) -> Option<&str> {
+        let asks = self.asked_hosts(Network::Http).next().is_some();
+        self.settings
+            .get(PROXY_KEY)
+            .filter(|url| asks && !url.trim().is_empty())
+    }
+
+    /// Whether a setting that the plugin asks for names the host.
+    fn is_in_settings(&self, network: Network, host: &str, port: u16) -> bool {
+        let asked = self
+            .asked_hosts(network)
+            .filter_map(|asked| asked.strip_prefix("config:"));
+        let proxy = (network == Network::Http).then(|| self.own_proxy()).flatten();
+        asked
+            .filter_map(|key| self.settings.get(key))
+            .chain(proxy)
+            .any(|value| hosts_in(value).any(|rule| rule.matches(host, port)))
+    }
+
+    /// Addresses that grants name, beside which a wildcard reaches public ones only.
+    pub(crate) fn granted_ranges(&self, network: Network, port: u16) -> impl Iterator<Item = AddressRange> {
+        self.granted_hosts(network)
+            .filter(move |rule| rule.covers_port(port))
+            .filter_map(HostRule::range)
     }
 
     pub(crate) fn allows_random(&self) -> bool {
@@ -206,21 +271,13 @@ impl Policy {
     /// Decides on a host and port before any look-up.
     pub(crate) fn destination(&self, network: Network, host: &str, port: u16) -> Result<Destination, String> {
         let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
-        let mut is_asked = false;
-        let mut is_in_config = false;
-        for asked in self.asked_hosts(network) {
-            if let Some(key) = asked.strip_prefix("config:") {
-                let named = self
-                    .config
-                    .get(key)
-                    .is_some_and(|value| hosts_in(value).any(|rule| rule.matches(&host, port)));
-                is_in_config |= named;
-                is_asked |= named;
-            } else if let Ok(rule) = HostRule::parse(asked) {
-                is_asked |= rule.matches(&host, port);
-            }
-        }
-        if !is_asked {
+        let is_in_config = self.is_in_settings(network, &host, port);
+        let is_asked = self
+            .asked_hosts(network)
+            .filter(|asked| !asked.starts_with("config:"))
+            .filter_map(|asked| HostRule::parse(asked).ok())
+            .any(|rule| rule.matches(&host, port));
+        if !is_asked && !is_in_config {
             return Err(format!("{host}:{port} is not among the hosts the plugin asks for"));
         }
         if is_in_config && self.granted.has(&Grant::Config) {
@@ -271,7 +328,7 @@ impl Policy {
     /// # Errors
     /// The text names the path and the grant that is missing.
     pub(crate) fn file(&self, setting: &str, access: FileAccess) -> Result<AllowedFile, String> {
-        match self.config.get_entry(setting) {
+        match self.settings.get_entry(setting) {
             Some(value) => self.configured_file(setting, value, access),
             None if self.asks_for_file(&format!("config:{setting}"), access) => {
                 self.configured_file(setting, None, access)
@@ -415,13 +472,49 @@ impl HostRule {
         Ok(Self { host, port })
     }
 
-    fn matches(&self, host: &str, port: u16) -> bool {
-        let is_port = match self.port {
+    /// As [`HostRule::parse`], but a host alone stands for all its ports.
+    pub(crate) fn parse_any_port(text: &str) -> Result<Self, String> {
+        let rule = Self::parse(text)?;
+        Ok(match rule.port {
+            PortPattern::Web => Self {
+                port: PortPattern::Every,
+                ..rule
+            },
+            PortPattern::One(_) | PortPattern::Every => rule,
+        })
+    }
+
+    /// The host of a URL, written as a client will ask for it.
+    fn of_url(text: &str) -> Option<Self> {
+        let url = reqwest::Url::parse(text).ok()?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return None;
+        }
+        Some(Self {
+            host: HostPattern::Exact(url.host_str()?.trim_matches(['[', ']']).to_owned()),
+            port: PortPattern::One(url.port_or_known_default()?),
+        })
+    }
+
+    fn covers_port(&self, port: u16) -> bool {
+        match self.port {
             PortPattern::Web => port == 80 || port == 443,
             PortPattern::One(wanted) => port == wanted,
             PortPattern::Every => true,
-        };
-        is_port
+        }
+    }
+
+    /// The addresses that the rule names.
+    fn range(&self) -> Option<AddressRange> {
+        match &self.host {
+            HostPattern::Exact(name) => name.parse().ok().map(AddressRange::of),
+            HostPattern::Range(range) => Some(*range),
+            HostPattern::Below(_) | HostPattern::Every => None,
+        }
+    }
+
+    pub(crate) fn matches(&self, host: &str, port: u16) -> bool {
+        self.covers_port(port)
             && match &self.host {
                 HostPattern::Exact(name) => name == host,
                 HostPattern::Below(domain) => host.ends_with(domain.as_str()) && host.len() > domain.len(),
@@ -434,6 +527,9 @@ impl HostRule {
 /// Hosts named by a setting: URLs, `host:port` or hosts, separated by commas.
 fn hosts_in(value: &str) -> impl Iterator<Item = HostRule> + '_ {
     list_items(value).filter_map(|item| {
+        if let Some(rule) = HostRule::of_url(item) {
+            return Some(rule);
+        }
         let (scheme, rest) = match item.split_once("://") {
             Some((scheme, rest)) => (Some(scheme), rest),
             None => (None, item),
@@ -524,7 +620,7 @@ fn list_items(value: &str) -> impl Iterator<Item = &str> {
 fn parse_list(key: &str, value: &str) -> Result<Vec<Grant>, PluginError> {
     list_items(value)
         .map(|item| {
-            parse_grant(item).map_err(|reason| PluginError::Grant {
+            parse_grant(item).map_err(|reason| PluginError::Setting {
                 key: key.to_owned(),
                 value: item.to_owned(),
                 reason,
@@ -546,9 +642,10 @@ fn parse_grant(item: &str) -> Result<Grant, String> {
             .map_err(|_| format!("{bytes} is not a number of bytes")),
         ("wall-clock", "") => Ok(Grant::WallClock),
         ("random", "") => Ok(Grant::Random),
+        ("secrets", "") => Ok(Grant::Secrets),
         ("config", "") => Ok(Grant::Config),
         _ => Err(
-            "known grants are http:HOST[:PORT], tcp:HOST:PORT, file:PATH, env:NAME, memory:BYTES, wall-clock, random, config"
+            "known grants are http:HOST[:PORT], tcp:HOST:PORT, file:PATH, env:NAME, memory:BYTES, wall-clock, random, secrets, config"
                 .to_owned(),
         ),
     }

@@ -3,6 +3,7 @@
 //! Kafka's own algorithm runs on the definition without a guest. Only a plugin with custom checks, recommended values or
 //! its own `validate` is asked, once, with all settings, in a throw-away instance.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use weir_config::map::ConfigMap;
@@ -59,7 +60,8 @@ impl Plugins {
         let name = config.get("name").unwrap_or(&plugin.class);
         let context = InstanceContext::bare(name, config.clone());
         let mut instance = self.instantiate(plugin, context, Purpose::Describe).await?;
-        let config = marshal::config_to_wit(config);
+        let secrets = Arc::clone(instance.secrets());
+        let config = marshal::config_to_wit(&secrets.conceal(config));
         let (live, mut guard) = instance.begin()?;
         let guest = &live.exports.plugin;
         let kind = kind_to_wit(plugin.kind);
@@ -67,7 +69,15 @@ impl Plugins {
             .run(guest.call_validate(&mut live.store, kind, &plugin.class, &config))
             .await;
         let cpu = guard.cpu;
-        instance.finish_fallible(outcome, cpu)
+        let mut answers = instance.finish_fallible(outcome, cpu)?;
+        for answer in &mut answers {
+            let shown = answer.value.take();
+            answer.value = shown.map(|value| secrets.value(&value).unwrap_or(value));
+            for text in &mut answer.errors {
+                *text = secrets.redact_owned(std::mem::take(text));
+            }
+        }
+        Ok(answers)
     }
 }
 

@@ -248,6 +248,7 @@ impl Connector {
             connector: parts.name.clone(),
             task: None,
             config: parts.config.clone(),
+            connector_config: None,
             offsets,
             connector_context: Some(self.note_channel()),
             sink_context: None,

@@ -198,6 +198,7 @@ fn context(request: &TaskRequest<'_>, sink_context: Option<SinkContextHandle>) -
         connector: request.id.connector.clone(),
         task: Some(request.id.task),
         config: request.config.clone(),
+        connector_config: Some(request.connector.clone()),
         offsets: Arc::new(NoOffsets),
         connector_context: None,
         sink_context,

@@ -231,6 +231,10 @@ pub(crate) fn learn_secret(value: &str) -> String {
     secrets::learn(value)
 }
 
+pub(crate) fn secret_entries(reference: &str) -> Vec<(String, String)> {
+    secrets::entries(reference)
+}
+
 /// The host knows this form by the reference in it, which is no base64.
 pub(crate) fn basic_credentials(user: &str, password: &str) -> String {
     format!("Basic {user}:{password}")

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use serde_json::Value;
 use weir_api::budget::Rate;
 
 use crate::http::{Answer, Chunk, HttpError, Request, Target};
@@ -129,6 +130,23 @@ pub(crate) fn budget_hold(name: &str, ms: u32) {
 pub(crate) fn learn_secret(value: &str) -> String {
     with_host(|host| host.learned.push(value.to_owned()));
     value.to_owned()
+}
+
+/// As the worker takes them apart (`runtime/plugins/src/secrets.rs`).
+pub(crate) fn secret_entries(text: &str) -> Vec<(String, String)> {
+    if let Ok(Value::Object(object)) = serde_json::from_str(text) {
+        return object
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())))
+            .collect();
+    }
+    text.lines()
+        .filter_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            let name = name.trim();
+            (!name.is_empty()).then(|| (name.to_owned(), value.trim().to_owned()))
+        })
+        .collect()
 }
 
 pub(crate) fn basic_credentials(user: &str, password: &str) -> String {

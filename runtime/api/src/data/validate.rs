@@ -135,7 +135,7 @@ fn check(schema: &Schema, value: &Value, location: &Location<'_>, depth_left: us
 }
 
 fn check_struct(schema: &Schema, value: &StructValue, depth_left: usize) -> Result<(), ConnectError> {
-    if !std::ptr::eq(schema, &*value.schema) && *schema != *value.schema {
+    if !std::ptr::eq(schema, &*value.schema) && *schema != *value.schema && !is_default_of(schema, &value.schema) {
         return Err(ConnectError::data("Struct schemas do not match."));
     }
     if value.fields.len() != schema.fields.len() {
@@ -152,6 +152,16 @@ fn check_struct(schema: &Schema, value: &StructValue, depth_left: usize) -> Resu
         }
         check(&field.schema, value, &Location::Field(&field.name), depth_left - 1)
     })
+}
+
+/// A default is a value of its own schema before it had the default: no schema can hold itself.
+fn is_default_of(schema: &Schema, of: &Schema) -> bool {
+    schema.default.is_some()
+        && of.default.is_none()
+        && Schema {
+            default: None,
+            ..schema.clone()
+        } == *of
 }
 
 fn mismatch(schema: &Schema, value: &Value, location: &Location<'_>) -> ConnectError {

@@ -15,6 +15,7 @@ use crate::instance::Instance;
 use crate::manifest;
 use crate::plugins::{ConnectorPlugin, Plugins};
 use crate::policy::{GrantedSet, Policy};
+use crate::secrets::Secrets;
 
 /// What the instance is for; decides its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,11 @@ impl Plugins {
             Purpose::Task => limits.task_memory_bytes,
             Purpose::Connector | Purpose::Describe => limits.other_memory_bytes,
         };
-        let config = Arc::new(context.config.clone());
+        let written = context.connector_config.as_ref().unwrap_or(&context.config);
+        let secrets = Arc::new(Secrets::new(&context.connector, Some(&plugin.config_def)));
+        // Noted before anything runs: a task's own config need not hold them all.
+        let _seen = secrets.conceal(written);
+        let settings = Arc::new(self.effective_settings(plugin, written));
         let parts = StateParts {
             identity: Identity {
                 connector: Arc::from(context.connector.as_str()),
@@ -60,7 +65,8 @@ impl Plugins {
             },
             max_frame_bytes: limits.max_frame_bytes,
             http: self.http().clone(),
-            policy: Policy::new(asked, Arc::clone(&granted), Arc::clone(&config)),
+            policy: Policy::new(asked, Arc::clone(&granted), Arc::clone(&settings)),
+            secrets,
             context,
         };
         let mut instance = Instance::create(self.engine(), &component, parts).await?;
@@ -72,7 +78,7 @@ impl Plugins {
             .map(|capability| descriptor::capability(manifest::capability_row(capability)))
             .collect();
         if let Some(state) = instance.data_mut() {
-            state.set_policy(Policy::new(asked, granted, config));
+            state.set_policy(Policy::new(asked, granted, settings));
         }
         Ok(instance)
     }
@@ -103,6 +109,7 @@ pub(crate) async fn bare_instance(
             Arc::new(GrantedSet::default()),
             Arc::new(context.config.clone()),
         ),
+        secrets: Arc::new(Secrets::new(name, None)),
         context,
     };
     Instance::create(plugins.engine(), component, parts).await

@@ -41,7 +41,7 @@ impl SinkConnectorInstance {
 
     /// Starts the connector.
     pub async fn start(&mut self, config: &ConfigMap) -> Result<Started, GuestError> {
-        let (class, config) = (&self.class, marshal::config_to_wit(config));
+        let (class, config) = (&self.class, self.instance.seen(config));
         let started = call!(
             self.instance,
             sink_connector,
@@ -63,7 +63,11 @@ impl SinkConnectorInstance {
             finish_fallible,
             |guest, store| guest.call_task_configs(store, max_tasks)
         )?;
-        Ok(configs.into_iter().map(marshal::config_from_wit).collect())
+        let secrets = self.instance.secrets();
+        configs
+            .into_iter()
+            .map(|config| secrets.reveal(marshal::config_from_wit(config)))
+            .collect()
     }
 
     /// Asks whether the set of tasks must be computed again.
@@ -94,7 +98,7 @@ impl SinkConnectorInstance {
         config: &ConfigMap,
         offsets: &[(TopicPartition, Option<i64>)],
     ) -> Result<bool, GuestError> {
-        let (class, config) = (&self.class, marshal::config_to_wit(config));
+        let (class, config) = (&self.class, self.instance.seen(config));
         let offsets: Vec<_> = offsets
             .iter()
             .filter_map(|(partition, offset)| {
@@ -142,7 +146,7 @@ impl SinkTaskInstance {
 
     /// Starts the task.
     pub async fn start(&mut self, config: &ConfigMap) -> Result<(), GuestError> {
-        let (class, config) = (&self.class, marshal::config_to_wit(config));
+        let (class, config) = (&self.class, self.instance.seen(config));
         call!(
             self.instance,
             sink_task,

@@ -87,7 +87,7 @@ impl SourceConnectorInstance {
 
     /// Starts the connector.
     pub async fn start(&mut self, config: &ConfigMap) -> Result<Started, GuestError> {
-        let (class, config) = (&self.class, marshal::config_to_wit(config));
+        let (class, config) = (&self.class, self.instance.seen(config));
         let started = call!(
             self.instance,
             source_connector,
@@ -109,7 +109,11 @@ impl SourceConnectorInstance {
             finish_fallible,
             |guest, store| guest.call_task_configs(store, max_tasks)
         )?;
-        Ok(configs.into_iter().map(marshal::config_from_wit).collect())
+        let secrets = self.instance.secrets();
+        configs
+            .into_iter()
+            .map(|config| secrets.reveal(marshal::config_from_wit(config)))
+            .collect()
     }
 
     /// Asks whether the set of tasks must be computed again.
@@ -136,7 +140,7 @@ impl SourceConnectorInstance {
 
     /// Answers the preflight question; only on an instance that was never started.
     pub async fn exactly_once_support(&mut self, config: &ConfigMap) -> Result<ExactlyOnceSupport, GuestError> {
-        let (class, config) = (&self.class, marshal::config_to_wit(config));
+        let (class, config) = (&self.class, self.instance.seen(config));
         let support = call!(
             self.instance,
             source_connector,
@@ -153,7 +157,7 @@ impl SourceConnectorInstance {
 
     /// Answers whether the connector defines its own transactions; only on an instance that was never started.
     pub async fn can_define_transaction_boundaries(&mut self, config: &ConfigMap) -> Result<bool, GuestError> {
-        let (class, config) = (&self.class, marshal::config_to_wit(config));
+        let (class, config) = (&self.class, self.instance.seen(config));
         call!(
             self.instance,
             source_connector,
@@ -169,7 +173,7 @@ impl SourceConnectorInstance {
         config: &ConfigMap,
         offsets: &[(String, Option<String>)],
     ) -> Result<bool, GuestError> {
-        let (class, config) = (&self.class, marshal::config_to_wit(config));
+        let (class, config) = (&self.class, self.instance.seen(config));
         call!(
             self.instance,
             source_connector,
@@ -252,7 +256,7 @@ impl SourceTaskInstance {
 
     /// Starts the task.
     pub async fn start(&mut self, config: &ConfigMap) -> Result<TaskStarted, GuestError> {
-        let (class, config) = (&self.class, marshal::config_to_wit(config));
+        let (class, config) = (&self.class, self.instance.seen(config));
         let started = call!(
             self.instance,
             source_task,

@@ -23,7 +23,7 @@ impl Host for HostState {
     }
 
     async fn raise_error(&mut self, error: PluginError) -> wasmtime::Result<()> {
-        let error = marshal::error_from_wit(error);
+        let error = self.secrets.redact_connect_error(marshal::error_from_wit(error));
         self.request(ConnectorRequest::RaiseError(error)).await;
         Ok(())
     }

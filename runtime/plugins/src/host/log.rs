@@ -12,6 +12,7 @@ use tracing::Level;
 use crate::bindings::weir::connect::runtime::Level as GuestLevel;
 use crate::host::state::Identity;
 use crate::limits::MAX_LOG_LINES_PER_SECOND;
+use crate::secrets::Secrets;
 
 /// The log of one instance.
 #[derive(Debug)]
@@ -19,14 +20,16 @@ pub(crate) struct GuestLog {
     connector: Arc<str>,
     task: Option<u32>,
     rate: LineRate,
+    secrets: Arc<Secrets>,
 }
 
 impl GuestLog {
-    pub(crate) fn new(identity: &Identity) -> Self {
+    pub(crate) fn new(identity: &Identity, secrets: &Arc<Secrets>) -> Self {
         Self {
             connector: Arc::clone(&identity.connector),
             task: identity.task,
             rate: LineRate::new(MAX_LOG_LINES_PER_SECOND),
+            secrets: Arc::clone(secrets),
         }
     }
 
@@ -53,6 +56,7 @@ impl GuestLog {
             Admission::Drop => return,
         }
         let (connector, task, fields) = (&*self.connector, self.task, joined(fields));
+        let (message, fields) = (self.secrets.redact(message), self.secrets.redact_owned(fields));
         match level {
             GuestLevel::Trace => {
                 tracing::trace!(target: "weir::plugin", connector, task, fields, "{message}");

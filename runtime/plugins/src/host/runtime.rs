@@ -36,7 +36,7 @@ impl Host for HostState {
 
     fn current_config(&mut self) -> wasmtime::Result<marshal::WitConfig> {
         self.enter_host();
-        Ok(marshal::config_to_wit(&self.config))
+        Ok(marshal::config_to_wit(&self.secrets.conceal(&self.config)))
     }
 
     fn stop_requested(&mut self) -> wasmtime::Result<bool> {
@@ -67,6 +67,10 @@ impl Host for HostState {
             runtime::Sample::Gauge(value) => Sample::Gauge(value),
             runtime::Sample::Observe(value) => Sample::Observe(value),
         };
+        let tags = tags
+            .into_iter()
+            .map(|(tag, value)| (tag, self.secrets.redact_owned(value)))
+            .collect();
         self.metrics.record(SeriesKey { name, tags }, sample);
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! `weir:connect/secrets`: secrets that an instance came to know
+//! `weir:connect/secrets`: secrets that an instance came to know, or takes apart
 
 use crate::bindings::weir::connect::secrets::Host;
 use crate::host::state::HostState;
@@ -6,6 +6,11 @@ use crate::host::state::HostState;
 impl Host for HostState {
     fn learn(&mut self, value: String) -> wasmtime::Result<String> {
         self.enter_host();
-        Ok(value)
+        Ok(self.secrets.learn(&value))
+    }
+
+    fn entries(&mut self, reference: String) -> wasmtime::Result<Vec<(String, String)>> {
+        self.enter_host();
+        Ok(self.secrets.entries(&reference))
     }
 }

@@ -92,7 +92,8 @@ impl Host for HostState {
             ))));
         };
         let records = marshal::offsets_from_wit(records);
-        let outcome = reporter.report(records, marshal::error_from_wit(error)).await;
+        let error = self.secrets.redact_connect_error(marshal::error_from_wit(error));
+        let outcome = reporter.report(records, error).await;
         self.enter_host();
         Ok(outcome.map_err(marshal::error_to_wit))
     }

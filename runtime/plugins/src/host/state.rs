@@ -13,15 +13,17 @@ use weir_api::data::schemas::SchemaTable;
 use weir_config::map::ConfigMap;
 
 use crate::context::InstanceContext;
+use crate::egress::clients::HttpClients;
 use crate::error::LimitExceeded;
 use crate::host::budget::Budgets;
 use crate::host::clock::{self, Clocks};
-use crate::host::http::{Egress, HttpClients};
+use crate::host::http::Egress;
 use crate::host::log::GuestLog;
 use crate::host::metrics::GuestMetrics;
 use crate::host::stdio::{StdioKind, StdioLog};
 use crate::limits::TICK;
 use crate::policy::Policy;
+use crate::secrets::Secrets;
 
 /// Who the guest is, for `who-am-i` and the log.
 #[derive(Debug, Clone)]
@@ -47,6 +49,7 @@ pub(crate) struct HostState {
     pub(crate) metrics: GuestMetrics,
     pub(crate) max_read_bytes: usize,
     pub(crate) budgets: Budgets,
+    pub(crate) secrets: Arc<Secrets>,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     egress: Egress,
@@ -62,14 +65,16 @@ pub(crate) struct StateParts {
     pub(crate) cpu_ms: u64,
     pub(crate) max_frame_bytes: usize,
     pub(crate) http: HttpClients,
+    pub(crate) secrets: Arc<Secrets>,
 }
 
 impl HostState {
     pub(crate) fn new(parts: StateParts) -> Self {
         let policy = Arc::new(parts.policy);
-        let log = GuestLog::new(&parts.identity);
-        let stdout = StdioLog::new(StdioKind::Out, &parts.identity);
-        let stderr = StdioLog::new(StdioKind::Error, &parts.identity);
+        let secrets = parts.secrets;
+        let log = GuestLog::new(&parts.identity, &secrets);
+        let stdout = StdioLog::new(StdioKind::Out, &parts.identity, &secrets);
+        let stderr = StdioLog::new(StdioKind::Error, &parts.identity, &secrets);
         let wasi = wasi_context(&parts.identity, &policy, &stdout, &stderr);
         Self {
             table: ResourceTable::new(),
@@ -81,7 +86,13 @@ impl HostState {
             },
             budget: CallBudget::new(parts.cpu_ms),
             budgets: parts.http.budgets(),
-            egress: Egress::new(parts.http, Arc::clone(&policy), parts.context.stop.clone()),
+            egress: Egress::new(
+                parts.http,
+                Arc::clone(&policy),
+                Arc::clone(&secrets),
+                parts.context.stop.clone(),
+            ),
+            secrets,
             config: Arc::new(parts.context.config.clone()),
             identity: parts.identity,
             context: parts.context,
@@ -104,6 +115,7 @@ impl HostState {
     /// Replaces the capabilities by those that the real instance described: a manifest may lie.
     pub(crate) fn set_policy(&mut self, policy: Policy) {
         let policy = Arc::new(policy);
+        self.secrets.set_hides(policy.hides_secrets());
         self.egress.set_policy(Arc::clone(&policy));
         self.policy = policy;
     }

@@ -18,6 +18,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use crate::host::log::{Admission, LineRate, warn_dropped};
 use crate::host::state::Identity;
 use crate::limits::{KEPT_STDERR_LINES, MAX_STDIO_LINE_BYTES, MAX_STDIO_LINES_PER_SECOND};
+use crate::secrets::Secrets;
 
 /// Which of the two streams, hence which log level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +42,11 @@ struct Lines {
     open_line: Vec<u8>,
     kept: VecDeque<String>,
     rate: LineRate,
+    secrets: Arc<Secrets>,
 }
 
 impl StdioLog {
-    pub(crate) fn new(kind: StdioKind, identity: &Identity) -> Self {
+    pub(crate) fn new(kind: StdioKind, identity: &Identity, secrets: &Arc<Secrets>) -> Self {
         Self {
             lines: Arc::new(Mutex::new(Lines {
                 kind,
@@ -53,6 +55,7 @@ impl StdioLog {
                 open_line: Vec::new(),
                 kept: VecDeque::new(),
                 rate: LineRate::new(MAX_STDIO_LINES_PER_SECOND),
+                secrets: Arc::clone(secrets),
             })),
         }
     }
@@ -87,6 +90,7 @@ impl Lines {
         let line = String::from_utf8_lossy(&self.open_line)
             .trim_end_matches('\r')
             .to_owned();
+        let line = self.secrets.redact_owned(line);
         self.open_line.clear();
         if let Admission::Line { dropped_before } = self.rate.admit() {
             if dropped_before > 0 {
@@ -174,7 +178,7 @@ mod tests {
             worker: String::new(),
             plugin_version: String::new(),
         };
-        StdioLog::new(StdioKind::Error, &identity)
+        StdioLog::new(StdioKind::Error, &identity, &Arc::new(Secrets::new("c", None)))
     }
 
     #[test]
