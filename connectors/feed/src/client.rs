@@ -45,6 +45,7 @@ pub struct Client {
     access: Access,
     attempts: u32,
     throttles: u32,
+    sent: u64,
     waiting: Option<(Pause, String)>,
     hidden: Vec<String>,
     follow: Option<Hosts>,
@@ -58,6 +59,7 @@ impl Client {
             access: *access,
             attempts: 0,
             throttles: 0,
+            sent: 0,
             waiting: None,
             hidden: Vec::new(),
             follow: None,
@@ -87,6 +89,7 @@ impl Client {
         if !self.permit() {
             return Ok(Fetch::NotYet);
         }
+        self.sent = self.sent.saturating_add(1);
         match self.exchange(request) {
             Ok(answer) => {
                 let verdict = judge(&answer);
@@ -110,6 +113,11 @@ impl Client {
             self.waiting = Some((pause, "the connector's requests are limited".to_owned()));
         }
         wait_ms == 0
+    }
+
+    /// Gives how many requests were sent, answered or not, for those who pay for them.
+    pub fn requests_sent(&self) -> u64 {
+        self.sent
     }
 
     /// Tells why and until when the client waits.
