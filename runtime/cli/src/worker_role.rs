@@ -19,6 +19,7 @@ use weir_herder::herder::{Herder, HerderParts, Mode};
 use weir_herder::info::ServerInfo;
 use weir_herder::request::ConfigChange;
 use weir_herder::validate::WorkerConverters;
+use weir_plugins::egress::settings::HttpSettings;
 use weir_plugins::limits::Limits;
 use weir_plugins::plugins::{BundledComponent, PluginSettings, Plugins};
 use weir_plugins::policy::Grants;
@@ -227,6 +228,7 @@ async fn open_plugins(config: &WorkerConfig, worker_id: &str) -> anyhow::Result<
         cache_dir: cache_dir(),
         grants: Grants::parse(&config.originals.to_map()).context("plugin grants")?,
         limits: Limits::default(),
+        http: HttpSettings::parse(&config.originals.to_map()).context("HTTP of plugins")?,
         worker_id: worker_id.to_owned(),
     };
     Plugins::open(settings, bundled_components())

@@ -184,14 +184,22 @@ const STANDALONE: &[Row] = &[(
     "File in which source offsets are kept.",
 )];
 
+/// Weir's own; `weir.grants.CLASS` and `weir.http.budget.HOST` are prefixes (docs/plugins.md).
+#[rustfmt::skip]
+const WEIR: &[Row] = &[
+    ("weir.file.roots", List, NULL, Low, "Directories below which plugins may be granted files; null for anywhere."),
+    ("weir.http.proxy", Text, NULL, Low, "Proxy (http or https URL) of the HTTP requests of plugins whose connector names none; not used for this machine."),
+    ("weir.http.ssl.ca.location", Text, NULL, Low, "PEM file with certificates that HTTP requests of plugins trust besides the machine's."),
+];
+
 /// Returns the options of a distributed worker.
 pub fn distributed_def() -> ConfigDef {
-    def_of(&[COMMON, TLS, REST, SASL, DISTRIBUTED])
+    def_of(&[COMMON, TLS, REST, SASL, DISTRIBUTED, WEIR])
 }
 
 /// Returns the options of a standalone worker.
 pub fn standalone_def() -> ConfigDef {
-    def_of(&[COMMON, TLS, REST, STANDALONE])
+    def_of(&[COMMON, TLS, REST, STANDALONE, WEIR])
 }
 
 /// Options whose value has no effect here, with the reason that is logged once when one is set.

@@ -1,7 +1,7 @@
 //! Connectors that misbehave, for the tests
 //!
 //! One class for each thing a guest must not do to others: trap, never return, eat memory, open what it was not
-//! granted. All produce `rounds` good records first, one a poll, so that a test sees them run before they go wrong.
+//! granted. The fetching one asks over HTTP what it is told to (`fetching.rs`). The others produce `rounds` good records first, one a poll, so that a test sees them run before they go wrong.
 //! Built as a component and found by `plugin.path`; `weir_tests::guests` builds it.
 
 #![forbid(unsafe_code)]
@@ -13,11 +13,13 @@ use weir_sdk::config::map::ConfigMap;
 use weir_sdk::context::{ConnectorContext, SinkTaskContext, SourceTaskContext};
 use weir_sdk::files::{File, OpenMode};
 use weir_sdk::offsets::single;
-use weir_sdk::plugin::{Class, Plugin};
+use weir_sdk::plugin::{Capability, Class, Plugin};
 use weir_sdk::runtime;
 use weir_sdk::sink::{SinkConnector, SinkTask};
 use weir_sdk::sink_batch::SinkBatch;
 use weir_sdk::source::{PollBudget, SourceConnector, SourceTask};
+
+mod fetching;
 
 /// What a trapping guest says last.
 pub const LAST_WORDS: &str = "the guest fell over on purpose";
@@ -50,11 +52,15 @@ pub fn plugin() -> Plugin {
             "Gives source offsets that are no JSON objects.",
         ))
         .class(source::<Quiet>("weir.guests.QuietSourceConnector", "Behaves."))
+        .class(fetching::class())
         .class(
             Class::sink::<Passing, TrappingSink>("weir.guests.TrappingSinkConnector")
                 .doc("Panics on the first record.")
                 .config(ConfigDef::new),
         )
+        .needs(Capability::Http("config:url".to_owned()))
+        .needs(Capability::Http("*:*".to_owned()))
+        .needs(Capability::Secrets)
 }
 
 weir_sdk::export_plugin!(plugin, source, sink);
