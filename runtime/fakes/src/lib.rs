@@ -9,5 +9,8 @@ pub mod faults;
 pub mod recorded;
 // The services.
 pub mod aemet;
+pub mod items;
 pub mod places;
 pub mod x;
+// Over HTTP.
+pub mod server;

@@ -12,7 +12,7 @@ pub const CENTER: (f64, f64) = (40.4168, -3.7038);
 const HALF_LAT: f64 = 0.018;
 const HALF_LNG: f64 = 0.0236;
 /// How far the quarter reaches in which every third place stands, so that its cells are full.
-const QUARTER: f64 = 0.0012;
+const QUARTER: f64 = 0.002;
 
 const KINDS: [(&str, &str); 6] = [
     ("cafe", "Café"),

@@ -231,7 +231,7 @@ fn quotas_say_which_one_is_used_up() {
     let mut asked = Asked::new();
     asked.fake = PlacesFake::new(1).with_quota(Some(1), Some(2));
     let body = json!({"locationRestriction": circle(100.0)});
-    let mut ask = |asked: &mut Asked| asked.post("/v1/places:searchNearby", "places.id", &body);
+    let ask = |asked: &mut Asked| asked.post("/v1/places:searchNearby", "places.id", &body);
     assert_eq!(ask(&mut asked).0, 200);
     let (code, answer) = ask(&mut asked);
     assert_eq!(
