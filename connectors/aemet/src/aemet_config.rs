@@ -126,10 +126,10 @@ fn form_keys(def: ConfigDef) -> ConfigDef {
     )
     .key(
         ConfigKey::int(CHUNK_DAYS)
-            .default_null()
-            .validator(Validator::at_least(1))
+            .default("0")
+            .validator(Validator::at_least(0))
             .importance(Importance::Low)
-            .doc("Days of climatologia_diaria asked for at once: 15 for todas, 150 for a station, which are also the most"),
+            .doc("Days of climatologia_diaria asked for at once; 0 is the most: 15 for todas, 150 for a station"),
     )
     .key(
         ConfigKey::text(EMIT)
@@ -260,7 +260,9 @@ impl Settings {
         } else {
             MOST_DAYS_OF_ONE
         };
-        let chunk_days = parsed.opt_int(CHUNK_DAYS).unwrap_or(most_days);
+        let chunk_days = Some(parsed.get_int(CHUNK_DAYS)?)
+            .filter(|days| *days > 0)
+            .unwrap_or(most_days);
         if chunk_days > most_days {
             wrong.push((
                 CHUNK_DAYS,

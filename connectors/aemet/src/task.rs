@@ -206,6 +206,7 @@ impl Running {
     fn fetch_data(&mut self, ask: &Ask, address: &str) -> Result<Stepped, ConnectError> {
         // Without the key: this address needs none.
         let request = Request::get(address);
+        let sent_before = self.client.requests_sent();
         let found = RefCell::new(None);
         let fetched = self.client.fetch(&request, &|answer| {
             let data = Found::data(answer, runtime::now_ms());
@@ -216,8 +217,8 @@ impl Running {
         let found = found.into_inner();
         match fetched {
             Fetch::NotYet => {
-                if found.is_some() {
-                    // Refused for a while, longer than the address lives.
+                if self.client.requests_sent() != sent_before {
+                    // Refused or cut off: the wait is longer than the address lives.
                     self.set_step(Step::Envelope);
                 }
                 Ok(Stepped::Waiting)

@@ -4,6 +4,8 @@
 //! tasks when the service asks for patience, and writes messages without queries and secrets. It never sleeps: where a
 //! wait is due it answers [`Fetch::NotYet`]. Classes of errors: `answer.rs`.
 
+use std::fmt;
+
 use weir_sdk::api::error::ConnectError;
 use weir_sdk::http::{self, HttpError, Method, Request, Response};
 use weir_sdk::runtime::{self, Sample};
@@ -38,6 +40,16 @@ pub struct Waiting {
     pub reason: String,
 }
 
+/// Texts that are kept out of messages, and so out of debug output.
+#[derive(Default)]
+struct Hidden(Vec<String>);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
 /// Asks one service.
 #[derive(Debug)]
 pub struct Client {
@@ -47,7 +59,7 @@ pub struct Client {
     throttles: u32,
     sent: u64,
     waiting: Option<(Pause, String)>,
-    hidden: Vec<String>,
+    hidden: Hidden,
     follow: Option<Hosts>,
 }
 
@@ -61,7 +73,7 @@ impl Client {
             throttles: 0,
             sent: 0,
             waiting: None,
-            hidden: Vec::new(),
+            hidden: Hidden::default(),
             follow: None,
         }
     }
@@ -75,8 +87,8 @@ impl Client {
 
     /// Keeps a text out of messages: a token that a service gave, or a secret that a service may repeat.
     pub fn hide(&mut self, secret: &str) {
-        if !secret.is_empty() && !self.hidden.iter().any(|known| known == secret) {
-            self.hidden.push(secret.to_owned());
+        if !secret.is_empty() && !self.hidden.0.iter().any(|known| known == secret) {
+            self.hidden.0.push(secret.to_owned());
         }
     }
 
@@ -189,7 +201,7 @@ impl Client {
     /// Replaces secrets in a text.
     pub fn redacted(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for secret in &self.hidden {
+        for secret in &self.hidden.0 {
             text = text.replace(secret, HIDDEN);
         }
         text

@@ -5,7 +5,10 @@ use super::*;
 fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
     Answer {
         status,
-        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
         body: body.as_bytes().to_vec(),
         ..Answer::default()
     }
@@ -52,8 +55,14 @@ fn estado_is_read_before_the_status() {
 #[test]
 fn headers_stand_in_for_the_body() {
     let header = [("AEMET_estado", "429"), ("Retry-After", "90")];
-    assert_eq!(Found::envelope(&answer(200, &header, ""), 0), Found::TooMany(Some(90_000)));
-    assert_eq!(Found::envelope(&answer(429, &[("retry-after", "7")], "{}"), 0), Found::TooMany(Some(7_000)));
+    assert_eq!(
+        Found::envelope(&answer(200, &header, ""), 0),
+        Found::TooMany(Some(90_000))
+    );
+    assert_eq!(
+        Found::envelope(&answer(429, &[("retry-after", "7")], "{}"), 0),
+        Found::TooMany(Some(7_000))
+    );
 }
 
 #[test]
@@ -77,5 +86,8 @@ fn data_are_rows_or_a_reason() {
         assert_eq!(Found::data(&answer(status, &[], body), 0), found, "{status} {body}");
     }
     let cut = Found::data(&answer(200, &[], r#"[{"a":"#), 0);
-    assert!(matches!(&cut, Found::Retry(reason) if reason.starts_with("the body is not JSON")), "{cut:?}");
+    assert!(
+        matches!(&cut, Found::Retry(reason) if reason.starts_with("the body is not JSON")),
+        "{cut:?}"
+    );
 }

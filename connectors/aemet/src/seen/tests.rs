@@ -52,7 +52,11 @@ fn rows_are_told_by_time_and_content_also_after_a_restart() {
             (-1, "a", Novelty::New),
             (4, "a", Novelty::New),
         ] {
-            assert_eq!(seen.novelty(product, &observation(hour, hash)), novelty, "{hour} {hash}");
+            assert_eq!(
+                seen.novelty(product, &observation(hour, hash)),
+                novelty,
+                "{hour} {hash}"
+            );
         }
     }
     assert_eq!(
@@ -106,9 +110,18 @@ fn a_plain_offset_goes_on_after_its_row() {
         (0, "b", Novelty::Revised),
         (1, "a", Novelty::New),
     ] {
-        assert_eq!(seen.novelty(Product::Observation, &observation(hour, hash)), novelty, "{hour} {hash}");
+        assert_eq!(
+            seen.novelty(Product::Observation, &observation(hour, hash)),
+            novelty,
+            "{hour} {hash}"
+        );
     }
-    for broken in [r#"{}"#, r#"{"fint":5}"#, r#"{"fint":"x","seen":"y:z,:,7"}"#, r#"{"fint":"2026-11-20T14:00:00","seen":":,x"}"#] {
+    for broken in [
+        r#"{}"#,
+        r#"{"fint":5}"#,
+        r#"{"fint":"x","seen":"y:z,:,7"}"#,
+        r#"{"fint":"2026-11-20T14:00:00","seen":":,x"}"#,
+    ] {
         Seen::parse(Product::Observation, &parse(broken).expect("an object"));
     }
 }
@@ -136,13 +149,25 @@ fn issues_are_told_by_their_hash() {
     seen.note(product, &issue("2026-11-20T05:54:00", "a"));
     seen.note(product, &issue("2026-11-20T11:54:00", "b"));
     for seen in [seen.clone(), restarted(product, &seen)] {
-        assert_eq!(seen.novelty(product, &issue("2026-11-20T11:54:00", "b")), Novelty::Known);
-        assert_eq!(seen.novelty(product, &issue("2026-11-20T11:54:00", "c")), Novelty::Revised);
+        assert_eq!(
+            seen.novelty(product, &issue("2026-11-20T11:54:00", "b")),
+            Novelty::Known
+        );
+        assert_eq!(
+            seen.novelty(product, &issue("2026-11-20T11:54:00", "c")),
+            Novelty::Revised
+        );
         // A server that lags behind shows the one before.
-        assert_eq!(seen.novelty(product, &issue("2026-11-20T05:54:00", "a")), Novelty::Known);
+        assert_eq!(
+            seen.novelty(product, &issue("2026-11-20T05:54:00", "a")),
+            Novelty::Known
+        );
         assert_eq!(seen.novelty(product, &issue("2026-11-20T17:54:00", "d")), Novelty::New);
     }
     let plain = parse(&format!(r#"{{"elaborado":"2026-11-20T11:54:00","h":"{:0<64}"}}"#, "b")).expect("an offset");
     let seen = Seen::parse(product, &plain);
-    assert_eq!(seen.novelty(product, &issue("2026-11-20T11:54:00", "b")), Novelty::Known);
+    assert_eq!(
+        seen.novelty(product, &issue("2026-11-20T11:54:00", "b")),
+        Novelty::Known
+    );
 }
