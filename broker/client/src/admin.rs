@@ -92,6 +92,16 @@ impl Admin {
         .await
     }
 
+    /// How many brokers are up.
+    pub async fn broker_count(&self) -> Result<usize, ClientError> {
+        let mut cluster = self.cluster.lock().await;
+        retry(&mut cluster, async |cluster: &mut Cluster| {
+            cluster.topics(Some(&[])).await?;
+            Ok(cluster.broker_count())
+        })
+        .await
+    }
+
     /// All topics.
     pub async fn list_topics(&self) -> Result<Vec<TopicInfo>, ClientError> {
         let mut cluster = self.cluster.lock().await;

@@ -68,6 +68,11 @@ impl Cluster {
         self.cluster_id.as_deref()
     }
 
+    /// Brokers that were up when metadata was last read.
+    pub fn broker_count(&self) -> usize {
+        self.brokers.len()
+    }
+
     /// Asks any broker.
     pub async fn call_any<R: RequestResponsePair>(
         &mut self,
