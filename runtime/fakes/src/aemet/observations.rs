@@ -98,7 +98,8 @@ fn shown_hours(now_ms: i64) -> std::ops::Range<i64> {
 fn row(seed: u64, index: i64, station: Station, hour: i64, version: i64) -> Map<String, Value> {
     let draw = |kind, low, high| tenths(seed, &[2, index, hour, kind], low, high);
     // A correction moves the temperature by some tenths.
-    let ta = draw(0, -50, 350) + f64::from(i32::try_from(version).unwrap_or(0)) * 0.5;
+    let moved = version * 5;
+    let ta = draw(0, moved - 50, moved + 350);
     let all = json!({
         "idema": station.idema, "lon": station.lon, "fint": stamp_text(hour * HOUR_MS), "prec": draw(1, 0, 30),
         "alt": station.alt, "vmax": draw(2, 0, 250), "vv": draw(3, 0, 120), "dv": draw(4, 0, 3599), "lat": station.lat,
