@@ -214,7 +214,7 @@ impl Area {
     fn grid(&self, cell_meters: f64) -> Result<Vec<Cell>, String> {
         let bounds = self.bounds();
         let high = bounds.north - bounds.south;
-        let rows = (high * DEGREE_METERS / cell_meters).ceil().max(1.0);
+        let rows = parts(high * DEGREE_METERS, cell_meters);
         let widest = bounds.width_meters() / cell_meters;
         if rows > MAX_CELLS || rows * widest > 4.0 * MAX_CELLS {
             return Err(too_many());
@@ -225,9 +225,8 @@ impl Area {
                 bounds.south + high * row / rows,
                 bounds.south + high * (row + 1.0) / rows,
             );
-            let columns = (Rectangle { south, north, ..bounds }.width_meters() / cell_meters)
-                .ceil()
-                .max(1.0);
+            let row_bounds = Rectangle { south, north, ..bounds };
+            let columns = parts(row_bounds.width_meters(), cell_meters);
             for column in steps(columns) {
                 let west = wrapped(bounds.west + bounds.width() * column / columns);
                 let east = wrapped(bounds.west + bounds.width() * (column + 1.0) / columns);
@@ -263,6 +262,11 @@ impl Area {
 
 fn too_many() -> String {
     format!("the area has more than {MAX_CELLS} cells; raise places.cell.meters or make the area smaller")
+}
+
+/// Into how many cells a length is cut; what rounding adds to a whole number does not make one more.
+fn parts(meters: f64, cell_meters: f64) -> f64 {
+    (meters / cell_meters - 1e-6).ceil().max(1.0)
 }
 
 fn steps(count: f64) -> impl Iterator<Item = f64> {

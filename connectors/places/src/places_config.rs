@@ -123,10 +123,10 @@ fn service_keys(def: ConfigDef) -> ConfigDef {
     )
     .key(
         ConfigKey::long(PAGE_DELAY_MS)
-            .default_null()
-            .validator(Validator::at_least(0))
+            .default("-1")
+            .validator(Validator::at_least(-1))
             .importance(Importance::Low)
-            .doc("Wait before the next page of a search; 0 with the new API and 2000 with the legacy one if not given"),
+            .doc("Wait before the next page of a search; -1 is 0 with the new API and 2000 with the legacy one"),
     )
 }
 
@@ -339,7 +339,7 @@ impl Settings {
             mode: draft.mode,
             area: draft.area.clone().and_then(Result::ok),
             splits: parsed.get_boolean(CELL_SPLIT)?,
-            page_delay_ms: parsed.opt_long(PAGE_DELAY_MS).map_or(page_delay_ms, i64::unsigned_abs),
+            page_delay_ms: u64::try_from(parsed.get_long(PAGE_DELAY_MS)?).unwrap_or(page_delay_ms),
             max_requests_per_day: u64::from(parsed.get_int(MAX_REQUESTS_PER_DAY)?.unsigned_abs()),
             kept: draft.kept,
             emits_all: parsed.opt_text(EMIT) == Some("all"),

@@ -1,10 +1,11 @@
 //! The service: keys and quotas before either API answers
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::places::quota::Quota;
 use crate::places::search::Tokens;
-use crate::places::world::World;
+use crate::places::world::{HOUR_MS, World, WorldPlace};
 use crate::places::{legacy, new_api};
 use crate::service::{FakeRequest, FakeResponse, Service};
 
@@ -19,6 +20,8 @@ pub struct PlacesFake {
     pub(super) key: Option<String>,
     pub(super) quota: Quota,
     pub(super) tokens: Tokens,
+    /// The places of an hour, in which nothing changes.
+    known: (i64, Arc<Vec<WorldPlace>>),
 }
 
 impl PlacesFake {
@@ -29,6 +32,7 @@ impl PlacesFake {
             key: None,
             quota: Quota::default(),
             tokens: Tokens::default(),
+            known: (i64::MIN, Arc::default()),
         }
     }
 
@@ -36,6 +40,7 @@ impl PlacesFake {
     #[must_use]
     pub fn with_world(mut self, world: World) -> Self {
         self.world = world;
+        self.known = (i64::MIN, Arc::default());
         self
     }
 
@@ -57,6 +62,15 @@ impl PlacesFake {
     /// Gives the town.
     pub fn world(&self) -> &World {
         &self.world
+    }
+
+    /// Gives the places of a moment.
+    pub(super) fn places_at(&mut self, now_ms: i64) -> Arc<Vec<WorldPlace>> {
+        let hour = now_ms.div_euclid(HOUR_MS);
+        if self.known.0 != hour {
+            self.known = (hour, Arc::new(self.world.at(now_ms)));
+        }
+        Arc::clone(&self.known.1)
     }
 
     /// Gives how many requests were answered on each day of the US Pacific coast.

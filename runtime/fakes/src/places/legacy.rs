@@ -82,7 +82,7 @@ fn search(
             }
         }
     };
-    let found = page.query.run(&fake.world, page.first_ms);
+    let found = page.query.run(&fake.places_at(page.first_ms));
     if found.is_empty() {
         return Err(Refusal("ZERO_RESULTS", None));
     }

@@ -148,7 +148,7 @@ fn search_text(fake: &mut PlacesFake, request: &FakeRequest, now_ms: i64) -> Res
             })?
         }
     };
-    let found = page.query.run(&fake.world, page.first_ms);
+    let found = page.query.run(&fake.places_at(page.first_ms));
     let end = (page.skip + page_size).min(found.len());
     let mut answer = places(found.get(page.skip..end).unwrap_or_default(), &mask);
     if end < found.len() && mask.has_token {
@@ -162,7 +162,7 @@ fn search_text(fake: &mut PlacesFake, request: &FakeRequest, now_ms: i64) -> Res
     Ok(Value::Object(answer))
 }
 
-fn search_nearby(fake: &PlacesFake, request: &FakeRequest, now_ms: i64) -> Result<Value, Refusal> {
+fn search_nearby(fake: &mut PlacesFake, request: &FakeRequest, now_ms: i64) -> Result<Value, Refusal> {
     let mask = Mask::of(request, true)?;
     if mask.has_token {
         return Err(unknown_path("nextPageToken"));
@@ -186,7 +186,7 @@ fn search_nearby(fake: &PlacesFake, request: &FakeRequest, now_ms: i64) -> Resul
         included,
         excluded,
     };
-    let found = query.run(&fake.world, now_ms);
+    let found = query.run(&fake.places_at(now_ms));
     Ok(Value::Object(places(found.get(..most).unwrap_or(&found), &mask)))
 }
 

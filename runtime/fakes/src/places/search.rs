@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::places::world::{World, WorldPlace};
+use crate::places::world::WorldPlace;
 
 /// Most places of a page.
 pub const PAGE_PLACES: usize = 20;
@@ -50,13 +50,9 @@ pub struct Query {
 }
 
 impl Query {
-    /// Gives what is found at a moment, best first, over all pages.
-    pub fn run(&self, world: &World, now_ms: i64) -> Vec<WorldPlace> {
-        let mut found: Vec<WorldPlace> = world
-            .at(now_ms)
-            .into_iter()
-            .filter(|place| self.matches(place))
-            .collect();
+    /// Gives what is found among the places of a moment, best first, over all pages.
+    pub fn run(&self, places: &[WorldPlace]) -> Vec<WorldPlace> {
+        let mut found: Vec<WorldPlace> = places.iter().filter(|place| self.matches(place)).cloned().collect();
         match self.place {
             Place::Around { lat, lng } => {
                 let far = |place: &WorldPlace| meters(lat, lng, place.lat, place.lng);

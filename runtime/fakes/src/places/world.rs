@@ -4,7 +4,8 @@
 //! ever, others see places open, close for a while, close for good and vanish, and then a new one with a new id. Times
 //! are cut to hours, so that nothing changes while a search is read.
 
-const HOUR_MS: i64 = 3_600_000;
+/// Nothing changes within an hour.
+pub const HOUR_MS: i64 = 3_600_000;
 const DAY_HOURS: i64 = 24;
 /// The middle of town.
 pub const CENTER: (f64, f64) = (40.4168, -3.7038);
