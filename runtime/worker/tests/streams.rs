@@ -180,6 +180,7 @@ async fn plugins() -> Arc<Plugins> {
         grants: Grants::parse(&ConfigMap::new()).unwrap(),
         limits: Limits::default(),
         worker_id: "worker:1".to_owned(),
+        ..PluginSettings::default()
     };
     let bundled = weir_bundled::components()
         .iter()
