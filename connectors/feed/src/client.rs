@@ -98,16 +98,40 @@ impl Client {
     /// Fatal when the verdict is, when the failures in a row are used up, when a certificate does not verify or an
     /// answer is too large; stopped when stop was requested.
     pub fn fetch(&mut self, request: &Request, judge: &dyn Fn(&Answer) -> Verdict) -> Result<Fetch, ConnectError> {
+        self.fetch_judging(request, judge, &|_| None)
+    }
+
+    /// As [`Client::fetch`], for feeds that have a word on failures of the connection; `None` = as for all.
+    ///
+    /// # Errors
+    /// As [`Client::fetch`].
+    pub fn fetch_judging(
+        &mut self,
+        request: &Request,
+        judge: &dyn Fn(&Answer) -> Verdict,
+        judge_error: &dyn Fn(&HttpError) -> Option<Verdict>,
+    ) -> Result<Fetch, ConnectError> {
         if !self.permit() {
             return Ok(Fetch::NotYet);
         }
-        self.sent = self.sent.saturating_add(1);
-        match self.exchange(request) {
+        let error = match self.exchange(request) {
             Ok(answer) => {
                 let verdict = judge(&answer);
-                self.judged(request, answer, verdict)
+                return self.judged(request, answer, verdict);
             }
-            Err(failure) => self.not_answered(request, failure).map(|()| Fetch::NotYet),
+            Err(Failure::Http(error)) => error,
+            Err(Failure::Refused(reason)) => {
+                let text = format!("{}: {reason}", described(request));
+                return Err(ConnectError::fatal(self.redacted(&text)));
+            }
+        };
+        match judge_error(&error) {
+            None => self.not_answered(request, &error).map(|()| Fetch::NotYet),
+            Some(Verdict::Fatal(hint)) => {
+                let text = format!("{}: {error}: {hint}", described(request));
+                Err(ConnectError::fatal(self.redacted(&text)))
+            }
+            Some(verdict) => self.judged(request, Answer::default(), verdict),
         }
     }
 
@@ -303,19 +327,13 @@ impl Client {
         ConnectError::fatal(self.redacted(&text))
     }
 
-    fn not_answered(&mut self, request: &Request, failure: Failure) -> Result<(), ConnectError> {
+    fn not_answered(&mut self, request: &Request, error: &HttpError) -> Result<(), ConnectError> {
         let what = described(request);
-        let error = match failure {
-            Failure::Refused(reason) => {
-                return Err(ConnectError::fatal(self.redacted(&format!("{what}: {reason}"))));
-            }
-            Failure::Http(error) => error,
-        };
         if error.is_retriable() {
             count("retry");
             return self.failed(&what, &error.to_string());
         }
-        let advice = match &error {
+        let advice = match error {
             HttpError::Stopped => return Err(ConnectError::stopped()),
             HttpError::Certificate(_) => "; check the URL, the clock and the roots that the worker trusts",
             HttpError::TooLarge { .. } => "; raise http.max.body.bytes or ask for smaller pages",
