@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use weir_feed::hash::hash_of;
+use weir_feed::hash::{canonical, sha256_hex};
 use weir_feed::time::parse_iso;
 use weir_feed::zone::Zone;
 use weir_sdk::api::data::schema::Schema;
@@ -110,11 +110,14 @@ impl<'a> Head<'a> {
 
 /// The origin names who answered, not what was forecast.
 fn hash_without_origin(row: &Json) -> String {
-    let mut counted = row.clone();
-    if let Some(fields) = counted.as_object_mut() {
-        fields.retain(|name, _| name != "origen");
-    }
-    hash_of(&counted)
+    let mut counted: Vec<(&String, &Json)> = row.as_object().into_iter().flatten().collect();
+    counted.retain(|(name, _)| *name != "origen");
+    counted.sort_unstable_by_key(|(name, _)| *name);
+    let fields = counted
+        .into_iter()
+        .map(|(name, value)| format!("{}:{}", Json::from(name.as_str()), canonical(value)));
+    // The canonical text of the object without that field, which is not copied for it.
+    sha256_hex(format!("{{{}}}", fields.collect::<Vec<_>>().join(",")).as_bytes())
 }
 
 /// One entry of a list such as `probPrecipitacion`.
@@ -157,4 +160,37 @@ pub fn number(value: Option<&Json>, what: &str, odd: &mut Vec<String>) -> Number
 pub fn day_of(day: &Json) -> Result<i32, String> {
     let fecha = required(object(day)?, "fecha")?;
     stamp::day(&fecha).ok_or_else(|| format!("the fecha of a day is '{fecha}', not a date"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use weir_feed::hash::hash_of;
+
+    use super::{hash_without_origin, padded_town};
+
+    #[test]
+    fn the_hash_is_that_of_the_body_without_its_origin() {
+        let body = json!({"b": [1, {"y": 2, "x": "é"}], "origen": {"web": "a"}, "a": null});
+        assert_eq!(
+            hash_without_origin(&body),
+            hash_of(&json!({"a": null, "b": [1, {"x": "é", "y": 2}]}))
+        );
+    }
+
+    #[test]
+    fn towns_have_five_digits() {
+        for (given, town) in [
+            ("28065", Some("28065")),
+            ("id28065", Some("28065")),
+            ("1059", Some("01059")),
+            (" 01059 ", Some("01059")),
+            ("", None),
+            ("id", None),
+            ("280651", None),
+            ("28o65", None),
+        ] {
+            assert_eq!(padded_town(given).as_deref(), town, "{given}");
+        }
+    }
 }

@@ -181,9 +181,9 @@ fn daily_forecasts() {
     let case = || Case {
         read: Read::DailyForecast,
         product: Product::Forecast(Horizon::Daily),
-        pairs: vec![("poll.interval.ms", "1200000"), ("aemet.municipios", "01059,35016")],
+        pairs: vec![("poll.interval.ms", "2400000"), ("aemet.municipios", "01059,35016")],
         ids: vec!["01059", "35016"],
-        seen_after_ms: 85 * MINUTE_MS,
+        seen_after_ms: 110 * MINUTE_MS,
     };
     months(case, &[6, 7]);
 }
@@ -193,9 +193,9 @@ fn hourly_forecasts() {
     let case = || Case {
         read: Read::HourlyForecast,
         product: Product::Forecast(Horizon::Hourly),
-        pairs: vec![("poll.interval.ms", "1200000"), ("aemet.municipios", "28065")],
+        pairs: vec![("poll.interval.ms", "2400000"), ("aemet.municipios", "28065")],
         ids: vec!["28065"],
-        seen_after_ms: 85 * MINUTE_MS,
+        seen_after_ms: 110 * MINUTE_MS,
     };
     months(case, &[9, 10]);
 }
