@@ -12,7 +12,7 @@ trap 'kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; rm -rf "
 [ "$(tail -c 1 "$input" | od -An -c | tr -d ' ')" = '\n' ] || { echo "$input does not end with a newline" >&2; exit 1; }
 lines=$(wc -l < "$input")
 
-"$weir" up --data-dir "$work/data" --kafka-port 0 --connect-port 0 --ready-file "$work/ready.json" > "$work/weir.log" 2>&1 &
+"$weir" up --data-dir "$work/data" --kafka-port 0 --registry-port 0 --connect-port 0 --ready-file "$work/ready.json" > "$work/weir.log" 2>&1 &
 pid=$!
 for _ in $(seq 1 200); do [ -s "$work/ready.json" ] && break; sleep 0.05; done
 [ -s "$work/ready.json" ] || { cat "$work/weir.log" >&2; exit 1; }

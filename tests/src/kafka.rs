@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
+use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
@@ -127,15 +127,14 @@ pub struct Content {
     pub key: Option<Vec<u8>>,
     /// Value.
     pub value: Option<Vec<u8>>,
-    /// Names of the headers.
-    pub headers: Vec<String>,
+    /// Names and values of the headers; null is empty.
+    pub headers: Vec<(String, Vec<u8>)>,
 }
 
 impl Content {
     fn of(message: &BorrowedMessage<'_>) -> Self {
-        let headers = message
-            .headers()
-            .map(|headers| headers.iter().map(|header| header.key.to_owned()).collect());
+        let pair = |header: Header<'_, &[u8]>| (header.key.to_owned(), header.value.unwrap_or_default().to_vec());
+        let headers = message.headers().map(|headers| headers.iter().map(pair).collect());
         Content {
             key: message.key().map(<[u8]>::to_vec),
             value: message.payload().map(<[u8]>::to_vec),
@@ -152,9 +151,9 @@ pub fn read_all(address: &str, topic: &str) -> anyhow::Result<Vec<Vec<u8>>> {
         .collect())
 }
 
-/// Reads partition 0 of a topic from the beginning to its end, checking checksums.
+/// Reads all partitions of a topic from the beginning to their ends, one after another, checking checksums.
 ///
-/// *Errors*: the broker refuses the partition, or the end is not reached in time.
+/// *Errors*: the broker refuses a partition, or an end is not reached in time.
 pub fn read_contents(address: &str, topic: &str) -> anyhow::Result<Vec<Content>> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", address)
@@ -164,22 +163,50 @@ pub fn read_contents(address: &str, topic: &str) -> anyhow::Result<Vec<Content>>
         .set("auto.offset.reset", "error")
         .create()
         .context("consumer")?;
+    let metadata = consumer
+        .fetch_metadata(Some(topic), Duration::from_secs(20))
+        .context("metadata")?;
+    let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    let mut contents = Vec::new();
+    for partition in 0..partitions {
+        read_partition(&consumer, topic, i32::try_from(partition)?, &mut contents)?;
+    }
+    Ok(contents)
+}
+
+fn read_partition(
+    consumer: &BaseConsumer,
+    topic: &str,
+    partition: i32,
+    contents: &mut Vec<Content>,
+) -> anyhow::Result<()> {
     let (low, high) = consumer
-        .fetch_watermarks(topic, 0, Duration::from_secs(20))
+        .fetch_watermarks(topic, partition, Duration::from_secs(20))
         .context("watermarks")?;
+    if low == high {
+        return Ok(());
+    }
     let mut assignment = TopicPartitionList::new();
     assignment
-        .add_partition_offset(topic, 0, Offset::Offset(low))
+        .add_partition_offset(topic, partition, Offset::Offset(low))
         .context("assignment")?;
     consumer.assign(&assignment).context("assign")?;
-    let (mut contents, mut next) = (Vec::new(), low);
+    let mut next = low;
     let end = Instant::now() + PATIENCE;
     while next < high {
         if Instant::now() > end {
             bail!("offset {next} of {high} after {PATIENCE:?}");
         }
         match consumer.poll(Duration::from_millis(100)) {
-            None => {}
+            None => {
+                // Compaction and control records leave gaps: the position tells how far the end is.
+                if let Ok(position) = consumer.position()
+                    && let Some(Offset::Offset(at)) =
+                        position.find_partition(topic, partition).map(|found| found.offset())
+                {
+                    next = next.max(at);
+                }
+            }
             Some(Ok(message)) => {
                 next = message.offset() + 1;
                 contents.push(Content::of(&message));
@@ -187,7 +214,7 @@ pub fn read_contents(address: &str, topic: &str) -> anyhow::Result<Vec<Content>>
             Some(Err(error)) => return Err(error).context("reading"),
         }
     }
-    Ok(contents)
+    Ok(())
 }
 
 /// End offset of partition 0; none while the topic or the broker is not there.

@@ -75,6 +75,14 @@ pub struct Ready {
     pub rest_proxy: Option<String>,
     /// URL of Connect REST.
     pub connect: Option<String>,
+    /// URLs of the made-up services (`weir fakes`).
+    pub x: Option<String>,
+    /// AEMET's.
+    pub aemet: Option<String>,
+    /// Google Places'.
+    pub places: Option<String>,
+    /// The small paged API's.
+    pub items: Option<String>,
     /// The process.
     pub pid: u32,
 }
@@ -99,6 +107,8 @@ pub struct Start<'a> {
     pub folder: Option<&'a Path>,
     /// Soft and hard limit on the size of any file it writes.
     pub max_file_bytes: Option<u64>,
+    /// Environment variables, besides those of the test.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Weir {
@@ -108,6 +118,7 @@ impl Weir {
             arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
             folder: None,
             max_file_bytes: None,
+            environment: Vec::new(),
         })
     }
 
@@ -117,6 +128,7 @@ impl Weir {
             arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
             folder: Some(folder),
             max_file_bytes: None,
+            environment: Vec::new(),
         })
     }
 
@@ -127,6 +139,8 @@ impl Weir {
             "--data-dir",
             "{dir}/data",
             "--kafka-port",
+            "0",
+            "--registry-port",
             "0",
             "--connect-port",
             "0",
@@ -144,6 +158,8 @@ impl Weir {
             "--data-dir",
             "{dir}/data",
             "--kafka-port",
+            "0",
+            "--registry-port",
             "0",
             "--connect-port",
             "0",
@@ -200,6 +216,7 @@ impl Weir {
         command.args(["--ready-file", &ready_file.display().to_string()]);
         let append = || std::fs::OpenOptions::new().create(true).append(true).open(&log);
         command
+            .envs(start.environment)
             .stdin(Stdio::null())
             .stdout(append()?)
             .stderr(append()?)
@@ -279,6 +296,11 @@ impl Weir {
         self.child.kill().context("SIGKILL")?;
         self.child.wait().context("reaping")?;
         Ok(())
+    }
+
+    /// Has the folder removed with this process.
+    pub fn own_folder(&mut self, folder: TempDir) {
+        self.owned = Some(folder);
     }
 
     /// Takes the temporary folder over, so that it outlives this process.

@@ -51,22 +51,41 @@ impl Rest {
         }
     }
 
+    /// Its `host:port`.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Sends one request; `body` with its media type.
     pub fn send(&self, method: &str, path: &str, body: Option<(&str, &str)>) -> anyhow::Result<Answer> {
+        match body {
+            Some((media, text)) => self.send_with(method, path, &[("Content-Type", media)], Some(text)),
+            None => self.send_with(method, path, &[], None),
+        }
+    }
+
+    /// Sends one request with these headers.
+    pub fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> anyhow::Result<Answer> {
         let mut stream = TcpStream::connect(&self.host).with_context(|| format!("connecting to {}", self.host))?;
         stream.set_read_timeout(Some(Duration::from_secs(100)))?;
         let mut request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
             self.host
         );
-        if let Some((media, text)) = body {
-            request.push_str(&format!(
-                "Content-Type: {media}\r\nContent-Length: {}\r\n\r\n{text}",
-                text.len()
-            ));
-        } else {
-            request.push_str("\r\n");
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
         }
+        if let Some(text) = body {
+            request.push_str(&format!("Content-Length: {}\r\n", text.len()));
+        }
+        request.push_str("\r\n");
+        request.push_str(body.unwrap_or_default());
         stream.write_all(request.as_bytes())?;
         let mut reply = Vec::new();
         stream.read_to_end(&mut reply)?;

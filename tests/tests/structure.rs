@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 /// Crate and the crates of this workspace it may import.
 const ARROWS: &[(&str, &[&str])] = &[
     ("weir-config", &[]),
+    ("weir-secrets", &["weir-config"]),
     ("weir-metrics", &[]),
     ("weir-protocol", &[]),
     ("weir-client", &["weir-config", "weir-metrics", "weir-protocol"]),
@@ -24,8 +25,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "weir-coordinator",
         ],
     ),
+    ("weir-schema", &[]),
+    (
+        "weir-registry",
+        &["weir-schema", "weir-config", "weir-metrics", "weir-client"],
+    ),
     ("weir-api", &["weir-config"]),
-    ("weir-converters", &["weir-api", "weir-config"]),
+    ("weir-converters", &["weir-api", "weir-config", "weir-schema"]),
     (
         "weir-plugins",
         &["weir-api", "weir-config", "weir-converters", "weir-metrics"],
@@ -36,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "weir-api",
             "weir-config",
+            "weir-secrets",
             "weir-client",
             "weir-converters",
             "weir-plugins",
@@ -48,6 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "weir-api",
             "weir-config",
+            "weir-secrets",
             "weir-client",
             "weir-protocol",
             "weir-converters",
@@ -78,15 +86,24 @@ const ARROWS: &[(&str, &[&str])] = &[
             "weir-metrics",
         ],
     ),
+    ("weir-fakes", &[]),
     ("weir-bundled", &[]),
     ("weir-sdk", &["weir-api", "weir-config"]),
     ("weir-filestream", &["weir-sdk"]),
     ("weir-datagen", &["weir-sdk"]),
+    ("weir-feed", &["weir-sdk"]),
+    ("weir-http", &["weir-sdk", "weir-feed"]),
+    ("weir-twitter", &["weir-sdk", "weir-feed"]),
+    ("weir-aemet", &["weir-sdk", "weir-feed"]),
+    ("weir-places", &["weir-sdk", "weir-feed"]),
     (
         "weir-cli",
         &[
             "weir-config",
+            "weir-secrets",
             "weir-server",
+            "weir-registry",
+            "weir-fakes",
             "weir-client",
             "weir-plugins",
             "weir-stores",

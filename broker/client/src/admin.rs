@@ -14,7 +14,7 @@ use weir_protocol::messages::{
     CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest, ListOffsetsRequest, StrBytes,
 };
 
-use crate::cluster::{Cluster, TopicInfo, retry};
+use crate::cluster::{Cluster, TopicInfo, retried};
 use crate::error::{ClientError, KafkaError};
 use crate::topic_partition::TopicPartition;
 use crate::wire::{Versions, WireSettings};
@@ -85,39 +85,27 @@ impl Admin {
     /// The cluster's id; `None` when the broker has none.
     pub async fn cluster_id(&self) -> Result<Option<String>, ClientError> {
         let mut cluster = self.cluster.lock().await;
-        retry(&mut cluster, async |cluster: &mut Cluster| {
-            cluster.topics(Some(&[])).await?;
-            Ok(cluster.cluster_id().map(str::to_owned))
-        })
-        .await
+        retried!(cluster, cluster.topics(Some(&[])))?;
+        Ok(cluster.cluster_id().map(str::to_owned))
     }
 
     /// How many brokers are up.
     pub async fn broker_count(&self) -> Result<usize, ClientError> {
         let mut cluster = self.cluster.lock().await;
-        retry(&mut cluster, async |cluster: &mut Cluster| {
-            cluster.topics(Some(&[])).await?;
-            Ok(cluster.broker_count())
-        })
-        .await
+        retried!(cluster, cluster.topics(Some(&[])))?;
+        Ok(cluster.broker_count())
     }
 
     /// All topics.
     pub async fn list_topics(&self) -> Result<Vec<TopicInfo>, ClientError> {
         let mut cluster = self.cluster.lock().await;
-        retry(&mut cluster, async |cluster: &mut Cluster| cluster.topics(None).await).await
+        retried!(cluster, cluster.topics(None))
     }
 
     /// The topics among `names` that exist.
     pub async fn describe_topics(&self, names: &[&str]) -> Result<Vec<TopicInfo>, ClientError> {
         let mut cluster = self.cluster.lock().await;
-        let mut backoff = cluster.backoff();
-        loop {
-            match cluster.topics(Some(names)).await {
-                Err(error) if error.is_retriable() && backoff.wait().await => {}
-                outcome => return outcome,
-            }
-        }
+        retried!(cluster, cluster.topics(Some(names)))
     }
 
     /// Creates one topic.
@@ -125,13 +113,7 @@ impl Admin {
     /// *Errors*: `Broker` with the broker's own text (bad replication factor, policy, authorisation).
     pub async fn create_topic(&self, topic: &NewTopic) -> Result<Created, ClientError> {
         let mut cluster = self.cluster.lock().await;
-        let mut backoff = cluster.backoff();
-        loop {
-            match create_topic(&mut cluster, topic).await {
-                Err(error) if error.is_retriable() && backoff.wait().await => {}
-                outcome => return outcome,
-            }
-        }
+        retried!(cluster, create_topic(&mut cluster, topic))
     }
 
     /// Deletes one topic; one that does not exist is an error.
@@ -143,13 +125,7 @@ impl Admin {
     /// The settings of a topic, defaults included.
     pub async fn topic_configs(&self, name: &str) -> Result<BTreeMap<String, Option<String>>, ClientError> {
         let mut cluster = self.cluster.lock().await;
-        let mut backoff = cluster.backoff();
-        loop {
-            match topic_configs(&mut cluster, name, None).await {
-                Err(error) if error.is_retriable() && backoff.wait().await => {}
-                outcome => return outcome,
-            }
-        }
+        retried!(cluster, topic_configs(&mut cluster, name, None))
     }
 
     /// Offsets of partitions, in the order asked; `None` where no record fits.
@@ -162,11 +138,10 @@ impl Admin {
         let mut topics: Vec<&str> = partitions.iter().map(|partition| partition.topic.as_str()).collect();
         topics.dedup();
         let mut cluster = self.cluster.lock().await;
-        retry(&mut cluster, async |cluster: &mut Cluster| {
+        retried!(cluster, async {
             let topics = cluster.topics(Some(&topics)).await?;
-            list_offsets(cluster, &topics, partitions, spec, isolation).await
+            list_offsets(&mut cluster, &topics, partitions, spec, isolation).await
         })
-        .await
     }
 }
 

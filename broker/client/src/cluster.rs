@@ -249,23 +249,24 @@ impl Backoff {
 }
 
 impl Cluster {
-    /// Waits between tries of one call. For calls whose borrows a closure given to [`retry`] could not
-    /// carry without losing `Send`.
+    /// Waits between tries of one call.
     pub(crate) fn backoff(&self) -> Backoff {
         Backoff::new(self.settings.retry_backoff, &self.settings, self.settings.api_timeout)
     }
 }
 
-/// Runs `attempt` until it succeeds, fails for good, or the API timeout is over.
-pub(crate) async fn retry<T>(
-    cluster: &mut Cluster,
-    mut attempt: impl AsyncFnMut(&mut Cluster) -> Result<T, ClientError>,
-) -> Result<T, ClientError> {
-    let mut backoff = cluster.backoff();
-    loop {
-        match attempt(cluster).await {
-            Err(error) if error.is_retriable() && backoff.wait().await => {}
-            outcome => return outcome,
+/// Runs an attempt until it succeeds, fails for good, or the API timeout is over; the attempt is written anew each time.
+///
+/// A macro because the future of a closure that borrows both the cluster and its surroundings is not provably `Send`.
+macro_rules! retried {
+    ($cluster:expr, $attempt:expr) => {{
+        let mut backoff = $cluster.backoff();
+        loop {
+            match $attempt.await {
+                Err(error) if ClientError::is_retriable(&error) && backoff.wait().await => {}
+                outcome => break outcome,
+            }
         }
-    }
+    }};
 }
+pub(crate) use retried;

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::admin::{self, Created, Isolation, NewTopic, OffsetSpec};
-use crate::cluster::{Backoff, Cluster, TopicInfo, retry};
+use crate::cluster::{Backoff, Cluster, TopicInfo, retried};
 use crate::error::{ClientError, KafkaError};
 use crate::topic_partition::TopicPartition;
 use crate::wire::{WireSettings, timed_out};
@@ -58,10 +58,7 @@ impl LogTopic {
     /// *Errors*: `Broker` with the broker's text when creation is refused; `Timeout`.
     pub async fn open(settings: WireSettings, topic: &NewTopic, isolation: Isolation) -> Result<Self, ClientError> {
         let mut cluster = Cluster::new(settings);
-        let found = retry(&mut cluster, async |cluster: &mut Cluster| {
-            cluster.topics(Some(&[topic.name.as_str()])).await
-        })
-        .await?;
+        let found = retried!(cluster, cluster.topics(Some(&[topic.name.as_str()])))?;
         let is_ready = |found: &[TopicInfo]| {
             found.first().is_some_and(|info| {
                 !info.partitions.is_empty() && info.partitions.iter().all(|part| part.leader.is_some())
@@ -70,19 +67,13 @@ impl LogTopic {
         let mut found = found;
         let mut created = Created::Existed;
         if found.is_empty() {
-            created = retry(&mut cluster, async |cluster: &mut Cluster| {
-                admin::create_topic(cluster, topic).await
-            })
-            .await?;
+            created = retried!(cluster, admin::create_topic(&mut cluster, topic))?;
         }
         let timeout = cluster.settings().api_timeout;
         // Brokers learn of a new topic within milliseconds: ask soon.
         let mut backoff = Backoff::new(Duration::from_millis(2), cluster.settings(), timeout);
         while !is_ready(&found) {
-            found = retry(&mut cluster, async |cluster: &mut Cluster| {
-                cluster.topics(Some(&[topic.name.as_str()])).await
-            })
-            .await?;
+            found = retried!(cluster, cluster.topics(Some(&[topic.name.as_str()])))?;
             if !is_ready(&found) && !backoff.wait().await {
                 return Err(timed_out(
                     format!("waiting for topic {} to have leaders", topic.name),
@@ -149,10 +140,7 @@ impl LogTopic {
 // A broker too old to tell, or one that forbids it, is believed, as Apache's worker does.
 async fn read_cleanup_policy(cluster: &mut Cluster, topic: &str) -> Result<Option<String>, ClientError> {
     const POLICY: &str = "cleanup.policy";
-    let asked = retry(cluster, async |cluster: &mut Cluster| {
-        admin::topic_configs(cluster, topic, Some(&[POLICY])).await
-    })
-    .await;
+    let asked = retried!(cluster, admin::topic_configs(cluster, topic, Some(&[POLICY])));
     match asked {
         Ok(mut configs) => Ok(configs.remove(POLICY).flatten()),
         Err(ClientError::Unsupported { .. }) => Ok(None),
@@ -206,10 +194,7 @@ impl CompactedLog {
         let reading = async {
             let topics = {
                 let mut control = self.control.lock().await;
-                retry(&mut control, async |cluster: &mut Cluster| {
-                    cluster.topics(Some(&[&self.topic])).await
-                })
-                .await?
+                retried!(control, control.topics(Some(&[&self.topic])))?
             };
             match topics.first() {
                 Some(topic) => self.read_to_end_of(topic).await,
@@ -233,13 +218,10 @@ impl CompactedLog {
             let mut control = self.control.lock().await;
             let known = std::slice::from_ref(topic);
             match admin::list_offsets(&mut control, known, &partitions, OffsetSpec::Latest, self.isolation).await {
-                Err(error) if error.is_retriable() => {
-                    retry(&mut control, async |cluster: &mut Cluster| {
-                        let topics = cluster.topics(Some(&[&self.topic])).await?;
-                        admin::list_offsets(cluster, &topics, &partitions, OffsetSpec::Latest, self.isolation).await
-                    })
-                    .await?
-                }
+                Err(error) if error.is_retriable() => retried!(control, async {
+                    let topics = control.topics(Some(&[&self.topic])).await?;
+                    admin::list_offsets(&mut control, &topics, &partitions, OffsetSpec::Latest, self.isolation).await
+                })?,
                 outcome => outcome?,
             }
         };

@@ -7,9 +7,12 @@ mod connect;
 mod connector_file;
 mod demo;
 mod docs;
+mod fakes;
 mod logging;
 mod overrides;
 mod ready;
+mod registry;
+mod schema;
 mod shutdown;
 mod tail;
 mod up;
@@ -36,15 +39,22 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start every role in one process: broker and Connect worker
+    /// Start every role in one process: broker, Schema Registry and Connect worker
     Up(up::UpArguments),
     /// Start a standalone Connect worker with the given connectors
     #[command(name = "connect-standalone")]
     ConnectStandalone(connect::StandaloneArguments),
     /// Start the bundled Kafka broker alone
     Broker(broker::BrokerArguments),
+    /// Start the Schema Registry alone
+    #[command(name = "schema-registry")]
+    SchemaRegistry(registry::RegistryArguments),
+    /// List, show, register and check schemas of a registry
+    Schema(schema::SchemaArguments),
     /// Print the records of a topic, decoded, as they arrive
     Tail(tail::TailArguments),
+    /// Serve made-up feeds that answer as X, AEMET and Google Places do
+    Fakes(fakes::FakesArguments),
     /// Write the reference pages of all settings into a folder
     Docs(docs::DocsArguments),
 }
@@ -71,8 +81,11 @@ fn main() -> ExitCode {
             Command::Up(arguments) => up::run(arguments).await,
             Command::ConnectStandalone(arguments) => connect::run_standalone(arguments).await,
             Command::Broker(arguments) => broker::run(arguments).await,
+            Command::SchemaRegistry(arguments) => registry::run(arguments).await,
+            Command::Schema(arguments) => schema::run(arguments).await,
+            Command::Fakes(arguments) => fakes::run(arguments).await,
             Command::Tail(arguments) => tail::run(arguments).await,
-            Command::Docs(arguments) => docs::run(&arguments),
+            Command::Docs(arguments) => docs::run(&arguments).await,
         }
     });
     // A guest or a client thread that does not end by itself must not hold the process.

@@ -29,7 +29,9 @@ pub(crate) fn apply(properties: &mut Properties, overrides: &[String]) -> anyhow
 /// Fills in the variables of a file by the providers that it names itself.
 pub(crate) fn filled(properties: &Properties) -> anyhow::Result<Properties> {
     let providers = Providers::from_properties(properties).context("config.providers")?;
-    providers.resolve_properties(properties).context("variables in the settings")
+    providers
+        .resolve_properties(properties)
+        .context("variables in the settings")
 }
 
 #[cfg(test)]

@@ -38,13 +38,17 @@ impl Ready {
 
     /// Writes the file atomically.
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
-        let temporary = path.with_extension(format!("tmp{}", std::process::id()));
-        let text = self.json(std::process::id());
-        let written = std::fs::File::create(&temporary)
-            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-            .and_then(|()| std::fs::rename(&temporary, path));
-        written.with_context(|| format!("cannot write the ready file {}", path.display()))
+        write_atomically(path, &self.json(std::process::id()))
     }
+}
+
+/// Writes a ready file under a temporary name and renames it.
+pub(crate) fn write_atomically(path: &Path, text: &str) -> anyhow::Result<()> {
+    let temporary = path.with_extension(format!("tmp{}", std::process::id()));
+    let written = std::fs::File::create(&temporary)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&temporary, path));
+    written.with_context(|| format!("cannot write the ready file {}", path.display()))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::Failure;
 /// Print the records of a topic, decoded, as they arrive
 ///
 /// Example:  weir tail orders --from-beginning --max 10 --json
+/// Avro:     weir tail tweets --registry http://127.0.0.1:8081
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct TailArguments {
@@ -25,6 +26,9 @@ pub(crate) struct TailArguments {
     /// Stop after this many records
     #[arg(long, value_name = "N")]
     max: Option<u64>,
+    /// Show keys and values that have a schema in this registry as JSON
+    #[arg(long, value_name = "URL", env = "WEIR_REGISTRY")]
+    registry: Option<String>,
 }
 
 /// Reads until `--max` or Ctrl-C.
@@ -35,6 +39,7 @@ pub(crate) async fn run(arguments: TailArguments) -> Result<(), Failure> {
         json: arguments.json,
         from_beginning: arguments.from_beginning,
         max: arguments.max,
+        registry: arguments.registry,
     };
     let mut out = std::io::stdout();
     tokio::select! {

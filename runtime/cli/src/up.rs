@@ -3,7 +3,7 @@
 //! Ports are bound first, then the roles start as clients of each other; when all of them answer, one line and the ready file
 //! say so. Stock files are loaded over the defaults, flags over the files.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -11,14 +11,14 @@ use clap::Args;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use weir_config::properties::Properties;
-use weir_worker::worker_config::WorkerConfig;
+use weir_worker::worker_config::{DEFAULT_REGISTRY_URL, WorkerConfig};
 
 use crate::connector_file::{self, ConnectorFile};
 use crate::ready::Ready;
 use crate::worker_role::{BoundWorker, RunningWorker};
-use crate::{Failure, broker, demo, overrides, shutdown};
+use crate::{Failure, broker, demo, overrides, registry, shutdown};
 
-/// Start every role in one process: broker and Connect worker
+/// Start every role in one process: broker, Schema Registry and Connect worker
 ///
 /// Watch records flow:       weir up --demo
 /// Run a connector file:     weir up my-source.properties
@@ -38,7 +38,7 @@ pub(crate) struct UpArguments {
     /// Port of the Kafka listener [default: 9092; 0 picks a free one]
     #[arg(long, value_name = "PORT")]
     kafka_port: Option<u16>,
-    /// Port of the Schema Registry (not built yet)
+    /// Port of the Schema Registry [default: 8081; 0 picks a free one]
     #[arg(long, value_name = "PORT")]
     registry_port: Option<u16>,
     /// Port of the REST proxy (not built yet)
@@ -53,7 +53,7 @@ pub(crate) struct UpArguments {
     /// A connect-distributed.properties file for the worker
     #[arg(long, value_name = "FILE")]
     connect: Option<PathBuf>,
-    /// A schema-registry.properties file (not built yet)
+    /// A schema-registry.properties file for the registry
     #[arg(long, value_name = "FILE")]
     schema_registry: Option<PathBuf>,
     /// A kafka-rest.properties file (not built yet)
@@ -62,7 +62,7 @@ pub(crate) struct UpArguments {
     /// A zookeeper.properties file: accepted, and not needed
     #[arg(long, value_name = "FILE")]
     zookeeper: Option<PathBuf>,
-    /// Two small streams to watch
+    /// Live feeds through Avro into topics and a file, to watch (made-up services unless keys are set)
     #[arg(long)]
     demo: bool,
     /// Write the addresses to this file as JSON once every role answers
@@ -79,7 +79,7 @@ pub(crate) async fn run(arguments: UpArguments) -> Result<(), Failure> {
     tell_what_is_not_built(&arguments);
     let given = read_connectors(&arguments.connectors)?;
     let demo = if arguments.demo {
-        Some(demo::prepare(&arguments.data_dir).map_err(Failure::startup)?)
+        Some(demo::prepare(&arguments.data_dir).await.map_err(Failure::startup)?)
     } else {
         None
     };
@@ -91,43 +91,103 @@ pub(crate) async fn run(arguments: UpArguments) -> Result<(), Failure> {
         .first()
         .copied()
         .ok_or_else(|| anyhow!("the broker has no listener"))?;
-    let worker_config = worker_config(&arguments, kafka).map_err(Failure::startup)?;
+    let registry_config = registry::configure(&registry_properties(&arguments, kafka)?).map_err(Failure::startup)?;
+    let registry = registry::bind(registry_config).await.map_err(Failure::startup)?;
+    let registry_address = registry::first_address(&registry).map_err(Failure::startup)?;
+    let worker_config = worker_config(&arguments, kafka, registry_address).map_err(Failure::startup)?;
     let worker = BoundWorker::bind(worker_config).await.map_err(Failure::startup)?;
 
-    // The broker outlives the worker: the worker's last offsets and statuses go through it.
-    let broker_stop = CancellationToken::new();
-    let mut broker_task = JoinSet::new();
-    let broker_token = broker_stop.clone();
-    broker_task.spawn(async move { bound.run(broker_token).await });
+    // The broker outlives the others, the registry the worker: last offsets, statuses and schemas go through them.
+    let mut servers = Servers::default();
+    let broker_stop = servers.broker_stop.clone();
+    servers
+        .tasks
+        .spawn(async move { (Role::Broker, bound.run(broker_stop).await.map_err(anyhow::Error::new)) });
+    let registry_ready = registry.ready();
+    let registry_stop = servers.registry_stop.clone();
+    servers.tasks.spawn(async move {
+        (
+            Role::Registry,
+            registry.run(registry_stop).await.map_err(anyhow::Error::new),
+        )
+    });
+    let start = async {
+        let (started, ()) = tokio::join!(worker.start(), registry_ready);
+        started
+    };
     let started = tokio::select! {
         biased;
         () = stop.cancelled() => None,
-        started = worker.start() => Some(started.map_err(Failure::startup)?),
-        ended = broker_task.join_next() => return Err(broker_end(ended).into()),
+        started = start => Some(started.map_err(Failure::startup)?),
+        ended = servers.tasks.join_next() => return Err(server_end(ended).into()),
     };
     let mut outcome = Ok(());
     if let Some(running) = started {
-        outcome = serve(&arguments, kafka, running, given, demo, &stop, &mut broker_task).await;
+        let addresses = Addresses {
+            kafka,
+            registry: registry_address,
+            connect: running.address(),
+        };
+        outcome = serve(&arguments, addresses, running, given, demo, &stop, &mut servers).await;
     }
-    broker_stop.cancel();
-    if !broker_task.is_empty() {
-        let ended = broker_task.join_next().await;
-        if outcome.is_ok() && !matches!(ended, Some(Ok(Ok(())))) {
-            outcome = Err(broker_end(ended).into());
+    let stopped = servers.stop().await;
+    outcome.and(stopped.map_err(Failure::from))
+}
+
+/// Where the roles answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addresses {
+    /// Kafka listener.
+    pub(crate) kafka: SocketAddr,
+    /// Schema Registry.
+    pub(crate) registry: SocketAddr,
+    /// Connect REST.
+    pub(crate) connect: SocketAddr,
+}
+
+/// The roles that others are clients of.
+#[derive(Debug, Default)]
+struct Servers {
+    broker_stop: CancellationToken,
+    registry_stop: CancellationToken,
+    tasks: JoinSet<(Role, anyhow::Result<()>)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Broker,
+    Registry,
+}
+
+impl Servers {
+    /// Stops the registry, then the broker.
+    async fn stop(mut self) -> anyhow::Result<()> {
+        self.registry_stop.cancel();
+        let mut outcome = Ok(());
+        while let Some(ended) = self.tasks.join_next().await {
+            match ended {
+                Ok((Role::Registry, Ok(()))) => self.broker_stop.cancel(),
+                Ok((Role::Broker, Ok(()))) if self.broker_stop.is_cancelled() => {}
+                other => {
+                    // One that fails while stopping must not keep the other running.
+                    self.broker_stop.cancel();
+                    outcome = Err(server_end(Some(other)));
+                }
+            }
         }
+        outcome
     }
-    outcome
 }
 
 /// Creates connectors, says that all is ready, and waits for the end of anything.
 async fn serve(
     arguments: &UpArguments,
-    kafka: SocketAddr,
+    addresses: Addresses,
     mut running: RunningWorker,
     given: Vec<ConnectorFile>,
     demo: Option<demo::Demo>,
     stop: &CancellationToken,
-    broker_task: &mut JoinSet<Result<(), weir_server::error::ServerError>>,
+    servers: &mut Servers,
 ) -> Result<(), Failure> {
     let files = given.into_iter().chain(
         demo.as_ref()
@@ -140,19 +200,19 @@ async fn serve(
             return Err(Failure::connectors(error));
         }
     }
-    let connect = running.address();
     let ready = Ready {
-        kafka: Some(kafka),
-        connect: Some(connect),
+        kafka: Some(addresses.kafka),
+        registry: Some(addresses.registry),
+        connect: Some(addresses.connect),
         ..Ready::default()
     };
     if let Some(path) = &arguments.ready_file {
         ready.write(path).map_err(Failure::startup)?;
     }
-    announce(kafka, connect, &arguments.data_dir);
+    announce(addresses, &arguments.data_dir);
     let watch = async {
         if let Some(demo) = &demo {
-            demo::watch(demo, kafka, connect).await;
+            demo::watch(demo, addresses).await;
         }
         std::future::pending::<()>().await;
     };
@@ -160,7 +220,7 @@ async fn serve(
         biased;
         () = stop.cancelled() => Ok(()),
         ended = running.ended() => ended.map_err(Failure::from),
-        ended = broker_task.join_next() => Err(broker_end(ended).into()),
+        ended = servers.tasks.join_next() => Err(server_end(ended).into()),
         () = watch => Ok(()),
     };
     running.stop().await;
@@ -168,20 +228,30 @@ async fn serve(
 }
 
 #[allow(clippy::print_stdout, reason = "the line a person waits for")]
-fn announce(kafka: SocketAddr, connect: SocketAddr, data_dir: &Path) {
+fn announce(addresses: Addresses, data_dir: &Path) {
+    let Addresses {
+        kafka,
+        registry,
+        connect,
+    } = addresses;
     println!(
-        "weir is ready: Kafka on {kafka}, Connect REST on http://{connect}, data in {}; Ctrl-C stops it",
+        "weir is ready: Kafka on {kafka}, Schema Registry on http://{registry}, Connect REST on http://{connect}, data in {}; Ctrl-C stops it",
         data_dir.display()
     );
 }
 
-type BrokerEnd = Option<Result<Result<(), weir_server::error::ServerError>, tokio::task::JoinError>>;
+type ServerEnd = Option<Result<(Role, anyhow::Result<()>), tokio::task::JoinError>>;
 
-fn broker_end(ended: BrokerEnd) -> anyhow::Error {
+fn server_end(ended: ServerEnd) -> anyhow::Error {
+    let name = |role: Role| match role {
+        Role::Broker => "the broker",
+        Role::Registry => "the schema registry",
+    };
     match ended {
-        Some(Ok(Err(error))) => anyhow::Error::new(error).context("the broker failed"),
-        Some(Err(error)) => anyhow::Error::new(error).context("the broker crashed"),
-        Some(Ok(Ok(()))) | None => anyhow!("the broker ended by itself"),
+        Some(Ok((role, Err(error)))) => error.context(format!("{} failed", name(role))),
+        Some(Ok((role, Ok(())))) => anyhow!("{} ended by itself", name(role)),
+        Some(Err(error)) => anyhow::Error::new(error).context("the broker or the schema registry crashed"),
+        None => anyhow!("the broker and the schema registry ended by themselves"),
     }
 }
 
@@ -192,9 +262,6 @@ fn read_connectors(paths: &[PathBuf]) -> anyhow::Result<Vec<ConnectorFile>> {
 fn tell_what_is_not_built(arguments: &UpArguments) {
     if arguments.zookeeper.is_some() {
         tracing::info!("--zookeeper: no ZooKeeper is needed, Kafka itself removed it in 4.0");
-    }
-    if arguments.registry_port.is_some() || arguments.schema_registry.is_some() {
-        tracing::warn!("the Schema Registry is not built yet; its flags have no effect");
     }
     if arguments.rest_proxy_port.is_some() || arguments.kafka_rest.is_some() {
         tracing::warn!("the REST proxy is not built yet; its flags have no effect");
@@ -223,7 +290,24 @@ fn broker_properties(arguments: &UpArguments) -> anyhow::Result<Properties> {
     Ok(properties)
 }
 
-fn worker_config(arguments: &UpArguments, kafka: SocketAddr) -> anyhow::Result<WorkerConfig> {
+/// Defaults, then the file, then flags; its Kafka is the broker beside it.
+fn registry_properties(arguments: &UpArguments, kafka: SocketAddr) -> anyhow::Result<Properties> {
+    let mut properties = Properties::default();
+    let own_listener = |port: u16| listener("http", &arguments.listen, port);
+    properties.insert("listeners", own_listener(arguments.registry_port.unwrap_or(8081)));
+    if let Some(path) = &arguments.schema_registry {
+        for (key, value) in overrides::read_properties(path)?.iter() {
+            properties.insert(key, value);
+        }
+        if let Some(port) = arguments.registry_port {
+            properties.insert("listeners", own_listener(port));
+        }
+    }
+    properties.insert("kafkastore.bootstrap.servers", format!("PLAINTEXT://{kafka}"));
+    Ok(properties)
+}
+
+fn worker_config(arguments: &UpArguments, kafka: SocketAddr, registry: SocketAddr) -> anyhow::Result<WorkerConfig> {
     let mut properties = Properties::default();
     for (key, value) in [
         ("group.id", "connect-cluster"),
@@ -240,6 +324,23 @@ fn worker_config(arguments: &UpArguments, kafka: SocketAddr) -> anyhow::Result<W
         properties.insert(key, value);
     }
     properties.insert("bootstrap.servers", kafka.to_string());
+    properties.insert(DEFAULT_REGISTRY_URL, format!("http://{registry}"));
+    // Who may use REST on loopback may read these files anyway; beyond loopback the operator decides.
+    let is_loopback = arguments
+        .listen
+        .parse()
+        .is_ok_and(|address: IpAddr| address.is_loopback());
+    if is_loopback || arguments.listen == "localhost" {
+        properties.insert("config.providers", "file,directory,env");
+        for (name, class) in [
+            ("file", "FileConfigProvider"),
+            ("directory", "DirectoryConfigProvider"),
+            ("env", "EnvVarConfigProvider"),
+        ] {
+            let class = format!("org.apache.kafka.common.config.provider.{class}");
+            properties.insert(format!("config.providers.{name}.class"), class);
+        }
+    }
     let connect_listener = |port: u16| listener("http", &arguments.listen, port);
     properties.insert("listeners", connect_listener(arguments.connect_port.unwrap_or(8083)));
     if let Some(path) = &arguments.connect {
@@ -252,6 +353,7 @@ fn worker_config(arguments: &UpArguments, kafka: SocketAddr) -> anyhow::Result<W
             properties.insert("listeners", connect_listener(port));
         }
     }
+    let properties = overrides::filled(&properties)?;
     let (config, warnings) = WorkerConfig::parse_distributed(&properties).context("worker settings")?;
     for warning in warnings {
         tracing::warn!("{warning}");

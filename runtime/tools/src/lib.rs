@@ -4,5 +4,7 @@
 
 pub mod error;
 
+pub mod decode;
 pub mod record_text;
+pub mod schema;
 pub mod tail;

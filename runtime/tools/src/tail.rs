@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use weir_api::converter::ConverterSlot;
 use weir_client::admin::{Admin, Isolation, OffsetSpec};
 use weir_client::client_config::translate_consumer;
 use weir_client::consumer::{Consumer, MessageBatch, Polled};
@@ -13,6 +14,7 @@ use weir_client::wire::WireSettings;
 use weir_config::properties::Properties;
 use weir_config::suggest::nearest;
 
+use crate::decode::Decoder;
 use crate::error::ToolError;
 use crate::record_text::{RecordParts, json_line, line};
 
@@ -33,13 +35,47 @@ pub struct TailOptions {
     pub from_beginning: bool,
     /// Stop after this many records.
     pub max: Option<u64>,
+    /// The registry that knows the schemas of keys and values; `None` = bytes are shown as they are.
+    pub registry: Option<String>,
+}
+
+/// What turns registered keys and values into JSON.
+#[derive(Debug)]
+struct Decoders {
+    key: Decoder,
+    value: Decoder,
+}
+
+impl Decoders {
+    fn new(options: &TailOptions) -> Result<Option<Self>, ToolError> {
+        let Some(url) = &options.registry else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            key: Decoder::new(url, ConverterSlot::Key)?,
+            value: Decoder::new(url, ConverterSlot::Value)?,
+        }))
+    }
 }
 
 /// Writes records to `out` until `max` are shown; without one, for ever. A reader that goes away ends it quietly.
 ///
 /// *Errors*: no such topic, no broker, or an output that cannot be written. *Cancel safety*: safe.
 pub async fn tail(options: TailOptions, out: &mut (impl Write + Send)) -> Result<(), ToolError> {
+    let json = options.json;
+    let each = |record: &RecordParts<'_>| writeln!(out, "{}", if json { json_line(record) } else { line(record) });
+    follow(options, each).await
+}
+
+/// Hands records to `each` until `max` are shown; without one, for ever. A closed pipe ends it quietly.
+///
+/// *Errors*: as [`tail`]. *Cancel safety*: safe.
+pub async fn follow(
+    options: TailOptions,
+    mut each: impl FnMut(&RecordParts<'_>) -> io::Result<()> + Send,
+) -> Result<(), ToolError> {
     let mut left = options.max.unwrap_or(u64::MAX);
+    let mut decoders = Decoders::new(&options)?;
     let start = starting_points(&options).await?;
     let consumer = Consumer::new(&translate_consumer(&settings(&options))?)?;
     consumer.assign(&start).await?;
@@ -47,7 +83,7 @@ pub async fn tail(options: TailOptions, out: &mut (impl Write + Send)) -> Result
         let Polled::Messages(batch) = consumer.next(BATCH_RECORDS, WAIT).await else {
             continue;
         };
-        match show(&batch, &options, &mut left, out) {
+        match show(&batch, &mut decoders, &mut left, &mut each) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
             Err(error) => return Err(error.into()),
@@ -98,30 +134,37 @@ async fn starting_points(options: &TailOptions) -> Result<Vec<(TopicPartition, O
         .collect())
 }
 
-fn show(batch: &MessageBatch, options: &TailOptions, left: &mut u64, out: &mut impl Write) -> io::Result<()> {
+fn show(
+    batch: &MessageBatch,
+    decoders: &mut Option<Decoders>,
+    left: &mut u64,
+    each: &mut impl FnMut(&RecordParts<'_>) -> io::Result<()>,
+) -> io::Result<()> {
     for message in batch.iter() {
         if *left == 0 {
             break;
         }
         *left -= 1;
+        let (key, value) = match decoders {
+            Some(decoders) => (
+                decoders.key.decode(message.topic(), message.key()),
+                decoders.value.decode(message.topic(), message.value()),
+            ),
+            None => (None, None),
+        };
         let record = RecordParts {
             topic: message.topic(),
             partition: message.partition(),
             offset: message.offset(),
             timestamp_ms: message.timestamp().0,
-            key: message.key(),
-            value: message.value(),
+            key: key.as_deref().or(message.key()),
+            value: value.as_deref().or(message.value()),
             headers: message
                 .headers()
                 .map(|(name, value)| (name.into_owned(), value))
                 .collect(),
         };
-        let text = if options.json {
-            json_line(&record)
-        } else {
-            line(&record)
-        };
-        writeln!(out, "{text}")?;
+        each(&record)?;
     }
-    out.flush()
+    Ok(())
 }

@@ -31,6 +31,7 @@ fn options(cluster: &Cluster) -> TailOptions {
         json: true,
         from_beginning: true,
         max: None,
+        registry: None,
     }
 }
 
@@ -101,6 +102,7 @@ async fn an_unreachable_broker_is_an_error_that_names_it() {
         json: false,
         from_beginning: false,
         max: Some(1),
+        registry: None,
     };
     let error = tail(options, &mut Vec::new()).await.unwrap_err();
     assert!(error.to_string().contains("127.0.0.1:1"), "{error}");

@@ -1,0 +1,139 @@
+//! `weir schema list|get|register|check`: subjects of any registry.
+//!
+//! Arguments only; the work is in `weir_tools::schema`. `check` ends with code 1 when the schema is not compatible.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use clap::{Args, Subcommand};
+use weir_tools::error::ToolError;
+use weir_tools::schema::{Registry, SchemaText, Wanted};
+
+use crate::Failure;
+
+/// List, show, register and check schemas of a registry
+///
+/// What is there:     weir schema list
+/// Show one:          weir schema get tweets-value
+/// Try a change:      weir schema check tweets-value tweet.avsc
+/// Register it:       weir schema register tweets-value tweet.avsc
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct SchemaArguments {
+    /// The registry to ask
+    #[arg(
+        long,
+        short = 'r',
+        global = true,
+        value_name = "URL",
+        env = "WEIR_REGISTRY",
+        default_value = "http://127.0.0.1:8081"
+    )]
+    registry: String,
+    #[command(subcommand)]
+    command: SchemaCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SchemaCommand {
+    /// Subjects with their latest version, id and compatibility level
+    List {
+        /// Show soft-deleted subjects too
+        #[arg(long)]
+        deleted: bool,
+    },
+    /// Print a schema
+    Get {
+        /// The subject, as `TOPIC-value`
+        #[arg(required_unless_present = "id")]
+        subject: Option<String>,
+        /// A version number or `latest`
+        #[arg(long, default_value = "latest")]
+        version: String,
+        /// The schema of this id, whatever the subject
+        #[arg(long, conflicts_with = "subject")]
+        id: Option<u32>,
+    },
+    /// Register a schema under a subject
+    Register {
+        subject: String,
+        #[command(flatten)]
+        schema: SchemaFile,
+    },
+    /// Tell whether a schema may follow the registered ones; exit code 1 when not
+    Check {
+        subject: String,
+        #[command(flatten)]
+        schema: SchemaFile,
+        /// The version to compare with: a number, `latest`, or `all` that the subject's level asks for
+        #[arg(long, default_value = "all")]
+        version: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct SchemaFile {
+    /// File with the schema
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Schema language
+    #[arg(long = "type", value_name = "TYPE", default_value = "AVRO")]
+    schema_type: String,
+    /// A schema that this one refers to; may be given many times
+    #[arg(long = "reference", value_name = "NAME=SUBJECT:VERSION")]
+    references: Vec<String>,
+    /// Have the registry bring it into normal form first
+    #[arg(long)]
+    normalize: bool,
+}
+
+/// Runs one command.
+pub(crate) async fn run(arguments: SchemaArguments) -> Result<(), Failure> {
+    let registry = Registry::new(&arguments.registry).map_err(failed)?;
+    let mut out = std::io::stdout();
+    match arguments.command {
+        SchemaCommand::List { deleted } => registry.list(deleted, &mut out).await.map_err(failed),
+        SchemaCommand::Get { subject, version, id } => {
+            let wanted = match (subject, id) {
+                (_, Some(id)) => Wanted::Id(id),
+                (Some(subject), None) => Wanted::Version(subject, version),
+                (None, None) => return Err(anyhow!("name a subject, or give --id").into()),
+            };
+            registry.show(&wanted, &mut out).await.map_err(failed)
+        }
+        SchemaCommand::Register { subject, schema } => {
+            let schema = text_of(schema)?;
+            registry.register(&subject, &schema, &mut out).await.map_err(failed)
+        }
+        SchemaCommand::Check {
+            subject,
+            schema,
+            version,
+        } => {
+            let schema = text_of(schema)?;
+            let checked = registry.check(&subject, &version, &schema, &mut out).await;
+            if checked.map_err(failed)? {
+                Ok(())
+            } else {
+                Err(anyhow!("the schema is not compatible with {subject}").into())
+            }
+        }
+    }
+}
+
+fn failed(error: ToolError) -> Failure {
+    Failure::from(anyhow::Error::new(error))
+}
+
+fn text_of(file: SchemaFile) -> anyhow::Result<SchemaText> {
+    Ok(SchemaText {
+        text: read(&file.file)?,
+        schema_type: file.schema_type.to_ascii_uppercase(),
+        references: file.references,
+        normalize: file.normalize,
+    })
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
