@@ -165,7 +165,9 @@ impl AemetService {
             return too_many(429);
         };
         let segments = request.segments();
-        let segments: Vec<&str> = segments.iter().skip(2).map(String::as_str).collect();
+        // The base URL may be given with the real one's path or without it.
+        let prefix = if request.path.starts_with(API) { 2 } else { 0 };
+        let segments: Vec<&str> = segments.iter().skip(prefix).map(String::as_str).collect();
         let response = match self.find(&segments, now_ms) {
             Found::Rows(rows) => self.exito(request, &rows, now_ms),
             Found::Nothing => {
@@ -307,10 +309,10 @@ impl Service for AemetService {
         if let Some(hash) = request.path.strip_prefix(DATA) {
             return self.data(hash, now_ms);
         }
-        if request.path.starts_with(API) && request.method == "GET" {
-            return self.envelope(request, now_ms);
+        if request.method != "GET" {
+            return page(405, "405 Method Not Allowed");
         }
-        page(404, "404 Not Found")
+        self.envelope(request, now_ms)
     }
 }
 

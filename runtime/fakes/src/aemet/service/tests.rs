@@ -63,6 +63,7 @@ fn all_products_are_answered_in_two_steps() {
             12,
         ),
         ("/opendata/api/maestro/municipios", 6),
+        ("/maestro/municipios", 6),
     ] {
         let found = rows(&mut service, path, NOW_MS);
         assert!(found.len() >= least, "{path}: {}", found.len());
