@@ -5,6 +5,12 @@
 
 pub mod native;
 
+pub mod registry_client;
+pub mod registry_settings;
+pub mod subject_name;
+pub mod wire_format;
+
+pub mod avro;
 pub mod byte_array;
 pub mod json;
 pub mod simple_header;

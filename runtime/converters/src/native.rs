@@ -8,11 +8,12 @@ use weir_api::error::ConnectError;
 use weir_config::def::{ConfigDef, ConfigKey, Importance, Validator};
 use weir_config::map::ConfigMap;
 
+use crate::avro::converter::AvroConverter;
 use crate::byte_array::ByteArrayConverter;
 use crate::json::converter::JsonConverter;
 use crate::simple_header::converter::SimpleHeaderConverter;
 use crate::string::StringConverter;
-use crate::{json, string};
+use crate::{avro, json, string};
 
 /// What a class can be used as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,17 +51,25 @@ pub struct ConverterClass {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
+    Avro,
     ByteArray,
     Json,
     SimpleHeader,
     String,
 }
 
-const CLASSES: [Class; 4] = [Class::ByteArray, Class::Json, Class::SimpleHeader, Class::String];
+const CLASSES: [Class; 5] = [
+    Class::Avro,
+    Class::ByteArray,
+    Class::Json,
+    Class::SimpleHeader,
+    Class::String,
+];
 
 impl Class {
     fn name(self) -> &'static str {
         match self {
+            Self::Avro => "io.confluent.connect.avro.AvroConverter",
             Self::ByteArray => "org.apache.kafka.connect.converters.ByteArrayConverter",
             Self::Json => "org.apache.kafka.connect.json.JsonConverter",
             Self::SimpleHeader => "org.apache.kafka.connect.storage.SimpleHeaderConverter",
@@ -70,6 +79,7 @@ impl Class {
 
     fn aliases(self) -> &'static [&'static str] {
         match self {
+            Self::Avro => &["AvroConverter", "Avro"],
             Self::ByteArray => &["ByteArrayConverter", "ByteArray"],
             Self::Json => &["JsonConverter", "Json"],
             Self::SimpleHeader => &["SimpleHeaderConverter", "Simple"],
@@ -80,6 +90,7 @@ impl Class {
     fn kinds(self) -> &'static [ConverterKind] {
         match self {
             Self::ByteArray | Self::Json | Self::String => &[ConverterKind::Converter, ConverterKind::HeaderConverter],
+            Self::Avro => &[ConverterKind::Converter],
             Self::SimpleHeader => &[ConverterKind::HeaderConverter],
         }
     }
@@ -93,6 +104,7 @@ impl Class {
             .doc("How this converter will be used.");
         match self {
             Self::SimpleHeader => definition,
+            Self::Avro => avro::converter::config_def(definition.key(converter_type)),
             Self::ByteArray => definition.key(converter_type),
             Self::Json => json::converter::config_def(definition.key(converter_type)),
             Self::String => string::config_def(definition.key(converter_type)),
@@ -109,8 +121,9 @@ impl Class {
         }
     }
 
-    fn create(self, config: &ConfigMap) -> Result<Box<dyn Converter>, ConnectError> {
+    fn create(self, config: &ConfigMap, slot: ConverterSlot) -> Result<Box<dyn Converter>, ConnectError> {
         Ok(match self {
+            Self::Avro => Box::new(AvroConverter::new(config, slot)?),
             Self::ByteArray => Box::new(ByteArrayConverter),
             Self::Json => Box::new(JsonConverter::new(config)?),
             Self::SimpleHeader => Box::new(SimpleHeaderConverter::default()),
@@ -131,7 +144,7 @@ pub fn create(class: &str, config: &ConfigMap, slot: ConverterSlot) -> Result<Bo
     let mut config = config.clone();
     config.insert("converter.type", slot.as_str());
     known.config_def().parse(&config)?;
-    known.create(&config)
+    known.create(&config, slot)
 }
 
 /// Gives the full class name of a name or alias.
@@ -167,9 +180,8 @@ fn find(name: &str) -> Option<Class> {
 #[cfg(test)]
 mod tests {
     use weir_api::converter::ConverterSlot;
-    use weir_config::map::ConfigMap;
 
-    use super::{create, list};
+    use super::{ConverterKind, create, list};
 
     fn message(class: &str, config: &[(&str, &str)], slot: ConverterSlot) -> String {
         create(class, &config.iter().copied().collect(), slot).map_or_else(|error| error.message, |_| "ok".to_owned())
@@ -179,7 +191,13 @@ mod tests {
     fn every_name_finds_its_class() {
         for class in list() {
             for name in class.aliases.iter().chain([&class.class]) {
-                assert!(create(name, &ConfigMap::new(), ConverterSlot::Header).is_ok(), "{name}");
+                let slot = if class.kinds.contains(&ConverterKind::HeaderConverter) {
+                    ConverterSlot::Header
+                } else {
+                    ConverterSlot::Value
+                };
+                let config = [("schema.registry.url", "http://localhost:1")].into_iter().collect();
+                assert!(create(name, &config, slot).is_ok(), "{name}");
             }
         }
     }
@@ -187,8 +205,20 @@ mod tests {
     #[test]
     fn unknown_classes_and_wrong_options_are_named() {
         assert_eq!(
-            message("Avro", &[], ConverterSlot::Value),
+            message("Protobuf", &[], ConverterSlot::Value),
+            "Class Protobuf could not be found."
+        );
+        assert_eq!(
+            message(
+                "Avro",
+                &[("schema.registry.url", "http://localhost:1")],
+                ConverterSlot::Header
+            ),
             "Class Avro could not be found."
+        );
+        assert_eq!(
+            message("Avro", &[], ConverterSlot::Value),
+            "Missing required configuration \"schema.registry.url\" which has no default value."
         );
         assert_eq!(
             message("Simple", &[], ConverterSlot::Value),
