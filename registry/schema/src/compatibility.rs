@@ -100,4 +100,3 @@ fn cut(text: &str) -> Option<&str> {
     }
     None
 }
-

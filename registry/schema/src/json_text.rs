@@ -3,6 +3,9 @@
 //! Read: comments are allowed, `-0` is an integer, a repeated key keeps its first place and its last value, nesting is
 //! bounded. Written: no blanks, key order kept, doubles as Java prints them. serde_json's own reader and writer differ
 //! in each of these, and texts are hashed byte by byte.
+//!
+//! DIVERGES: integers beyond 64 bits become doubles, numbers beyond a double and half a surrogate pair are refused; Java
+//! keeps the first, reads the second as infinity and prints the third as a question mark.
 
 use serde_json::{Map, Number, Value};
 
@@ -410,4 +413,3 @@ fn number_of(text: &str, whole: bool) -> Option<Value> {
     }
     text.parse::<f64>().ok().and_then(Number::from_f64).map(Value::Number)
 }
-

@@ -147,5 +147,5 @@ pub(crate) fn default_of(given: &Value, kind: &Kind) -> Result<Value, SchemaErro
         .and_then(Number::from_f64);
     number
         .map(Value::Number)
-        .ok_or_else(|| SchemaError::Invalid(format!("For input string: \"{text}\"")))
+        .ok_or_else(|| SchemaError::Invalid(format!("For input string: \"{plain}\"")))
 }

@@ -20,9 +20,9 @@ pub fn resolved_text(schema: &AvroSchema) -> String {
     print(schema, schema.root, HashSet::new())
 }
 
-/// Returns the text of one node, everything in full.
-pub(crate) fn node_text(schema: &AvroSchema, id: NodeId) -> String {
-    print(schema, id, HashSet::new())
+/// Returns the text of one node, everything in full but the types named in `known`.
+pub(crate) fn node_text(schema: &AvroSchema, id: NodeId, known: HashSet<String>) -> String {
+    print(schema, id, known)
 }
 
 fn print(schema: &AvroSchema, id: NodeId, known: HashSet<String>) -> String {

@@ -11,4 +11,6 @@ pub mod parse;
 pub mod canonical;
 pub mod normalize;
 
+pub mod difference;
+
 pub mod compatibility;

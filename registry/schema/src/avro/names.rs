@@ -2,6 +2,7 @@
 //!
 //! New schemas hold to the letter of the format; stored ones may use any letter, as older registries accepted.
 
+use crate::avro::schema::{AvroSchema, Kind};
 use crate::error::SchemaError;
 
 /// How names are checked.
@@ -56,4 +57,19 @@ impl NameRule {
             Some(_) => None,
         }
     }
+}
+
+/// Checks the names of every type, field and symbol, but no namespaces: what stored schemas must hold to.
+pub(crate) fn check_all(schema: &AvroSchema, rule: NameRule) -> Result<(), SchemaError> {
+    for node in &schema.nodes {
+        if let Some(name) = node.kind.name() {
+            rule.check(&name.name)?;
+        }
+        match &node.kind {
+            Kind::Record(record) => record.fields.iter().try_for_each(|field| rule.check(&field.name))?,
+            Kind::Enum(of) => of.symbols.iter().try_for_each(|symbol| rule.check(symbol))?,
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -5,7 +5,8 @@
 //! The registry's own code builds a text, reads it again and prints it; only its outcome is rebuilt here.
 //!
 //! DIVERGES: a type without namespace inside one with a namespace keeps its name, and a default that does not fit the
-//! first branch of a union stays; the registry changes the one and loses the other.
+//! first branch of a union stays; the registry changes the one and loses the other. It also fails on a field of an
+//! empty union.
 
 use std::cmp::Ordering;
 
@@ -64,10 +65,12 @@ fn normal_names(aliases: &mut [Name], doc: &mut Option<String>, name: &Name) {
 fn normal_field(schema: &AvroSchema, field: &mut Field) {
     field.aliases.sort_by(|a, b| java_order(a, b));
     field.props = sorted_props(&field.props);
-    if let Some(default) = &mut field.default {
-        if let Some(spelled) = by_type(schema, Some(field.schema), default) {
-            *default = spelled;
-        }
+    if let Some(spelled) = field
+        .default
+        .as_ref()
+        .and_then(|default| by_type(schema, Some(field.schema), default))
+    {
+        field.default = Some(spelled);
     }
 }
 

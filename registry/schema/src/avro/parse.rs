@@ -12,7 +12,7 @@ use crate::avro::attributes;
 use crate::avro::canonical::node_text;
 use crate::avro::defaults::{self, Types};
 use crate::avro::graph;
-use crate::avro::names::NameRule;
+use crate::avro::names::{self, NameRule};
 use crate::avro::schema::{AvroSchema, Enum, Field, Fixed, Kind, Name, Node, NodeId, Record};
 use crate::error::SchemaError;
 use crate::json_text::{self, shorten, shown};
@@ -62,24 +62,9 @@ pub fn parse(text: &str, named: &[&str], options: ParseAvro) -> Result<AvroSchem
     parser.schema.referenced = referenced;
     let schema = graph::reachable(parser.schema)?;
     if !options.validate {
-        check_names(&schema, NameRule::AnyLetter)?;
+        names::check_all(&schema, NameRule::AnyLetter)?;
     }
     Ok(schema)
-}
-
-/// Checks the names of every type, field and symbol, but no namespaces: what stored schemas must hold to.
-fn check_names(schema: &AvroSchema, rule: NameRule) -> Result<(), SchemaError> {
-    for node in &schema.nodes {
-        if let Some(name) = node.kind.name() {
-            rule.check(&name.name)?;
-        }
-        match &node.kind {
-            Kind::Record(record) => record.fields.iter().try_for_each(|field| rule.check(&field.name))?,
-            Kind::Enum(of) => of.symbols.iter().try_for_each(|symbol| rule.check(symbol))?,
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 struct Parser {
@@ -184,7 +169,7 @@ impl Parser {
 
     fn object(&mut self, json: &Value, namespace: Option<&str>) -> Result<NodeId, SchemaError> {
         let word = attributes::required_text(json, "type", "No type")?;
-        if let Some(kind) = primitive(word) {
+        if let Some(kind) = Kind::primitive(word) {
             return Ok(self.schema.push(Node {
                 kind,
                 props: attributes::schema_props(json),
@@ -220,7 +205,7 @@ impl Parser {
 
     /// Returns the type of a name: in the namespace around, else without namespace, else a stand-in for a later one.
     fn find(&mut self, name: &str, namespace: Option<&str>) -> NodeId {
-        if let Some(kind) = primitive(name) {
+        if let Some(kind) = Kind::primitive(name) {
             return self.schema.push(Node::of(kind));
         }
         let full = match namespace {
@@ -230,9 +215,22 @@ impl Parser {
         if let Some(id) = self.names.get(&full).or_else(|| self.names.get(name)) {
             return *id;
         }
-        let stand_in = self.schema.push(Node::of(Kind::Null));
+        let name = Name::new(&full, None);
+        let record = Record {
+            name,
+            aliases: Vec::new(),
+            doc: None,
+            fields: Vec::new(),
+            is_error: false,
+        };
+        let stand_in = self.schema.push(Node::of(Kind::Record(record)));
         self.forward.insert(stand_in, full);
         stand_in
+    }
+
+    /// Returns the text of a node for an error; types that are defined later show as their names.
+    fn node_text(&self, id: NodeId) -> String {
+        node_text(&self.schema, id, self.forward.values().cloned().collect())
     }
 
     fn union(&mut self, branches: &[Value], namespace: Option<&str>) -> Result<NodeId, SchemaError> {
@@ -249,7 +247,7 @@ impl Parser {
         for branch in branches.iter().filter(|branch| !self.forward.contains_key(branch)) {
             let kind = &self.schema.node(*branch).kind;
             if matches!(kind, Kind::Union(_)) {
-                let texts: Vec<String> = branches.iter().map(|id| node_text(&self.schema, *id)).collect();
+                let texts: Vec<String> = branches.iter().map(|id| self.node_text(*id)).collect();
                 return Err(invalid(format!(
                     "Nested union: {}",
                     shorten(&format!("[{}]", texts.join(",")))
@@ -376,7 +374,7 @@ impl Parser {
         if defaults::fits(&types, schema, default, steps)? {
             return Ok(());
         }
-        let text = shorten(&node_text(&self.schema, schema));
+        let text = shorten(&self.node_text(schema));
         Err(invalid(format!(
             "Invalid default for field {field}: {} not a {text}",
             shown(default)
@@ -455,7 +453,7 @@ impl Parser {
         let name = Name::new(text, own.or(namespace));
         self.rule.check(&name.name)?;
         let full = name.full();
-        if primitive(&full).is_some() {
+        if Kind::primitive(&full).is_some() {
             return Err(invalid(format!("Schemas may not be named after primitives: {full}")));
         }
         self.rule.check_namespace(name.namespace.as_deref())?;
@@ -487,21 +485,6 @@ fn says_the_same(known: &Node, new: &Node) -> bool {
         }
 }
 
-fn primitive(word: &str) -> Option<Kind> {
-    match word {
-        "null" => Some(Kind::Null),
-        "boolean" => Some(Kind::Boolean),
-        "int" => Some(Kind::Int),
-        "long" => Some(Kind::Long),
-        "float" => Some(Kind::Float),
-        "double" => Some(Kind::Double),
-        "bytes" => Some(Kind::Bytes),
-        "string" => Some(Kind::String),
-        _ => None,
-    }
-}
-
 fn invalid(text: String) -> SchemaError {
     SchemaError::Invalid(text)
 }
-

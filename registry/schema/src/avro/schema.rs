@@ -213,6 +213,21 @@ impl Node {
 }
 
 impl Kind {
+    /// Returns the kind of a primitive type's word.
+    pub fn primitive(word: &str) -> Option<Self> {
+        match word {
+            "null" => Some(Kind::Null),
+            "boolean" => Some(Kind::Boolean),
+            "int" => Some(Kind::Int),
+            "long" => Some(Kind::Long),
+            "float" => Some(Kind::Float),
+            "double" => Some(Kind::Double),
+            "bytes" => Some(Kind::Bytes),
+            "string" => Some(Kind::String),
+            _ => None,
+        }
+    }
+
     /// Returns Avro's word for the kind: `record`, `int`, ….
     pub fn type_name(&self) -> &'static str {
         match self {
