@@ -14,7 +14,7 @@ use weir_sdk::source::PollBudget;
 
 use crate::auth::Auth;
 use crate::problem::{Problem, Refusal, hint, service_now_ms, verdict};
-use crate::twitter_config::Settings;
+use crate::settings::Settings;
 
 /// What came of asking.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use weir_sdk::secret::{Secret, basic};
 use weir_sdk::source::PollBudget;
 
 use crate::problem::{hint, verdict};
-use crate::twitter_config::Credentials;
+use crate::settings::Credentials;
 
 /// What signs requests.
 #[derive(Debug)]

@@ -10,9 +10,10 @@ use weir_feed::url::Url;
 use weir_sdk::config::map::ConfigMap;
 use weir_sdk::config::validate::ParsedConfig;
 
+use crate::settings::{RuleSetting, Start, UserSetting};
 use crate::twitter_config::{
     API_KEY, API_SECRET, BASE_URL, BEARER_TOKEN, KEY, MAX_RESULTS, MODE, QUERY, QUERY_MAX_LENGTH, RULES, RULES_SYNC,
-    RuleSetting, START, Start, TWEET_FIELDS, USER_IDS, USERNAMES, UserSetting,
+    START, TWEET_FIELDS, USER_IDS, USERNAMES,
 };
 
 const MAX_RULES: usize = 1000;

@@ -15,7 +15,7 @@ use crate::api::{Caller, Endpoint};
 use crate::lines::{Lines, TooLong};
 use crate::problem::{CONNECTIONS_WAIT_MS, Problem, Refusal, USAGE_HINT, hint, verdict};
 use crate::reconnect::Reconnect;
-use crate::twitter_config::Settings;
+use crate::settings::Settings;
 
 const PATH: &str = "/2/tweets/search/stream";
 /// A connection that lasted so long worked, even if it brought no post.

@@ -19,7 +19,7 @@ use crate::parse::{Post, User};
 use crate::problem::Refusal;
 use crate::records::Origin;
 use crate::rules::Rule;
-use crate::twitter_config::Settings;
+use crate::settings::Settings;
 use crate::walk::{Bound, List, Step, Walk};
 
 /// What was written so long after the connection was made is left to the stream.

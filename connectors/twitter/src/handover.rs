@@ -16,7 +16,7 @@ use weir_sdk::warn;
 use crate::parse::{BadPost, Post, User};
 use crate::problem::Problem;
 use crate::records::{Maker, Origin};
-use crate::twitter_config::Settings;
+use crate::settings::Settings;
 
 /// Ids of what was skipped that are remembered, so that each is logged once.
 const LOGGED_IDS: usize = 1000;

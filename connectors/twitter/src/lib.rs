@@ -11,6 +11,7 @@ pub mod ids;
 pub mod parse;
 pub mod problem;
 pub mod records;
+pub mod settings;
 pub mod twitter_config;
 
 // Asking.

@@ -13,7 +13,7 @@ use crate::cursor::Cursor;
 use crate::handover::{Handover, Place, report_gap};
 use crate::ids::{id_at, time_of};
 use crate::problem::{Problem, Refusal};
-use crate::twitter_config::{Settings, Start};
+use crate::settings::{Settings, Start};
 use crate::walk::{Bound, List, Step, Walk};
 
 /// A first run from `latest` takes what was written so long before, because a search does not see the newest posts.

@@ -14,7 +14,7 @@ use weir_sdk::api::error::ConnectError;
 use weir_sdk::api::record::{SourceRecord, TypedValue};
 
 use crate::parse::{Metrics, Post, User};
-use crate::twitter_config::{Includes, KeyField, Output};
+use crate::settings::{Includes, KeyField, Output};
 
 /// Name of the feed, in headers and source partitions.
 pub const FEED: &str = "twitter";

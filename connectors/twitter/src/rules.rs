@@ -11,7 +11,7 @@ use weir_sdk::{info, warn};
 
 use crate::api::{Caller, Endpoint, Reply};
 use crate::parse::MatchingRule;
-use crate::twitter_config::{RuleSetting, RulesSync, Settings};
+use crate::settings::{RuleSetting, RulesSync, Settings};
 
 const PATH: &str = "/2/tweets/search/stream/rules";
 /// Rules of one request.

@@ -16,7 +16,7 @@ use crate::cursor::Cursor;
 use crate::handover::Handover;
 use crate::reader::{Read, Reader};
 use crate::records::FEED;
-use crate::twitter_config::{Mode, Settings};
+use crate::settings::{Mode, Settings};
 use crate::walk::List;
 
 /// Searches.

@@ -15,9 +15,10 @@ use crate::cursor::Cursor;
 use crate::ids::id_of;
 use crate::records::FEED;
 use crate::search::Search;
+use crate::settings::{Mode, Settings, UserSetting};
 use crate::stream::{Position, Stream};
 use crate::timelines::Timelines;
-use crate::twitter_config::{Mode, Settings, USER_IDS, USERNAMES, USERS_TOTAL, UserSetting, definition};
+use crate::twitter_config::{USER_IDS, USERNAMES, USERS_TOTAL, definition};
 
 /// Divides users over tasks.
 #[derive(Debug, Default)]

@@ -25,7 +25,7 @@ use crate::ids::{id_at, id_of, time_of};
 use crate::parse::{Line, Post, User};
 use crate::records::{FEED, Origin};
 use crate::rules::{Rule, RuleSync};
-use crate::twitter_config::{Backfill, Mode, Settings, Start};
+use crate::settings::{Backfill, Mode, Settings, Start};
 use crate::walk::Bound;
 
 /// Posts may come late, and out of order: a gap is filled from so long before the last one.

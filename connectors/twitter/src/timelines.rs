@@ -19,7 +19,7 @@ use crate::parse::looked_up_user;
 use crate::problem::{Problem, Refusal};
 use crate::reader::{Read, Reader};
 use crate::records::FEED;
-use crate::twitter_config::{Mode, Settings, UserSetting};
+use crate::settings::{Mode, Settings, UserSetting};
 use crate::walk::List;
 
 /// How long an absent user is left alone.

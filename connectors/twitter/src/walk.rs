@@ -16,7 +16,7 @@ use crate::api::{Caller, Endpoint, Refused, Reply};
 use crate::parse::{BadPost, Page, Post, User};
 use crate::problem::{Problem, Refusal};
 use crate::records::Origin;
-use crate::twitter_config::Settings;
+use crate::settings::Settings;
 
 /// A list of posts that can be asked for.
 #[derive(Debug, Clone)]

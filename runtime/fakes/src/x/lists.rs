@@ -233,9 +233,10 @@ fn page(
     let to_ms = bounds
         .to_ms
         .min(time_of(bounds.below_id.min(id_at(bounds.to_ms + 1))) + 1);
+    let from_ms = bounds.from_ms.max(time_of(bounds.above_id));
     let mut found: Vec<Post> = world
-        .newest_first(to_ms)
-        .take_while(|post| post.id > bounds.above_id && post.created_ms >= bounds.from_ms)
+        .newest_first(from_ms, to_ms)
+        .take_while(|post| post.id > bounds.above_id)
         .filter(|post| post.id < bounds.below_id && is_wanted(post, world))
         .take(max + 1)
         .collect();

@@ -72,8 +72,8 @@ impl Author {
                     1_300_000_000_000 + i64::try_from(self.id % 100_000).unwrap_or(0) * 1_000_000
                 )),
                 "public_metrics" => json!({
-                    "followers_count": self.id * 37, "following_count": self.id % 50,
-                    "tweet_count": self.id * 3, "listed_count": self.id % 7,
+                    "followers_count": self.id % 10_000 * 37, "following_count": self.id % 50,
+                    "tweet_count": self.id % 10_000 * 3, "listed_count": self.id % 7,
                 }),
                 _ => continue,
             };
@@ -185,14 +185,15 @@ impl World {
             .collect()
     }
 
-    /// Walks from newest to oldest through what was written before `to_ms`.
-    pub fn newest_first(&self, to_ms: i64) -> impl Iterator<Item = Post> + '_ {
+    /// Walks from newest to oldest through what was written from `from_ms` until before `to_ms`.
+    pub fn newest_first(&self, from_ms: i64, to_ms: i64) -> impl Iterator<Item = Post> + '_ {
         let last = to_ms.div_euclid(self.slot_ms);
-        let first = self.first_ms.div_euclid(self.slot_ms);
+        let from_ms = from_ms.max(self.first_ms);
+        let first = from_ms.div_euclid(self.slot_ms);
         (first..=last)
             .rev()
             .filter_map(|slot| self.post(slot))
-            .filter(move |post| post.created_ms < to_ms && post.created_ms >= self.first_ms)
+            .filter(move |post| (from_ms..to_ms).contains(&post.created_ms))
     }
 
     /// Gives the author of a post.
@@ -353,7 +354,7 @@ mod tests {
             part
         });
         assert_ne!(World::new(8).posts(from, from + 86_400_000), day);
-        let mut backwards: Vec<Post> = world.newest_first(from + 86_400_000).take(day.len()).collect();
+        let mut backwards: Vec<Post> = world.newest_first(from, from + 86_400_000).collect();
         backwards.reverse();
         assert_eq!(backwards, day);
         assert!(day.iter().all(|post| time_of(post.id) == post.created_ms));

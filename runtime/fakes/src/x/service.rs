@@ -133,7 +133,7 @@ impl XService {
         }
     }
 
-    /// Gives this answer to the next request whose path begins so.
+    /// Gives this answer to the next request to a path.
     pub fn answer_next(&mut self, path: &str, answer: FakeResponse) {
         self.scripted.push_back((path.to_owned(), answer));
     }
@@ -248,10 +248,7 @@ impl XService {
 
 impl Service for XService {
     fn handle(&mut self, request: &FakeRequest, now_ms: i64) -> FakeResponse {
-        let scripted = self
-            .scripted
-            .iter()
-            .position(|(path, _)| request.path.starts_with(path));
+        let scripted = self.scripted.iter().position(|(path, _)| request.path == *path);
         let response = match scripted.and_then(|at| self.scripted.remove(at)) {
             Some((_, response)) => response,
             None => self.respond(request, now_ms),
