@@ -114,7 +114,7 @@ impl Fill {
                 let oldest = walk.posts.iter().map(|(post, _)| post.id).min();
                 let oldest_ms = oldest.map_or(self.connected_ms, time_of);
                 report_gap(
-                    self.from_ms(oldest_ms),
+                    self.begins_ms(oldest_ms),
                     oldest_ms,
                     "a search of the gap has too many pages",
                 );
@@ -124,7 +124,7 @@ impl Fill {
                 let reach_ms = list.reach_ms.unwrap_or_default();
                 let oldest_ms = caller.service_now_ms().saturating_sub(reach_ms);
                 report_gap(
-                    self.from_ms(oldest_ms),
+                    self.begins_ms(oldest_ms),
                     oldest_ms,
                     "the gap is older than what X still gives",
                 );
@@ -141,7 +141,7 @@ impl Fill {
                 warn!("a rule cannot be searched for"; "rule" => rule.value, "refusal" => format!("{refusal:?}"),
                     "detail" => detail);
                 report_gap(
-                    self.from_ms(self.connected_ms),
+                    self.begins_ms(self.connected_ms),
                     self.connected_ms,
                     "a search does not take the rule",
                 );
@@ -161,7 +161,7 @@ impl Fill {
             }
             warn!("a rule is too long to be searched for"; "rule" => rule.value);
             report_gap(
-                self.from_ms(self.connected_ms),
+                self.begins_ms(self.connected_ms),
                 self.connected_ms,
                 "a search does not take the rule",
             );
@@ -181,7 +181,7 @@ impl Fill {
         }
     }
 
-    fn from_ms(&self, otherwise_ms: i64) -> i64 {
+    fn begins_ms(&self, otherwise_ms: i64) -> i64 {
         match self.from {
             Bound::Since(id) => time_of(id),
             Bound::From(ms) => ms,

@@ -5,23 +5,26 @@
 
 pub mod plugin;
 
-// Settings, and what X says.
+// Settings.
 pub mod checks;
+pub mod settings;
+pub mod twitter_config;
+pub mod values;
+
+// What X says.
 pub mod ids;
 pub mod parse;
 pub mod problem;
 pub mod records;
-pub mod settings;
-pub mod twitter_config;
 
 // Asking.
 pub mod api;
 pub mod auth;
-pub mod cursor;
 pub mod handover;
 pub mod walk;
 
 // Searches and timelines.
+pub mod cursor;
 pub mod reader;
 pub mod search;
 pub mod timelines;

@@ -13,7 +13,8 @@ use crate::cursor::Cursor;
 use crate::handover::{Handover, Place, report_gap};
 use crate::ids::{id_at, time_of};
 use crate::problem::{Problem, Refusal};
-use crate::settings::{Settings, Start};
+use crate::settings::Settings;
+use crate::values::Start;
 use crate::walk::{Bound, List, Step, Walk};
 
 /// A first run from `latest` takes what was written so long before, because a search does not see the newest posts.

@@ -11,7 +11,8 @@ use weir_sdk::{info, warn};
 
 use crate::api::{Caller, Endpoint, Reply};
 use crate::parse::MatchingRule;
-use crate::settings::{RuleSetting, RulesSync, Settings};
+use crate::settings::{RulesSync, Settings};
+use crate::values::RuleSetting;
 
 const PATH: &str = "/2/tweets/search/stream/rules";
 /// Rules of one request.

@@ -15,6 +15,7 @@ use crate::twitter_config::{
     MAX_PAGES, MAX_RESULTS, MODE, QUERY, QUERY_MAX_LENGTH, RULES, RULES_SYNC, START, STREAM_BACKFILL, STREAM_STALL_MS,
     TOPIC_USERS, TWEET_FIELDS, USER_FIELDS, USERS_TOTAL, definition,
 };
+use crate::values::{self, RuleSetting, Start, UserSetting};
 
 /// What is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,17 +37,6 @@ impl Mode {
             Self::UserTweets => "user_tweets",
         }
     }
-}
-
-/// Where a first run begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// Now.
-    Latest,
-    /// As far back as the service goes.
-    Earliest,
-    /// At a time, in milliseconds since the epoch.
-    At(i64),
 }
 
 /// What is done with authors.
@@ -105,24 +95,6 @@ pub enum Credentials {
         /// The app's secret.
         secret: Secret,
     },
-}
-
-/// A rule of the stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleSetting {
-    /// What it selects.
-    pub value: String,
-    /// Its name.
-    pub tag: Option<String>,
-}
-
-/// A user whose posts are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UserSetting {
-    /// By name.
-    Name(String),
-    /// By id.
-    Id(u64),
 }
 
 /// What posts are asked for with.
@@ -198,7 +170,7 @@ impl Settings {
         if let Some(finding) = checks::findings(&parsed, config).into_iter().next() {
             return Err(ConnectError::config(finding.to_string()));
         }
-        let users = checks::users(&parsed).map_err(|finding| ConnectError::config(finding.to_string()))?;
+        let users = values::users(&parsed).map_err(|finding| ConnectError::config(finding.to_string()))?;
         let total = usize::try_from(parsed.get_int(USERS_TOTAL)?).unwrap_or(0);
         Ok(Self {
             common: Common::parse(&parsed)?,
@@ -207,7 +179,7 @@ impl Settings {
             base: Url::parse(parsed.get_text(BASE_URL)?).map_err(ConnectError::config)?,
             query: parsed.opt_text(QUERY).unwrap_or_default().to_owned(),
             query_max_chars: usize::try_from(parsed.get_int(QUERY_MAX_LENGTH)?).unwrap_or(0),
-            rules: checks::rules(parsed.opt_text(RULES).unwrap_or_default()).map_err(ConnectError::config)?,
+            rules: values::rules(parsed.opt_text(RULES).unwrap_or_default()).map_err(ConnectError::config)?,
             rules_sync: match parsed.get_text(RULES_SYNC)? {
                 "exact" => RulesSync::Exact,
                 "none" => RulesSync::None,
@@ -216,7 +188,7 @@ impl Settings {
             users_total: total.max(users.len()),
             users,
             exclude: parsed.get_list(EXCLUDE)?.join(","),
-            start: checks::start(parsed.get_text(START)?).map_err(ConnectError::config)?,
+            start: values::start(parsed.get_text(START)?).map_err(ConnectError::config)?,
             max_results: parsed.get_int(MAX_RESULTS)?.unsigned_abs(),
             max_pages: parsed.get_int(MAX_PAGES)?.unsigned_abs(),
             fields: fields_of(&parsed)?,

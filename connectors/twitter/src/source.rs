@@ -15,10 +15,11 @@ use crate::cursor::Cursor;
 use crate::ids::id_of;
 use crate::records::FEED;
 use crate::search::Search;
-use crate::settings::{Mode, Settings, UserSetting};
+use crate::settings::{Mode, Settings};
 use crate::stream::{Position, Stream};
 use crate::timelines::Timelines;
 use crate::twitter_config::{USER_IDS, USERNAMES, USERS_TOTAL, definition};
+use crate::values::UserSetting;
 
 /// Divides users over tasks.
 #[derive(Debug, Default)]

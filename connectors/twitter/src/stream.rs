@@ -25,7 +25,8 @@ use crate::ids::{id_at, id_of, time_of};
 use crate::parse::{Line, Post, User};
 use crate::records::{FEED, Origin};
 use crate::rules::{Rule, RuleSync};
-use crate::settings::{Backfill, Mode, Settings, Start};
+use crate::settings::{Backfill, Mode, Settings};
+use crate::values::Start;
 use crate::walk::Bound;
 
 /// Posts may come late, and out of order: a gap is filled from so long before the last one.

@@ -19,7 +19,8 @@ use crate::parse::looked_up_user;
 use crate::problem::{Problem, Refusal};
 use crate::reader::{Read, Reader};
 use crate::records::FEED;
-use crate::settings::{Mode, Settings, UserSetting};
+use crate::settings::{Mode, Settings};
+use crate::values::UserSetting;
 use crate::walk::List;
 
 /// How long an absent user is left alone.

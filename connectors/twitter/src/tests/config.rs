@@ -4,10 +4,10 @@ use weir_sdk::context::ConnectorContext;
 use weir_sdk::source::{OffsetChange, SourceConnector as _};
 
 use super::support::{config, search_config, stream_config, users_config};
-use crate::checks;
 use crate::settings::Settings;
 use crate::source::TwitterSourceConnector;
 use crate::twitter_config::definition;
+use crate::values;
 
 #[test]
 fn wrong_settings_are_refused_without_a_request() {
@@ -160,7 +160,7 @@ fn fine_settings_have_nothing_to_say() {
 #[test]
 fn rules_are_read_in_both_forms() {
     let shown = |text: &str| -> Vec<String> {
-        let rules = checks::rules(text).expect(text);
+        let rules = values::rules(text).expect(text);
         rules
             .iter()
             .map(|rule| format!("{}|{}", rule.tag.as_deref().unwrap_or("-"), rule.value))

@@ -225,7 +225,7 @@ fn page(
     let max = match service.short_page_every {
         0 => bounds.max,
         every if bounds.may_be_short && mix(bounds.below_id ^ bounds.above_id).is_multiple_of(every) => {
-            bounds.max / 3 * usize::from(bounds.above_id % 2 == 0)
+            bounds.max / 3 * usize::from(bounds.above_id.is_multiple_of(2))
         }
         _ => bounds.max,
     };
