@@ -231,9 +231,10 @@ impl Client {
         text
     }
 
-    fn exchange(&self, request: &Request) -> Result<Answer, Failure> {
+    fn exchange(&mut self, request: &Request) -> Result<Answer, Failure> {
         let mut request = self.prepared(request);
         for _ in 0..=MAX_REDIRECTS {
+            self.sent = self.sent.saturating_add(1);
             let mut response = http::send(&request)?;
             if let Some(hosts) = &self.follow
                 && let Some(location) = location_of(&response)

@@ -1,12 +1,23 @@
 //! The places known so far
 //!
 //! Pure. Each place has the fingerprint that was last written, the cycle in which it was last met and a home: the search
-//! that met it. A home's places stand in its offset as text, `id:fingerprint:cycle`, so a restart knows them again.
+//! that met it. A home's places stand in its offset as text, `id:fingerprint:cycle`, so a restart knows them again; a `~`
+//! at the end says that the place was not met in that cycle, only counted as met.
 
 use std::collections::{HashMap, HashSet};
 
 /// Fingerprint of a place whose tombstone was written.
 const GONE: &str = "gone";
+
+/// Mark of a place that was counted as met.
+const EXCUSED: char = '~';
+
+/// When a place was last met. A cycle in which it was met outranks the same one in which it was only counted as met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct LastMet {
+    cycle: u64,
+    is_met: bool,
+}
 
 /// What is new about a place that was met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +35,7 @@ pub enum Sight {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Known {
     fingerprint: String,
-    last_cycle: u64,
+    last: LastMet,
     home: usize,
 }
 
@@ -67,7 +78,7 @@ impl Memory {
         }
         let known = Known {
             fingerprint: fingerprint.to_owned(),
-            last_cycle: cycle,
+            last: LastMet { cycle, is_met: true },
             home,
         };
         match self.places.insert(id.to_owned(), known) {
@@ -85,20 +96,20 @@ impl Memory {
     /// Counts the places of a home as met: its search could not tell.
     pub fn excuse(&mut self, home: usize, cycle: u64) {
         for known in self.places.values_mut().filter(|known| known.home == home) {
-            known.last_cycle = known.last_cycle.max(cycle);
+            known.last = known.last.max(LastMet { cycle, is_met: false });
         }
     }
 
     /// Counts one place as met: the service knows it, and what it says cannot be read.
     pub fn excuse_place(&mut self, id: &str, cycle: u64) {
         if let Some(known) = self.places.get_mut(id) {
-            known.last_cycle = known.last_cycle.max(cycle);
+            known.last = known.last.max(LastMet { cycle, is_met: false });
         }
     }
 
     /// Forgets the places that were not met for so many cycles: id and home, and whether a record still stands for it.
     pub fn forget_missing(&mut self, cycle: u64, cycles: u64) -> Vec<(String, usize, bool)> {
-        let is_missing = |known: &Known| known.last_cycle + cycles <= cycle;
+        let is_missing = |known: &Known| known.last.cycle + cycles <= cycle;
         let mut missing: Vec<(String, usize, bool)> = self
             .places
             .iter()
@@ -121,7 +132,7 @@ impl Memory {
         let mut by_age: Vec<(u64, String)> = self
             .places
             .iter()
-            .map(|(id, known)| (known.last_cycle, id.clone()))
+            .map(|(id, known)| (known.last.cycle, id.clone()))
             .collect();
         by_age.sort();
         for (_, id) in by_age.into_iter().take(excess) {
@@ -135,32 +146,40 @@ impl Memory {
             .places
             .iter()
             .filter(|(_, known)| known.home == home)
-            .map(|(id, known)| format!("{id}:{}:{}", known.fingerprint, known.last_cycle))
+            .map(|(id, known)| {
+                let mark = if known.last.is_met { "" } else { "~" };
+                format!("{id}:{}:{}{mark}", known.fingerprint, known.last.cycle)
+            })
             .collect();
         lines.sort();
         lines.join(" ")
     }
 
-    /// Reads the places of a home; of a place with two homes the one that met it last counts. The cycles are moved on
-    /// for a home that was left out of some.
-    pub fn load(&mut self, home: usize, text: &str, left_out: u64) {
+    /// Reads the places of a home, while a cycle is going on; of a place with two homes the one that met it last counts.
+    /// The cycles are moved on for a home that was left out of some.
+    pub fn load(&mut self, home: usize, text: &str, left_out: u64, cycle: u64) {
         for entry in text.split(' ') {
             let mut parts = entry.rsplitn(3, ':');
-            let (Some(cycle), Some(fingerprint), Some(id)) = (parts.next(), parts.next(), parts.next()) else {
+            let (Some(last), Some(fingerprint), Some(id)) = (parts.next(), parts.next(), parts.next()) else {
                 continue;
             };
-            let Ok(cycle) = cycle.parse::<u64>() else { continue };
-            let last_cycle = cycle.saturating_add(left_out);
-            let known = Known {
-                fingerprint: fingerprint.to_owned(),
-                last_cycle,
-                home,
+            let Ok(last_cycle) = last.trim_end_matches(EXCUSED).parse::<u64>() else {
+                continue;
             };
-            match self.places.get(id) {
-                Some(other) if other.last_cycle >= last_cycle => {}
-                _ => {
-                    self.places.insert(id.to_owned(), known);
-                }
+            let last = LastMet {
+                cycle: last_cycle.saturating_add(left_out),
+                is_met: left_out == 0 && !last.ends_with(EXCUSED),
+            };
+            if last.is_met && last.cycle == cycle {
+                self.met_now.insert(id.to_owned());
+            }
+            if self.places.get(id).is_none_or(|other| other.last < last) {
+                let known = Known {
+                    fingerprint: fingerprint.to_owned(),
+                    last,
+                    home,
+                };
+                self.places.insert(id.to_owned(), known);
             }
         }
     }
@@ -214,13 +233,16 @@ mod tests {
         let text = memory.text_of(0);
         assert_eq!(text, "ChIJ:odd:f:4 b:g:4");
         let mut again = Memory::new(10);
-        again.load(5, "b:h:3 bad x:y z:1:no", 0);
-        again.load(2, &text, 0);
-        again.load(7, "b:old:2", 0);
-        again.load(8, "", 0);
-        again.load(9, "c:k:2", 2);
-        assert_eq!((again.len(), again.text_of(9).as_str()), (3, "c:k:4"));
+        again.load(5, "b:h:3 bad x:y z:1:no", 0, 4);
+        again.load(2, &text, 0, 4);
+        again.load(7, "b:old:2 b:excused:4~", 0, 4);
+        again.load(8, "", 0, 4);
+        again.load(9, "c:k:2", 2, 4);
+        assert_eq!((again.len(), again.text_of(9).as_str()), (3, "c:k:4~"));
         assert_eq!(again.text_of(2), text);
+        assert_eq!(again.meet("b", "g", 3, 4), Sight::Again, "met before the restart");
+        assert_eq!(again.meet("c", "k", 3, 4), Sight::Same, "only counted as met");
+        again.begin_cycle();
         assert_eq!(again.meet("b", "g", 2, 5), Sight::Same);
     }
 

@@ -194,7 +194,7 @@ impl Reader {
         let Some(unit) = self.units.get(at) else { return };
         // A unit that was left out of cycles did not miss its places then.
         let left_out = self.cycle.saturating_sub(1).saturating_sub(unit.offset.cycle);
-        self.memory.load(at, &unit.offset.places, left_out);
+        self.memory.load(at, &unit.offset.places, left_out, self.cycle);
     }
 
     fn next_unit(&mut self) -> Result<Step, ConnectError> {
