@@ -211,8 +211,9 @@ pub fn replay<T: SourceTask + Default>(
             run.crash();
         }
         if run.random.chance(plan.jump_permille) {
-            let jump_ms = run.random.jump_ms();
-            skew.set(skew.get() + jump_ms);
+            // Clocks are set wrong, and right again: they do not drift away for ever.
+            let wrong_ms = run.random.wrong_ms();
+            let jump_ms = wrong_ms - skew.replace(wrong_ms);
             with_host(|host| host.clock_ms = host.clock_ms.map(|clock_ms| clock_ms + jump_ms));
         }
     }
@@ -364,8 +365,8 @@ impl Random {
         usize::try_from(self.next() % range).unwrap_or(0)
     }
 
-    /// A quarter of an hour back, or up to two hours on.
-    fn jump_ms(&mut self) -> i64 {
+    /// From a quarter of an hour slow to two hours fast.
+    fn wrong_ms(&mut self) -> i64 {
         i64::try_from(self.next() % 8_100_000).unwrap_or(0) - 900_000
     }
 }

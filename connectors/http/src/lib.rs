@@ -7,6 +7,7 @@ pub mod plugin;
 // Settings.
 pub mod auth_config;
 pub mod problems;
+pub mod sink_config;
 pub mod source_config;
 pub mod source_settings;
 // Requests.
@@ -29,4 +30,8 @@ pub mod progress;
 pub mod snapshot;
 pub mod stream;
 
+// Records into requests.
+pub mod sink_body;
+
+pub mod sink;
 pub mod source;

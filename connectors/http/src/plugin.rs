@@ -3,6 +3,8 @@
 use weir_sdk::plugin::{Capability, Class, Plugin};
 
 use crate::auth_config::{LOGIN_URL, TOKEN_URL};
+use crate::sink::{HttpSinkConnector, HttpSinkTask};
+use crate::sink_config;
 use crate::source::{HttpSourceConnector, HttpSourceTask};
 use crate::source_config::{ALLOW_HOSTS, PARENT_URL, URL, definition};
 
@@ -14,7 +16,15 @@ pub fn plugin() -> Plugin {
         .task_class("weir.http.HttpSourceTask")
         .overrides_validate()
         .config(definition);
-    let plugin = Plugin::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")).class(source);
+    let sink = Class::sink::<HttpSinkConnector, HttpSinkTask>("weir.http.HttpSinkConnector")
+        .alias("HttpSink")
+        .doc("Sends records to any HTTP service, one by one or in batches.")
+        .task_class("weir.http.HttpSinkTask")
+        .overrides_validate()
+        .config(sink_config::definition);
+    let plugin = Plugin::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+        .class(source)
+        .class(sink);
     [URL, ALLOW_HOSTS, TOKEN_URL, LOGIN_URL, PARENT_URL]
         .into_iter()
         .fold(plugin, |plugin, key| {
@@ -25,3 +35,5 @@ pub fn plugin() -> Plugin {
         .needs(Capability::Random)
         .needs(Capability::Secrets)
 }
+
+weir_sdk::export_plugin!(plugin, source, sink);

@@ -13,7 +13,7 @@ use crate::expression::Expression;
 /// Wait where a service throttles and names no time: doubles up to an hour.
 const THROTTLE_FLOOR_MS: u64 = 1_000;
 /// What users read when an answer fails the task by default.
-const HINT: &str = "check http.url, http.params, http.headers and http.auth.*, or add a rule to http.errors";
+pub(crate) const HINT: &str = "check http.url, http.params, http.headers and http.auth.*, or add a rule to http.errors";
 
 /// One rule.
 #[derive(Debug, Clone, PartialEq)]

@@ -83,6 +83,8 @@ struct Cycle {
     items: VecDeque<Item>,
     /// Pages that wait to be turned around.
     turned: Vec<Item>,
+    /// End of the window, if it is so old that nothing more will come.
+    settled_ms: Option<i64>,
     is_fetched: bool,
     is_abandoned: bool,
     is_complete: bool,
@@ -409,6 +411,13 @@ impl Stream {
         cycle.is_complete = true;
         self.progress.page = None;
         self.progress.high = None;
+        if cycle.range.is_some() {
+            let high_ms = match &cycle.high {
+                Some(Mark::Time(high_ms)) => Some(*high_ms),
+                _ => None,
+            };
+            self.progress.window_ms = self.progress.window_ms.max(cycle.settled_ms).max(high_ms);
+        }
         if let Some(high) = cycle.high.take() {
             self.progress.cursor = Some(Mark::later(self.progress.cursor.take(), high));
         }
@@ -430,16 +439,7 @@ impl Stream {
         }
         if let Some((_, end_ms, is_last)) = cycle.range {
             self.next_start_ms = (!is_last).then_some(end_ms);
-            let settled_ms = if end_ms <= now_ms.saturating_sub(SETTLED_MS) {
-                Some(end_ms)
-            } else {
-                None
-            };
-            let high_ms = match &cycle.high {
-                Some(Mark::Time(high_ms)) => Some(*high_ms),
-                _ => None,
-            };
-            self.progress.window_ms = self.progress.window_ms.max(settled_ms).max(high_ms);
+            cycle.settled_ms = (end_ms <= now_ms.saturating_sub(SETTLED_MS)).then_some(end_ms);
         }
         if let Some(snapshot) = &mut self.snapshot {
             for key in snapshot.end() {

@@ -66,6 +66,38 @@ impl Template {
         self.holes().any(|name| value_of(name).is_none())
     }
 
+    /// Fills the placeholders of a JSON text: within quotes as text, elsewhere as JSON; without value as null.
+    pub fn render_json(&self, value_of: &dyn Fn(&str) -> Option<serde_json::Value>) -> String {
+        let mut out = String::new();
+        let mut in_quotes = false;
+        for part in &self.parts {
+            match part {
+                Part::Literal(text) => {
+                    let mut escaped = false;
+                    for c in text.chars() {
+                        match c {
+                            _ if escaped => escaped = false,
+                            '\\' => escaped = true,
+                            '"' => in_quotes = !in_quotes,
+                            _ => {}
+                        }
+                    }
+                    out.push_str(text);
+                }
+                Part::Hole(name) => {
+                    let value = value_of(name).unwrap_or_default();
+                    match value {
+                        serde_json::Value::String(text) if in_quotes => push_escaped(&mut out, Position::Json, &text),
+                        serde_json::Value::Null if in_quotes => {}
+                        other if in_quotes => push_escaped(&mut out, Position::Json, &other.to_string()),
+                        other => out.push_str(&other.to_string()),
+                    }
+                }
+            }
+        }
+        out
+    }
+
     /// Fills the placeholders.
     pub fn render(&self, position: Position, value_of: &dyn Fn(&str) -> Option<String>) -> String {
         let mut out = String::new();
@@ -124,6 +156,20 @@ mod tests {
         }
         assert_eq!(template.holes().collect::<Vec<_>>(), ["a", "none"]);
         assert!(template.lacks(&value_of));
+    }
+
+    #[test]
+    fn json_values_keep_their_type_outside_of_quotes() {
+        let template = Template::parse(r#"{"a":${n},"b":"<${n}>","c":${t},"d":"\"${t}","e":${none},"f":"${none}"}"#);
+        let value_of = |name: &str| match name {
+            "n" => Some(serde_json::json!({"x": [1]})),
+            "t" => Some(serde_json::json!("say \"hi\"")),
+            _ => None,
+        };
+        assert_eq!(
+            template.expect("a template").render_json(&value_of),
+            r#"{"a":{"x":[1]},"b":"<{\"x\":[1]}>","c":"say \"hi\"","d":"\"say \"hi\"","e":null,"f":""}"#
+        );
     }
 
     #[test]

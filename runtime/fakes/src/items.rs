@@ -40,11 +40,7 @@ impl Items {
 
     /// Gives the items that were made in a time, both ends included: what a perfect reader must emit.
     pub fn truth(&self, from_ms: i64, to_ms: i64) -> Vec<Value> {
-        let to_ms = to_ms.min(self.end_ms);
-        let count = match to_ms.checked_sub(self.start_ms) {
-            Some(passed) if passed >= 0 => (passed / self.every_ms + 1) * PER_TICK,
-            _ => 0,
-        };
+        let count = self.count(to_ms);
         let first = ((from_ms - self.start_ms).max(0) + self.every_ms - 1) / self.every_ms * PER_TICK;
         (first..count).map(|at| self.item(at)).collect()
     }
@@ -56,6 +52,14 @@ impl Items {
             .filter(|key| key % 5 != 4 || (tick / 7 + key) % 3 != 0)
             .map(|key| json!({"id": key + 1, "price": (tick + key) / (key + 3), "name": name_of(key)}))
             .collect()
+    }
+
+    /// Number of items made so far.
+    fn count(&self, now_ms: i64) -> i64 {
+        match now_ms.min(self.end_ms).checked_sub(self.start_ms) {
+            Some(passed) if passed >= 0 => (passed / self.every_ms + 1) * PER_TICK,
+            _ => 0,
+        }
     }
 
     fn item(&self, at: i64) -> Value {
@@ -107,9 +111,10 @@ impl Items {
             .and_then(|after| after.parse().ok())
             .unwrap_or(0);
         let size = number(request, "limit").unwrap_or(DEFAULT_SIZE).max(1);
-        let rows = self.truth(self.start_ms, now_ms).into_iter();
-        rows.filter(|row| row["id"].as_i64().is_some_and(|id| id > after))
+        // Item n has the id n + 1.
+        (after.max(0)..self.count(now_ms))
             .take(size)
+            .map(|at| self.item(at))
             .collect()
     }
 

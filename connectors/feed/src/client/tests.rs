@@ -256,3 +256,23 @@ fn a_body_does_not_follow_a_redirect_to_another_host() {
         Ok("GET http://other.example/x none")
     );
 }
+
+#[test]
+fn requests_are_counted_answered_or_not_and_waits_are_none() {
+    let mut answers = vec![
+        Ok(TestResponse::new(200, "fine")),
+        Err(HttpError::Reset),
+        Ok(TestResponse::new(503, "")),
+    ];
+    serve(Box::new(move |_, _| answers.pop().expect("three are asked for")));
+    let mut client = Client::new(&access(None), "counted");
+    for expected in 1..=3 {
+        drop(ask(&mut client).expect("no attempt limit"));
+        assert_eq!(client.requests_sent(), expected);
+        if expected < 3 {
+            assert_eq!(ask(&mut client), Ok(Fetch::NotYet), "it waits");
+            assert_eq!(client.requests_sent(), expected);
+            with_host(|host| host.clock_ms = host.clock_ms.map(|now_ms| now_ms + 120_000));
+        }
+    }
+}
