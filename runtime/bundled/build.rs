@@ -33,7 +33,7 @@ struct Connector {
     register: fn() -> Plugin,
 }
 
-const CONNECTORS: [Connector; 2] = [
+const CONNECTORS: [Connector; 6] = [
     Connector {
         package: "weir-filestream",
         register: weir_filestream::plugin::plugin,
@@ -41,6 +41,22 @@ const CONNECTORS: [Connector; 2] = [
     Connector {
         package: "weir-datagen",
         register: weir_datagen::plugin::plugin,
+    },
+    Connector {
+        package: "weir-http",
+        register: weir_http::plugin::plugin,
+    },
+    Connector {
+        package: "weir-twitter",
+        register: weir_twitter::plugin::plugin,
+    },
+    Connector {
+        package: "weir-aemet",
+        register: weir_aemet::plugin::plugin,
+    },
+    Connector {
+        package: "weir-places",
+        register: weir_places::plugin::plugin,
     },
 ];
 
