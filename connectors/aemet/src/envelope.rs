@@ -5,6 +5,7 @@
 use serde_json::Value as Json;
 use weir_feed::answer::{Answer, Verdict};
 use weir_feed::time::retry_after_ms;
+use weir_sdk::http::HttpError;
 
 use crate::number::Number;
 
@@ -81,6 +82,24 @@ impl Found {
             },
             Ok(_) => Self::Retry("the body is not a list of rows".to_owned()),
             Err(reason) => Self::Retry(reason),
+        }
+    }
+
+    /// Reads a failure of the connection; `None` where trying again does not help.
+    pub fn cut_off(error: &HttpError) -> Option<Self> {
+        match error {
+            HttpError::NameNotFound
+            | HttpError::Refused
+            | HttpError::Reset
+            | HttpError::TimedOut
+            | HttpError::Tls(_)
+            | HttpError::Truncated
+            | HttpError::Other(_) => Some(Self::Retry(error.to_string())),
+            HttpError::Denied(_)
+            | HttpError::Certificate(_)
+            | HttpError::TooLarge { .. }
+            | HttpError::InvalidUrl(_)
+            | HttpError::Stopped => None,
         }
     }
 

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 
 use serde_json::Value as Json;
-use weir_feed::answer::{Answer, Fetch};
+use weir_feed::answer::{Answer, Fetch, Verdict};
 use weir_feed::client::{Client, described};
 use weir_feed::pause::Pause;
 use weir_feed::url::Url;
@@ -177,66 +177,65 @@ impl Running {
         let request = Request::get(&url)
             .with_header("api_key", self.settings.api_key.reference())
             .with_header("accept", "application/json");
-        let found = RefCell::new(Found::Nothing);
-        let fetched = self.client.fetch(&request, &|answer| {
-            *found.borrow_mut() = Found::envelope(answer, runtime::now_ms());
-            found.borrow().verdict()
-        })?;
-        match fetched {
-            Fetch::NotYet => Ok(Stepped::Waiting),
-            Fetch::Empty(answer) | Fetch::Skipped(answer, _) => {
-                self.slow_down(&answer);
-                self.answered(ask);
-                Ok(Stepped::Further)
+        match self.exchange(&request, Found::envelope)? {
+            None => return Ok(Stepped::Waiting),
+            Some((Found::Address(address), _)) => {
+                let address = self.checked(&request, &address)?;
+                self.set_step(Step::Data(address));
             }
-            Fetch::Got(answer) => {
-                self.slow_down(&answer);
-                match found.into_inner() {
-                    Found::Address(address) => {
-                        let address = self.checked(&request, &address)?;
-                        self.set_step(Step::Data(address));
-                    }
-                    other => self.failed(ask, &request, &reason_of(&other), &answer)?,
-                }
-                Ok(Stepped::Further)
-            }
+            Some((Found::Nothing, _)) => self.answered(ask),
+            Some((other, answer)) => self.failed(ask, &request, &reason_of(&other), &answer)?,
         }
+        Ok(Stepped::Further)
     }
 
     fn fetch_data(&mut self, ask: &Ask, address: &str) -> Result<Stepped, ConnectError> {
         // Without the key: this address needs none.
         let request = Request::get(address);
+        match self.exchange(&request, Found::data)? {
+            None => return Ok(Stepped::Waiting),
+            Some((Found::Rows(rows), _)) => self.received(ask, &rows)?,
+            Some((Found::Gone, answer)) => self.gone(ask, &request, &answer)?,
+            Some((other, answer)) => self.failed(ask, &request, &reason_of(&other), &answer)?,
+        }
+        Ok(Stepped::Further)
+    }
+
+    /// Sends a request, now or in a later poll (`None`).
+    fn exchange(
+        &mut self,
+        request: &Request,
+        read: fn(&Answer, i64) -> Found,
+    ) -> Result<Option<(Found, Answer)>, ConnectError> {
         let sent_before = self.client.requests_sent();
+        let has_others = self.settings.places.len() > 1;
         let found = RefCell::new(None);
-        let fetched = self.client.fetch(&request, &|answer| {
-            let data = Found::data(answer, runtime::now_ms());
-            let verdict = data.verdict();
-            *found.borrow_mut() = Some(data);
-            verdict
-        })?;
-        let found = found.into_inner();
-        match fetched {
-            Fetch::NotYet => {
+        let fetched = self.client.fetch_judging(
+            request,
+            &|answer| {
+                let read = read(answer, runtime::now_ms());
+                let verdict = read.verdict();
+                *found.borrow_mut() = Some(read);
+                verdict
+            },
+            // With one place only, the client counts and waits as for every feed.
+            &|error| {
+                let left_out = Found::cut_off(error).filter(|_| has_others)?;
+                *found.borrow_mut() = Some(left_out);
+                Some(Verdict::Unjudged)
+            },
+        )?;
+        match (fetched, found.into_inner()) {
+            (Fetch::Got(answer) | Fetch::Empty(answer) | Fetch::Skipped(answer, _), Some(found)) => {
+                self.slow_down(&answer);
+                Ok(Some((found, answer)))
+            }
+            _ => {
                 if self.client.requests_sent() != sent_before {
-                    // Refused or cut off: the wait is longer than the address lives.
+                    // Refused or cut off: the wait is longer than a data address lives.
                     self.set_step(Step::Envelope);
                 }
-                Ok(Stepped::Waiting)
-            }
-            Fetch::Empty(answer) | Fetch::Skipped(answer, _) => {
-                self.slow_down(&answer);
-                self.answered(ask);
-                Ok(Stepped::Further)
-            }
-            Fetch::Got(answer) => {
-                self.slow_down(&answer);
-                match found {
-                    Some(Found::Rows(rows)) => self.received(ask, &rows)?,
-                    Some(Found::Gone) => self.gone(ask, &request, &answer)?,
-                    Some(other) => self.failed(ask, &request, &reason_of(&other), &answer)?,
-                    None => {}
-                }
-                Ok(Stepped::Further)
+                Ok(None)
             }
         }
     }
@@ -312,7 +311,10 @@ impl Running {
     /// Notes that an ask failed: it is tried again after a wait, or left to the next round.
     fn failed(&mut self, ask: &Ask, request: &Request, reason: &str, answer: &Answer) -> Result<(), ConnectError> {
         let what = described(request);
-        let reason = format!("{reason}: '{}'", answer.excerpt());
+        let reason = match answer.excerpt() {
+            excerpt if excerpt.is_empty() => reason.to_owned(),
+            excerpt => format!("{reason}: '{excerpt}'"),
+        };
         let Some(cycle) = &mut self.cycle else {
             return Ok(());
         };

@@ -15,7 +15,7 @@ use weir_sdk::api::error::ConnectError;
 use crate::names::Names;
 use crate::number::Number;
 use crate::records::fields::{
-    Mapped, float, hashable, object, required, structure, text, text_map, text_of, texts_by_name, whole,
+    MOST_ODDITIES, Mapped, float, hashable, object, required, structure, text, text_map, text_of, texts_by_name, whole,
 };
 use crate::stamp;
 
@@ -90,7 +90,7 @@ pub fn map(row: &Json, schema: &Arc<Schema>, names: Names) -> Result<Mapped, Str
         schema: Arc::clone(schema),
         fields,
     };
-    let odd = row.keys().filter(|name| !is_known(name));
+    let odd = row.keys().filter(|name| !is_known(name)).take(MOST_ODDITIES);
     Ok(Mapped {
         id: indicativo,
         time: stamp::day_text(day),

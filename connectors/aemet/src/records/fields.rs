@@ -14,6 +14,9 @@ use crate::number::Number;
 /// Where the schemas live.
 pub const NAMESPACE: &str = "weir.feeds.aemet";
 
+/// Oddities told of one row.
+pub const MOST_ODDITIES: usize = 20;
+
 /// A row that became a value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mapped {

@@ -11,7 +11,7 @@ use weir_sdk::api::data::value::{StructValue, Value};
 use weir_sdk::api::data::{builder, logical};
 
 use crate::number::Number;
-use crate::records::fields::{Mapped, elements, object, required, text_of};
+use crate::records::fields::{MOST_ODDITIES, Mapped, elements, object, required, text_of};
 use crate::stamp;
 
 /// The town, five digits.
@@ -90,7 +90,8 @@ impl<'a> Head<'a> {
     }
 
     /// Ends the reading.
-    pub fn mapped(self, schema: &Arc<Schema>, rest: Vec<Value>, odd: Vec<String>) -> Mapped {
+    pub fn mapped(self, schema: &Arc<Schema>, rest: Vec<Value>, mut odd: Vec<String>) -> Mapped {
+        odd.truncate(MOST_ODDITIES);
         let mut fields = self.fields;
         fields.extend(rest);
         Mapped {

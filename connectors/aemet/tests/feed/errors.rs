@@ -393,6 +393,61 @@ fn one_failing_station_does_not_stop_the_others() {
 }
 
 #[test]
+fn one_station_that_does_not_answer_does_not_stop_the_others() {
+    let config = config(&[("aemet.stations", "A,B,C"), ("retry.max.attempts", "5")]);
+    let (mut task, seen) = started(&config, |arrived, now_ms| {
+        if arrived.path.ends_with("/estacion/B") {
+            return Played {
+                pieces: vec![Piece::Hang],
+                ..played(200, "")
+            };
+        }
+        serving(ROWS)(arrived, now_ms)
+    });
+    assert_eq!(poll_all(&mut task, 100).expect("no failure").len(), 1);
+    let of = |station: &str| paths(&seen).iter().filter(|path| path.ends_with(station)).count();
+    assert!(of("/estacion/C") >= 5, "{}", of("/estacion/C"));
+    assert!(of("/estacion/B") >= 7, "{}", of("/estacion/B"));
+    assert!(field("places").contains(&"B".to_owned()));
+
+    let (mut task, _) = started(&config, |_, _| Played {
+        pieces: vec![Piece::Reset],
+        ..played(200, "")
+    });
+    let error = failure(&mut task);
+    assert!(error.message.contains("and so did all others"), "{error}");
+}
+
+#[test]
+fn hostile_bodies_are_bounded() {
+    let many: Vec<String> = (0..100_000)
+        .map(|at| format!(r#"{{"idema":"S{at}","fint":"2026-11-20T15:00:00"}}"#))
+        .collect();
+    let (mut task, _) = started(&config(&[]), serving(&format!("[{}]", many.join(","))));
+    let records = poll_all(&mut task, 201).expect("no failure");
+    assert_eq!(records.len(), 100_000);
+
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let odd: Vec<String> = (0..50_000)
+        .map(|at| format!(r#"{{"value":"w{at}","periodo":"p{at}"}}"#))
+        .collect();
+    let odd = format!(
+        r#"[{{"elaborado":"2026-11-20T11:54:00","id":1059,"prediccion":{{"dia":[{{"fecha":"2026-11-20","temperatura":[{}]}}]}}}}]"#,
+        odd.join(",")
+    );
+    let town = [("aemet.product", "prediccion_horaria"), ("aemet.municipios", "01059")];
+    let (mut task, _) = started(&config(&town), serving(&odd));
+    assert_eq!(poll_until_records(&mut task, 5).expect("no failure").len(), 1);
+    assert!(lines(Level::Warn).len() <= 20);
+
+    for body in [deep.as_str(), r#"[{"a":1e999}]"#, "\u{0}", r#"["\ud800"]"#] {
+        let (mut task, _) = started(&config(&[("retry.max.attempts", "2")]), serving(body));
+        let error = failure(&mut task);
+        assert!(error.message.len() < 1_000, "{error}");
+    }
+}
+
+#[test]
 fn all_stations_failing_fails_the_task() {
     let config = config(&[("aemet.stations", "A,B"), ("retry.max.attempts", "5")]);
     let (mut task, _) = started(&config, |_, _| played(500, r#"{"estado":500}"#));
