@@ -11,6 +11,7 @@ mod md5;
 mod model;
 mod refusal;
 mod registry;
+mod registry_keys;
 mod rest;
 mod store;
 mod subject;

@@ -16,3 +16,6 @@ pub(crate) mod change;
 pub(crate) mod writer;
 
 pub(crate) mod handle;
+
+#[cfg(test)]
+mod tests;

@@ -113,6 +113,10 @@ impl Call {
         if is_blank || self.body.trim_ascii() == b"null" {
             return Err(Refusal::MissingBody("request body may not be null".to_owned()));
         }
+        // serde would take an array for the fields in order.
+        if self.body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Refusal::bad_request("Unexpected input in JSON: an object is needed"));
+        }
         serde_json::from_slice(&self.body)
             .map_err(|error| Refusal::bad_request(format!("Unexpected input in JSON: {error}")))
     }

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 
 use crate::refusal::Refusal;
 use crate::registry_config::{Cors, HttpSettings};
@@ -17,6 +17,9 @@ use crate::rest::call::{Answer, Api, Call, Query, Reply, decode, json};
 use crate::rest::negotiation::{PRODUCED, answer_type, is_body_type};
 use crate::rest::{compatibility, config, contexts, error, metadata, mode, schemas, subjects, tags};
 use crate::subject::DEFAULT_CONTEXT;
+
+/// How much beyond its cap a body is read before the connection is given up.
+const DRAINED_BYTES: usize = 4 * 1024 * 1024;
 
 /// The whole API with its bounds.
 #[derive(Debug, Clone)]
@@ -99,16 +102,29 @@ async fn within(limit: Duration, work: impl Future<Output = Answer>) -> Answer {
     tokio::time::timeout(limit, work).await.map_err(timed_out)?
 }
 
-async fn read_body(body: Body, max_bytes: usize) -> Result<Bytes, Refusal> {
-    let collected = Limited::new(body, max_bytes).collect().await;
-    match collected {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Refusal::Http {
-            status: 413,
-            message: Some(format!("Request body is larger than {max_bytes} bytes")),
-        }),
-        Err(_) => Err(Refusal::bad_request("the request body was cut off")),
+/// Reads a body up to the cap. What is a little larger is read and thrown away, so that the client gets to see its answer.
+async fn read_body(mut body: Body, max_bytes: usize) -> Result<Bytes, Refusal> {
+    let mut collected = Vec::new();
+    let mut size = 0usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::bad_request("the request body was cut off"))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        size = size.saturating_add(data.len());
+        if size <= max_bytes {
+            collected.extend_from_slice(&data);
+        } else if size > max_bytes.saturating_add(DRAINED_BYTES) {
+            break;
+        }
     }
+    if size <= max_bytes {
+        return Ok(Bytes::from(collected));
+    }
+    Err(Refusal::Http {
+        status: 413,
+        message: Some(format!("Request body is larger than {max_bytes} bytes")),
+    })
 }
 
 fn form(outcome: Answer, media: &'static str, is_head: bool) -> Response {
