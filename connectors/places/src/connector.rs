@@ -10,7 +10,8 @@ use weir_sdk::source::{ExactlyOnceSupport, OffsetChange, SourceConnector};
 use weir_sdk::{info, warn};
 
 use crate::place::Kept;
-use crate::places_config::{BASE_URL, FIELDS, Mode, Settings, TASK, TASKS, TOPIC_RETENTION, check};
+use crate::places_config::{API_KEY, BASE_URL, FIELDS, TASK, TASKS, TOPIC_RETENTION};
+use crate::settings::{Mode, Settings, check};
 use crate::unit::FEED;
 
 /// Divides the searches over its tasks.
@@ -73,7 +74,7 @@ impl SourceConnector for PlacesSourceConnector {
         fields.recommended = vec![format!("mask: {mask}")];
         let mut infos = vec![fields];
         for (key, error) in problems {
-            let value = if key == crate::places_config::API_KEY {
+            let value = if key == API_KEY {
                 "[hidden]"
             } else {
                 config.get(key).unwrap_or("null")

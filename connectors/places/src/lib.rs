@@ -21,4 +21,5 @@ pub mod memory;
 pub mod place;
 pub mod places_config;
 pub mod request;
+pub mod settings;
 pub mod unit;

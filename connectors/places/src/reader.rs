@@ -20,10 +20,10 @@ use crate::daily_budget::{DailyBudget, PAUSED, Permit, day_of, share, used_on};
 use crate::judge::{Asked, judge_legacy, judge_new};
 use crate::memory::Memory;
 use crate::place::PlaceSchema;
-use crate::places_config::Settings;
 use crate::progress::{Progress, ProgressWriter};
 use crate::request::{Api, Search};
 use crate::search_run::{End, SearchRun};
+use crate::settings::Settings;
 use crate::unit::{FEED, Unit, UnitOffset, budget_partition};
 
 /// Most tasks whose daily counts are read; more make no sense with a budget.

@@ -7,8 +7,8 @@ use weir_sdk::context::SourceTaskContext;
 use weir_sdk::runtime;
 use weir_sdk::source::{PollBudget, SourceTask};
 
-use crate::places_config::Settings;
 use crate::reader::{Reader, Step};
+use crate::settings::Settings;
 
 /// Reads places.
 #[derive(Debug, Default)]

@@ -8,8 +8,8 @@ use weir_feed::time::{parse_rfc3339, rfc3339};
 use weir_sdk::offsets::JsonObject;
 
 use crate::area::Area;
-use crate::places_config::{Labelled, Mode};
 use crate::request::Search;
+use crate::settings::{Labelled, Mode};
 
 /// Name of the feed in source partitions and headers.
 pub const FEED: &str = "places";

@@ -24,8 +24,7 @@ struct Counted(Arc<Mutex<PlacesFake>>);
 impl Counted {
     fn install(config: &ConfigMap) -> Self {
         let counted = Self(Arc::new(Mutex::new(PlacesFake::new(5))));
-        let mut serve = weir_feed::fake_service!(counted.clone());
-        install_service(config, NOON_MS, move |arrived, now_ms| serve(arrived, now_ms));
+        install_service(config, NOON_MS, weir_feed::fake_service!(counted.clone()));
         counted
     }
 

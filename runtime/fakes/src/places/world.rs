@@ -223,7 +223,7 @@ fn push_change(changes: &mut Vec<Change>, at_ms: i64, before: Option<WorldPlace>
 }
 
 fn spot(slot: u32, dice: u64) -> (f64, f64) {
-    let (half_lat, half_lng) = if slot % 3 == 0 {
+    let (half_lat, half_lng) = if slot.is_multiple_of(3) {
         (QUARTER, QUARTER)
     } else {
         (HALF_LAT, HALF_LNG)
