@@ -244,6 +244,10 @@ impl Settings {
             if let Err(reason) = data_hosts.push(host) {
                 wrong.push((ALLOW_DATA_HOSTS, reason));
             }
+            // Who names an address nearby means it.
+            if Url::parse(&format!("http://{host}")).is_ok_and(|url| url.is_private()) {
+                data_hosts.allow_private();
+            }
         }
         let start_day = parsed
             .opt_text(START_DATE)

@@ -271,7 +271,10 @@ fn data_on_another_host_are_refused() {
 
 #[test]
 fn data_on_another_host_are_fetched_if_it_is_named_or_put_in_place() {
-    let allowed = [("aemet.allow.data.hosts", "127.0.0.2:99")];
+    let allowed = [
+        ("aemet.allow.data.hosts", "127.0.0.2:99"),
+        ("aemet.base.url", "http://opendata.example/api"),
+    ];
     let (mut task, seen) = started(&config(&allowed), |arrived, _| {
         if is_data(arrived) {
             played(200, ROWS)

@@ -6,7 +6,7 @@ use weir_aemet::product::Product;
 use weir_aemet::records::mapper::Mapper;
 use weir_feed::charset::Charset;
 use weir_feed::testing::{Played, commit, poll_all, poll_until_records};
-use weir_sdk::api::data::schema::Schema;
+use weir_sdk::api::data::schema::{Schema, SchemaType};
 use weir_sdk::api::data::text::push_text;
 use weir_sdk::api::data::validate::validate_value;
 use weir_sdk::api::data::value::Value;
@@ -163,6 +163,68 @@ fn climatology_becomes_records() {
     assert!(offset.starts_with(r#"{"fecha":"2026-11-15","h":""#), "{offset}");
     // The schema has no place for what is not known: that is said, not hidden.
     assert_eq!(field("part"), ["unknown field sensacion"]);
+}
+
+/// A schema as `name{field type, …}`; `?` is optional.
+fn described(schema: &Schema) -> String {
+    let optional = if schema.optional { "?" } else { "" };
+    let short = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let element = |part: &Option<std::sync::Arc<Schema>>| part.as_deref().map(described).unwrap_or_default();
+    let body = match (schema.base, &schema.name) {
+        (SchemaType::Struct, Some(name)) => {
+            let fields: Vec<String> = schema
+                .fields
+                .iter()
+                .map(|field| format!("{} {}", field.name, described(&field.schema)))
+                .collect();
+            format!(
+                "{}{{{}}}",
+                name.trim_start_matches("weir.feeds.aemet."),
+                fields.join(", ")
+            )
+        }
+        (SchemaType::Array, _) => format!("[{}]", element(&schema.value)),
+        (SchemaType::Map, _) => format!("<{}, {}>", element(&schema.key), element(&schema.value)),
+        (base, name) => name.as_deref().map_or_else(|| base.as_str().to_lowercase(), short),
+    };
+    format!("{body}{optional}")
+}
+
+#[test]
+fn schemas_are_those_that_were_promised() {
+    for (pairs, body, expected) in [
+        (
+            vec![],
+            OBSERVATIONS,
+            "Observation{idema string, fint Timestamp, ubi string?, lon float64?, lat float64?, alt float64?, prec float64?, vv float64?, vmax float64?, dv float64?, dmax float64?, stdvv float64?, stddv float64?, vvu float64?, vmaxu float64?, dvu float64?, dmaxu float64?, stdvvu float64?, stddvu float64?, ta float64?, tamin float64?, tamax float64?, tpr float64?, ts float64?, tss5cm float64?, tss20cm float64?, hr float64?, pres float64?, pres_nmar float64?, vis float64?, inso float64?, nieve float64?, pacutp float64?, psoltp float64?, pliqt float64?, rviento float64?, geo700 float64?, geo850 float64?, geo925 float64?, extra <string, string>}",
+        ),
+        (
+            vec![("aemet.product", "prediccion_diaria"), ("aemet.municipios", "01059")],
+            DAILY,
+            "DailyForecast{municipio string, nombre string, provincia string, elaborado Timestamp, dias [DailyForecastDay{fecha Date, temp_max int32?, temp_min int32?, sens_max int32?, sens_min int32?, hr_max int32?, hr_min int32?, uv_max int32?, periodos [DailyForecastPeriod{periodo string, prob_precipitacion int32?, cota_nieve int32?, cielo string?, cielo_desc string?, viento_dir string?, viento_vel int32?, racha_max int32?}]}]}",
+        ),
+        (
+            vec![("aemet.product", "prediccion_horaria"), ("aemet.municipios", "01059")],
+            HOURLY,
+            "HourlyForecast{municipio string, nombre string, provincia string, elaborado Timestamp, horas [HourlyForecastHour{hora Timestamp, temp int32?, sens int32?, hr int32?, precipitacion float64?, nieve float64?, cielo string?, cielo_desc string?, viento_dir string?, viento_vel int32?, racha_max int32?}], tramos [HourlyForecastSpan{desde Timestamp, hasta Timestamp, prob_precipitacion int32?, prob_tormenta int32?, prob_nieve int32?}]}",
+        ),
+        (
+            vec![("aemet.product", "climatologia_diaria"), ("aemet.stations", "9999X")],
+            CLIMATE,
+            "DailyClimate{fecha Date, indicativo string, nombre string, provincia string, altitud int32?, tmed float64?, tmin float64?, tmax float64?, prec float64?, velmedia float64?, racha float64?, sol float64?, presMax float64?, presMin float64?, hrMedia float64?, hrMax float64?, hrMin float64?, dir float64?, horatmin string?, horatmax string?, horaracha string?, horaPresMax string?, horaPresMin string?, horaHrMax string?, horaHrMin string?, flags <string, string>}",
+        ),
+    ] {
+        let records = records_of(&pairs, body);
+        let schema = records.first().and_then(|record| record.value.schema.clone());
+        let schema = schema.expect("a record with a schema");
+        assert!(
+            schema
+                .name
+                .as_deref()
+                .is_some_and(|name| name.starts_with("weir.feeds.aemet."))
+        );
+        assert_eq!(described(&schema), expected);
+    }
 }
 
 #[test]
