@@ -7,6 +7,7 @@ use wasmtime::component::{Component, ComponentExportIndex, HasSelf, InstancePre,
 
 use crate::bindings::exports::weir::connect as exports;
 use crate::bindings::weir::connect as imports;
+use crate::egress::body_errors;
 use crate::engine::WasmEngine;
 use crate::host::state::HostState;
 
@@ -69,6 +70,7 @@ impl HostLinker {
         let mut linker = Linker::new(engine.engine());
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        body_errors::add_to_linker(&mut linker)?;
         let own: fn(&mut HostState) -> &mut HostState = |state| state;
         // One by one: the generated world's own function would define wasi:io a second time.
         imports::types::add_to_linker::<HostState, HasSelf<HostState>>(&mut linker, own)?;

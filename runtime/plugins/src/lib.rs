@@ -33,6 +33,7 @@ mod address;
 mod bindings;
 pub mod egress;
 pub mod host;
+pub mod host_rule;
 pub mod policy;
 mod redact;
 mod secrets;

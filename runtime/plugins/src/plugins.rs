@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use weir_config::def::{ConfigDef, DefaultValue};
+use weir_config::def::ConfigDef;
 use weir_config::map::ConfigMap;
 
 use crate::code_cache::CodeCache;
@@ -23,7 +23,7 @@ use crate::limits::Limits;
 use crate::manifest::{self, Manifest};
 use crate::names::{Names, compare_versions};
 use crate::native;
-use crate::policy::{Capability, GrantedSet, Grants, Origin};
+use crate::policy::{Capability, GrantedSet, Grants, Origin, effective_settings};
 use crate::scan::{self, ScannedFile, UnusablePlugin};
 
 /// Longest time that a component may take to describe itself.
@@ -429,20 +429,9 @@ impl Plugins {
             .for_class(names.map(String::as_str), plugin.file.origin)
     }
 
-    /// What the connector's user wrote, and for a bundled class, which was reviewed with the worker, the defaults of what
-    /// was left out: an author elsewhere does not grant himself hosts by defaults.
+    /// What `config:KEY` capabilities of the class are judged by.
     pub(crate) fn effective_settings(&self, plugin: &ConnectorPlugin, written: &ConfigMap) -> ConfigMap {
-        let mut settings = written.clone();
-        if plugin.file.origin == Origin::Bundled {
-            for key in plugin.config_def.keys() {
-                if let DefaultValue::Value(text) = &key.default
-                    && !settings.contains_key(&key.name)
-                {
-                    settings.insert(key.name.as_str(), text.as_str());
-                }
-            }
-        }
-        settings
+        effective_settings(plugin.file.origin, &plugin.config_def, written)
     }
 
     pub(crate) fn engine(&self) -> &Arc<WasmEngine> {

@@ -1,16 +1,18 @@
 //! What a plugin may touch: asked ∩ granted
 //!
 //! A plugin asks in `describe`; the operator grants with `weir.grants.<class or *>` and bounds files with
-//! `weir.file.roots`. This file decides on names, paths and ports before anything is opened; what an address may be
-//! once a name is resolved is in `address.rs`.
+//! `weir.file.roots`. This file decides on names, paths and ports before anything is opened; how hosts are written is in
+//! `host_rule.rs`, what an address may be once a name is resolved in `address.rs`.
 
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use weir_config::def::{ConfigDef, DefaultValue};
 use weir_config::map::ConfigMap;
 
 use crate::address::AddressRange;
 use crate::error::PluginError;
+use crate::host_rule::HostRule;
 
 /// Prefix of the worker settings that hold grants; what follows is a class name or `*`.
 pub const GRANTS_PREFIX: &str = "weir.grants.";
@@ -116,6 +118,22 @@ impl Grants {
 pub enum Origin {
     Bundled,
     PluginPath,
+}
+
+/// What the connector's user wrote, and for a bundled class, which was reviewed with the worker, the defaults of what was
+/// left out: an author elsewhere does not grant himself hosts by defaults.
+pub(crate) fn effective_settings(origin: Origin, definition: &ConfigDef, written: &ConfigMap) -> ConfigMap {
+    let mut settings = written.clone();
+    if origin == Origin::Bundled {
+        for key in definition.keys() {
+            if let DefaultValue::Value(text) = &key.default
+                && !settings.contains_key(&key.name)
+            {
+                settings.insert(key.name.as_str(), text.as_str());
+            }
+        }
+    }
+    settings
 }
 
 /// The grants that apply to one class.
@@ -286,9 +304,10 @@ impl Policy {
         let mut found = None;
         for rule in self.granted_hosts(network) {
             if rule.matches(&host, port) {
-                found = Some(match rule.host {
-                    HostPattern::Exact(_) | HostPattern::Range(_) => Destination::Any,
-                    HostPattern::Below(_) | HostPattern::Every => found.unwrap_or(Destination::PublicOnly),
+                found = Some(if rule.is_literal() {
+                    Destination::Any
+                } else {
+                    found.unwrap_or(Destination::PublicOnly)
                 });
             }
         }
@@ -421,150 +440,9 @@ impl Policy {
     }
 }
 
-/// A host and the ports on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostRule {
-    host: HostPattern,
-    /// None = 80 and 443 for `http`, every port where a setting names the host alone.
-    port: PortPattern,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum HostPattern {
-    Exact(String),
-    /// `*.example.com`: any name below, not the name itself. Holds `.example.com`.
-    Below(String),
-    Range(AddressRange),
-    Every,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PortPattern {
-    Web,
-    One(u16),
-    Every,
-}
-
-impl HostRule {
-    /// Reads `host`, `host:port`, `*.domain:port`, `10.0.0.0/8:port`, `[::1]:port`, `*`.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let (host, port) = split_port(text)?;
-        let port = match port {
-            None => PortPattern::Web,
-            Some("*") => PortPattern::Every,
-            Some(digits) => PortPattern::One(digits.parse().map_err(|_| format!("{digits} is not a port"))?),
-        };
-        let host = host.to_ascii_lowercase();
-        let host = if host == "*" {
-            HostPattern::Every
-        } else if let Some(domain) = host.strip_prefix('*') {
-            if !domain.starts_with('.') || domain.contains('*') {
-                return Err(format!("{host} is not of the form *.domain"));
-            }
-            HostPattern::Below(domain.to_owned())
-        } else if host.contains('/') {
-            HostPattern::Range(AddressRange::parse(&host)?)
-        } else if host.is_empty() || host.contains('*') {
-            return Err(format!("{text} names no host"));
-        } else {
-            HostPattern::Exact(host)
-        };
-        Ok(Self { host, port })
-    }
-
-    /// As [`HostRule::parse`], but a host alone stands for all its ports.
-    pub(crate) fn parse_any_port(text: &str) -> Result<Self, String> {
-        let rule = Self::parse(text)?;
-        Ok(match rule.port {
-            PortPattern::Web => Self {
-                port: PortPattern::Every,
-                ..rule
-            },
-            PortPattern::One(_) | PortPattern::Every => rule,
-        })
-    }
-
-    /// The host of a URL, written as a client will ask for it.
-    fn of_url(text: &str) -> Option<Self> {
-        let url = reqwest::Url::parse(text).ok()?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return None;
-        }
-        Some(Self {
-            host: HostPattern::Exact(url.host_str()?.trim_matches(['[', ']']).to_owned()),
-            port: PortPattern::One(url.port_or_known_default()?),
-        })
-    }
-
-    fn covers_port(&self, port: u16) -> bool {
-        match self.port {
-            PortPattern::Web => port == 80 || port == 443,
-            PortPattern::One(wanted) => port == wanted,
-            PortPattern::Every => true,
-        }
-    }
-
-    /// The addresses that the rule names.
-    fn range(&self) -> Option<AddressRange> {
-        match &self.host {
-            HostPattern::Exact(name) => name.parse().ok().map(AddressRange::of),
-            HostPattern::Range(range) => Some(*range),
-            HostPattern::Below(_) | HostPattern::Every => None,
-        }
-    }
-
-    pub(crate) fn matches(&self, host: &str, port: u16) -> bool {
-        self.covers_port(port)
-            && match &self.host {
-                HostPattern::Exact(name) => name == host,
-                HostPattern::Below(domain) => host.ends_with(domain.as_str()) && host.len() > domain.len(),
-                HostPattern::Range(range) => host.parse().is_ok_and(|address| range.contains(address)),
-                HostPattern::Every => true,
-            }
-    }
-}
-
 /// Hosts named by a setting: URLs, `host:port` or hosts, separated by commas.
 fn hosts_in(value: &str) -> impl Iterator<Item = HostRule> + '_ {
-    list_items(value).filter_map(|item| {
-        if let Some(rule) = HostRule::of_url(item) {
-            return Some(rule);
-        }
-        let (scheme, rest) = match item.split_once("://") {
-            Some((scheme, rest)) => (Some(scheme), rest),
-            None => (None, item),
-        };
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        let (name, port) = split_port(host).ok()?;
-        let port = match (port, scheme) {
-            (Some(digits), _) => PortPattern::One(digits.parse().ok()?),
-            (None, Some("http")) => PortPattern::One(80),
-            (None, Some("https")) => PortPattern::One(443),
-            (None, _) => PortPattern::Every,
-        };
-        (!name.is_empty()).then(|| HostRule {
-            host: HostPattern::Exact(name.to_ascii_lowercase()),
-            port,
-        })
-    })
-}
-
-fn split_port(text: &str) -> Result<(&str, Option<&str>), String> {
-    if let Some(rest) = text.strip_prefix('[') {
-        let (host, after) = rest.split_once(']').ok_or_else(|| format!("{text} lacks ]"))?;
-        return match after.strip_prefix(':') {
-            Some(port) => Ok((host, Some(port))),
-            None if after.is_empty() => Ok((host, None)),
-            None => Err(format!("{text} is not host:port")),
-        };
-    }
-    match text.rsplit_once(':') {
-        // More than one colon without brackets: an IPv6 address alone.
-        Some((host, _)) if host.contains(':') => Ok((text, None)),
-        Some((host, port)) => Ok((host, Some(port))),
-        None => Ok((text, None)),
-    }
+    list_items(value).filter_map(HostRule::of_setting)
 }
 
 /// One path, or all below a folder.

@@ -1,4 +1,4 @@
-//! The secrets of one instance: references for the guest, values for requests
+//! The secrets of one instance: references for the guest, values outside
 //!
 //! A class that asks for `secrets` gets settings of type PASSWORD as references that nobody can guess; they mean
 //! something in the instances of the same connector on this worker only. Task configs get the values back on the way out

@@ -1,4 +1,4 @@
-//! A guest that asks over HTTP what its settings say, and tells what came of it
+//! A guest that asks over HTTP and tells what came of it
 //!
 //! What it tells goes into a record, the log, an error or a panic: tests look there for secrets and for the names of errors.
 
@@ -182,7 +182,7 @@ impl FetchingTask {
 
     fn read(&self, response: &mut Response) -> Result<String, HttpError> {
         let most = usize::try_from(self.number("max.body.bytes", 1_000_000)).unwrap_or(usize::MAX);
-        if self.text("read") == "whole" {
+        if self.text("read") != "pieces" {
             let body = response.body(most)?;
             return Ok(format!("{} {}", response.status, String::from_utf8_lossy(&body)));
         }

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use weir_api::budget::{Bucket, Rate};
 
-use crate::policy::HostRule;
+use crate::host_rule::HostRule;
 
 /// The budgets of a worker, one bucket for each rule.
 #[derive(Debug)]

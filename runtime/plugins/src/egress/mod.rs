@@ -7,6 +7,7 @@
 pub mod settings;
 
 pub(crate) mod body;
+pub(crate) mod body_errors;
 pub(crate) mod budgets;
 pub(crate) mod clients;
 pub(crate) mod connect;

@@ -9,7 +9,7 @@ use weir_config::map::ConfigMap;
 
 use crate::egress::lookup::Lookup;
 use crate::error::PluginError;
-use crate::policy::HostRule;
+use crate::host_rule::HostRule;
 
 /// Prefix of the worker settings that hold a budget; what follows is a host, `host:port` or `*.domain`.
 pub const HTTP_BUDGET_PREFIX: &str = "weir.http.budget.";

@@ -1,4 +1,4 @@
-//! `weir:connect/secrets`: secrets that an instance came to know, or takes apart
+//! `weir:connect/secrets`: secrets that an instance learned or takes apart
 
 use crate::bindings::weir::connect::secrets::Host;
 use crate::host::state::HostState;

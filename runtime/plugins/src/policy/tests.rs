@@ -148,3 +148,98 @@ fn a_grant_that_cannot_be_read_names_key_and_value() {
         "{error}"
     );
 }
+
+#[test]
+fn secrets_go_to_hosts_of_the_settings_only_and_need_a_grant() {
+    let mut asked = http("config:url");
+    asked.push(Capability::Http("*:*".to_owned()));
+    asked.push(Capability::Secrets);
+    let config = [
+        ("url", "https://api.example.com/v2/"),
+        ("other", "https://other.example.com"),
+    ];
+    let policy = |grants: &str| policy(asked.clone(), grants, &config);
+    assert!(policy("").hides_secrets());
+    let granted = policy("config,secrets,http:*:*");
+    assert_eq!(granted.may_see_secrets("api.example.com", 443), Ok(()));
+    for (host, port) in [
+        ("api.example.com", 80),
+        ("other.example.com", 443),
+        ("evil.example.com", 443),
+    ] {
+        let refused = granted.may_see_secrets(host, port).expect_err("refused");
+        assert_eq!(
+            refused,
+            format!("{host}:{port} may not see secrets: no setting of the connector names it")
+        );
+    }
+    let ungranted = policy("config").may_see_secrets("api.example.com", 443);
+    assert_eq!(
+        ungranted.expect_err("refused"),
+        "api.example.com:443 may not see secrets: weir.grants.x.Source lacks secrets"
+    );
+}
+
+#[test]
+fn bundled_classes_may_send_secrets_where_their_settings_count() {
+    let may = |grants: &[(&str, &str)], origin| {
+        let settings: ConfigMap = grants.iter().copied().collect();
+        let grants = Grants::parse(&settings).expect("parses");
+        grants.for_class(["A"], origin).has(&Grant::Secrets)
+    };
+    assert!(may(&[], Origin::Bundled));
+    assert!(may(&[("weir.grants.A", "config")], Origin::Bundled));
+    assert!(!may(&[("weir.grants.A", "http:*")], Origin::Bundled));
+    assert!(!may(&[("weir.grants.A", "config")], Origin::PluginPath));
+    assert!(may(&[("weir.grants.A", "config,secrets")], Origin::PluginPath));
+}
+
+#[test]
+fn defaults_grant_hosts_to_bundled_classes_only() {
+    use weir_config::def::ConfigKey;
+    let definition = ConfigDef::new()
+        .key(ConfigKey::text("url").default("https://api.example.com"))
+        .key(ConfigKey::text("file").default_null());
+    let written: ConfigMap = [("topic", "t")].into_iter().collect();
+    let allows = |origin, written: &ConfigMap| {
+        let settings = effective_settings(origin, &definition, written);
+        assert!(!settings.contains_key("file"), "null stays null");
+        Policy::new(http("config:url"), granted("config"), Arc::new(settings))
+            .destination(Network::Http, "api.example.com", 443)
+            .is_ok()
+    };
+    assert!(allows(Origin::Bundled, &written));
+    assert!(!allows(Origin::PluginPath, &written));
+    let elsewhere: ConfigMap = [("url", "https://elsewhere.com")].into_iter().collect();
+    assert!(!allows(Origin::Bundled, &elsewhere));
+}
+
+#[test]
+fn the_connectors_proxy_counts_for_classes_that_ask_for_http() {
+    let config = [("http.proxy.url", "http://proxy.example.com:3128")];
+    assert_eq!(
+        policy(http("config:url"), "config", &config).own_proxy(),
+        Some("http://proxy.example.com:3128")
+    );
+    assert_eq!(policy(Vec::new(), "config", &config).own_proxy(), None);
+    assert_eq!(
+        policy(http("*"), "config", &[("http.proxy.url", " ")]).own_proxy(),
+        None
+    );
+    let judged = policy(http("config:url"), "config", &config);
+    assert_eq!(
+        judged.destination(Network::Http, "proxy.example.com", 3128),
+        Ok(Destination::Any)
+    );
+}
+
+#[test]
+fn grants_that_name_addresses_open_them_to_wildcards_on_their_ports() {
+    let policy = policy(
+        http("*:*"),
+        "http:*:*,http:10.0.0.0/8:80,http:[::1]:81,http:a.com:82",
+        &[],
+    );
+    let ranges = |port: u16| policy.granted_ranges(Network::Http, port).count();
+    assert_eq!([80, 81, 82, 83].map(ranges), [1, 1, 0, 0]);
+}

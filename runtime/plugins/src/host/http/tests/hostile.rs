@@ -1,4 +1,4 @@
-//! Servers that misbehave: each ends in an error with a name, in bounded time and memory
+//! Servers that misbehave: an error with a name, in bounded time
 
 use super::*;
 
