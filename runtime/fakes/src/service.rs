@@ -124,7 +124,10 @@ pub fn decoded(text: &str) -> String {
         rest = after;
         match first {
             b'+' => bytes.push(b' '),
-            b'%' => match after.split_at_checked(2).and_then(|(pair, left)| Some((hex(pair)?, left))) {
+            b'%' => match after
+                .split_at_checked(2)
+                .and_then(|(pair, left)| Some((hex(pair)?, left)))
+            {
                 Some((byte, left)) => {
                     bytes.push(byte);
                     rest = left;

@@ -21,11 +21,11 @@ const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 const DAYS: i64 = 30;
 const SLOTS: u32 = 150;
-/// Cycles of six hours; waits for quotas, backoffs and set clocks come on top.
-const INTERVAL: &str = "21600000";
-const SEEN_WITHIN_MS: i64 = 2 * DAY_MS;
+/// Cycles of twelve hours; waits for quotas, backoffs and set clocks come on top.
+const INTERVAL: &str = "43200000";
+const SEEN_WITHIN_MS: i64 = 3 * DAY_MS;
 /// Three cycles more.
-const GONE_WITHIN_MS: i64 = 4 * DAY_MS;
+const GONE_WITHIN_MS: i64 = 5 * DAY_MS;
 /// From a page to its record: the other pages of its search come between.
 const FRESH_MS: i64 = 8 * HOUR_MS;
 
