@@ -83,12 +83,13 @@ impl Intake {
     ///
     /// # Errors
     /// Retriable when the offsets cannot be read now, data for a row that is none where that fails the task.
-    pub fn rows(&mut self, ask: &Ask, rows: &[Json]) -> Result<(), ConnectError> {
+    pub fn rows(&mut self, ask: &Ask, rows: Vec<Json>) -> Result<(), ConnectError> {
         let mut bad = Vec::new();
+        // All stations at once are some 20,000 rows: each is dropped when its value is made.
         // Of rows that are about the same hour or day, the last counts: or they would take turns for ever.
         let mut latest: HashMap<(String, i64), Mapped> = HashMap::new();
         for row in rows {
-            match self.mapper.map(row, &ask.place) {
+            match self.mapper.map(&row, &ask.place) {
                 Ok(mapped) => {
                     latest.insert((mapped.id.clone(), mapped.position), mapped);
                 }
@@ -108,7 +109,7 @@ impl Intake {
         };
         let headers = headers.build();
         for (row, reason) in bad {
-            self.set_aside(ask, row, &reason, &headers)?;
+            self.set_aside(ask, &row, &reason, &headers)?;
         }
         for row in mapped {
             self.hand_over(row, &headers);

@@ -194,7 +194,7 @@ impl Running {
         let request = Request::get(address);
         match self.exchange(&request, Found::data)? {
             None => return Ok(Stepped::Waiting),
-            Some((Found::Rows(rows), _)) => self.received(ask, &rows)?,
+            Some((Found::Rows(rows), _)) => self.received(ask, rows)?,
             Some((Found::Gone, answer)) => self.gone(ask, &request, &answer)?,
             Some((other, answer)) => self.failed(ask, &request, &reason_of(&other), &answer)?,
         }
@@ -337,9 +337,9 @@ impl Running {
         Ok(())
     }
 
-    fn received(&mut self, ask: &Ask, rows: &[Json]) -> Result<(), ConnectError> {
+    fn received(&mut self, ask: &Ask, rows: Vec<Json>) -> Result<(), ConnectError> {
         let taken = match ask.subject {
-            Subject::Stations => self.intake.stations(rows),
+            Subject::Stations => self.intake.stations(&rows),
             Subject::Rows => self.intake.rows(ask, rows),
         };
         if taken.is_err() {

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-use weir_feed::hash::hash_of;
 use weir_sdk::api::data::schema::Schema;
 use weir_sdk::api::data::value::{StructValue, Value};
 use weir_sdk::api::data::{builder, logical};
@@ -15,7 +14,8 @@ use weir_sdk::api::error::ConnectError;
 use crate::names::Names;
 use crate::number::Number;
 use crate::records::fields::{
-    MOST_ODDITIES, Mapped, float, hashable, object, required, structure, text, text_map, text_of, texts_by_name, whole,
+    MOST_ODDITIES, Mapped, float, hash_of_value, object, required, structure, text, text_map, text_of, texts_by_name,
+    whole,
 };
 use crate::stamp;
 
@@ -96,7 +96,7 @@ pub fn map(row: &Json, schema: &Arc<Schema>, names: Names) -> Result<Mapped, Str
         time: stamp::day_text(day),
         position: i64::from(day),
         timestamp_ms: i64::from(day) * logical::DAY_MS,
-        hash: hash_of(&hashable(&Value::Struct(value.clone()))),
+        hash: hash_of_value(&value),
         value,
         odd: odd.map(|name| format!("unknown field {name}")).collect(),
     })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
+use weir_feed::hash::hash_of;
 use weir_sdk::api::data::builder::{self, SchemaBuilder};
 use weir_sdk::api::data::schema::Schema;
 use weir_sdk::api::data::value::{StructValue, Value};
@@ -110,8 +111,13 @@ pub fn required(row: &Map<String, Json>, name: &str) -> Result<String, String> {
     text_of(row.get(name)).ok_or_else(|| format!("the row has no {name}"))
 }
 
-/// Writes a value as JSON whose text is the same for equal values: what hashes are made of.
-pub fn hashable(value: &Value) -> Json {
+/// Gives the hash of a value: of what it says, not of how the service wrote it.
+pub fn hash_of_value(value: &StructValue) -> String {
+    hash_of(&Json::Array(value.fields.iter().map(hashable).collect()))
+}
+
+/// Writes a value as JSON whose text is the same for equal values.
+fn hashable(value: &Value) -> Json {
     match value {
         Value::Int32(number) => (*number).into(),
         Value::Int64(number) => (*number).into(),

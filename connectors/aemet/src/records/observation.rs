@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-use weir_feed::hash::hash_of;
 use weir_sdk::api::data::schema::Schema;
 use weir_sdk::api::data::value::{StructValue, Value};
 use weir_sdk::api::data::{builder, logical};
@@ -15,7 +14,7 @@ use weir_sdk::api::error::ConnectError;
 use crate::names::Names;
 use crate::number::Number;
 use crate::records::fields::{
-    Mapped, float, hashable, object, required, structure, text, text_map, text_of, texts_by_name,
+    Mapped, float, hash_of_value, object, required, structure, text, text_map, text_of, texts_by_name,
 };
 use crate::stamp;
 
@@ -125,7 +124,7 @@ pub fn map(row: &Json, schema: &Arc<Schema>, names: Names) -> Result<Mapped, Str
         position: fint_ms.div_euclid(1000),
         timestamp_ms: fint_ms,
         // Of the value, not of the row: the service writes `fint` now with a zone and now without.
-        hash: hash_of(&hashable(&Value::Struct(value.clone()))),
+        hash: hash_of_value(&value),
         value,
         odd: Vec::new(),
     })
