@@ -38,10 +38,11 @@ sed -e "s|https://opendata.aemet.es/opendata/api|$base|" "$here/aemet.json" |
 
 # The topic is there once the first record is.
 for _ in $(seq 1 300); do
-  if timeout 120 "$weir" tail weather-observations -b "$kafka" --registry "$registry" \
-    --from-beginning --max "$records" --json > "$work/records" 2> "$work/tail.log"; then
-    break
-  fi
+  status=0
+  timeout 120 "$weir" tail weather-observations -b "$kafka" --registry "$registry" \
+    --from-beginning --max "$records" --json > "$work/records" 2> "$work/tail.log" || status=$?
+  # 124: it waited in vain.
+  case $status in 0 | 124) break ;; esac
   sleep 0.2
 done
 read_back=$(grep -c '"idema":' "$work/records" || true)
