@@ -186,6 +186,11 @@ impl Converter {
             return Ok(Arc::clone(schema));
         }
         let schema = self.kind.schema(&self.name)?;
+        // A record without value has no schema either; one with a value has one that is not null.
+        let schema = Arc::new(Schema {
+            optional: false,
+            ..schema.as_ref().clone()
+        });
         self.found = Some(Arc::clone(&schema));
         Ok(schema)
     }

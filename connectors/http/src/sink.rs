@@ -16,17 +16,16 @@ use weir_sdk::config::validate::ValueInfo;
 use weir_sdk::context::{ConnectorContext, SinkTaskContext};
 use weir_sdk::http::{Method, Request};
 use weir_sdk::runtime::{self, Sample};
-use weir_sdk::secret::Secret;
 use weir_sdk::sink::{SinkConnector, SinkOffsetChange, SinkTask, TopicOffset, TopicPartition};
 use weir_sdk::sink_batch::SinkBatch;
 use weir_sdk::warn;
 
 use crate::auth::{Auth, Ready};
 use crate::problems::Problems;
+use crate::request_config::secrets_of;
 use crate::rules::{Action, HINT};
 use crate::sink_body::{Piece, piece};
-use crate::sink_config::{OnRefused, Settings};
-use crate::source_config::HEADERS_SENSITIVE;
+use crate::sink_config::{OnRefused, Settings, definition};
 
 /// Budget of requests that all tasks share.
 const BUDGET: &str = "requests";
@@ -54,7 +53,7 @@ impl SinkConnector for HttpSinkConnector {
 
     fn validate(&self, config: &ConfigMap) -> Result<Vec<ValueInfo>, ConnectError> {
         Ok(match Settings::parse(config) {
-            Err(problems) if crate::sink_config::definition().parse(config).is_ok() => problems.infos(),
+            Err(problems) if definition().parse(config).is_ok() => problems.infos(),
             _ => Vec::new(),
         })
     }
@@ -103,14 +102,8 @@ impl SinkTask for HttpSinkTask {
         let mut client = Client::new(&settings.access, BUDGET).following(settings.hosts.clone());
         let auth = Auth::new(settings.auth.clone());
         auth.hide_in(&mut client);
-        for key in [
-            HEADERS_SENSITIVE,
-            crate::auth_config::PASSWORD,
-            crate::auth_config::TOKEN,
-        ] {
-            if let Some(secret) = Secret::of(config, key) {
-                client.hide(secret.reference());
-            }
+        for secret in secrets_of(&definition(), config) {
+            client.hide(secret.reference());
         }
         self.running = Some(Running {
             settings,

@@ -8,11 +8,11 @@ use weir_sdk::http::Method;
 
 use crate::auth::AuthKind;
 use crate::auth_config::{self, auth_keys};
+use crate::batch_shape::Shape;
 use crate::problems::Problems;
+use crate::request_config::{check_path_secrets, config_values, parse_pairs, read_hosts, read_rules};
 use crate::rules::{LimitHeaders, Rules};
-use crate::sink_body::Shape;
 use crate::source_config::{HEADERS, METHOD, URL, request_keys};
-use crate::source_settings::{check_path_secrets, config_values, parse_pairs, read_hosts, read_rules};
 use crate::template::Template;
 
 /// Records of one request.

@@ -4,19 +4,15 @@
 //! moves with each record where the service gives them in order, else with the last record of the cycle, which waits for
 //! that. Nothing here sends: `source.rs` does.
 
-use std::collections::VecDeque;
-
 use serde_json::Value;
 use weir_feed::answer::Answer;
-use weir_feed::hash::{hash_of, sha256_hex, short_hash_of};
-use weir_feed::pointer::scalar_text;
-use weir_feed::time_format::read_any;
 use weir_feed::window::Window;
 use weir_sdk::api::error::ConnectError;
 use weir_sdk::offsets::{JsonObject, OffsetReader};
 
 use crate::body::Rows;
 use crate::converter::Converter;
+use crate::cycle::{Cycle, Item, Placed, initial_mark, item_of, key_text, vanished};
 use crate::paging::PageView;
 use crate::progress::{Mark, Progress};
 use crate::request::Values;
@@ -25,71 +21,8 @@ use crate::source_settings::{Mode, Order, Settings};
 
 /// A window this far in the past gets no more records, whatever this machine's clock says.
 const SETTLED_MS: i64 = 86_400_000;
-/// Rows that are kept to turn a cycle around; more go out in the order they came.
-const MAX_TURNED: usize = 100_000;
 /// Tokens remembered to notice a loop.
 const MAX_TOKENS: usize = 10_000;
-
-/// A row on its way out.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Item {
-    /// The row; none = its key vanished.
-    pub row: Option<Value>,
-    /// Parts of its key.
-    pub key: Vec<String>,
-    /// Where it stands in the order.
-    pub mark: Option<Mark>,
-    /// Tells it from others.
-    pub id: String,
-    /// Page to read again if the task stops after it.
-    page: Option<String>,
-    /// Which page of the cycle, from 0.
-    pub page_number: u32,
-    /// When it came.
-    pub fetched_ms: i64,
-    /// Path that gave it.
-    pub endpoint: String,
-    /// What the service calls the request.
-    pub request_id: Option<String>,
-    /// Why it has no mark or key although it should.
-    pub problem: Option<String>,
-}
-
-/// An item with its place for the offset.
-#[derive(Debug)]
-pub struct Placed {
-    /// The item.
-    pub item: Item,
-    /// Source partition.
-    pub partition: String,
-    /// Source offset after it.
-    pub offset: String,
-}
-
-/// One reading of all pages.
-#[derive(Debug, Default)]
-struct Cycle {
-    /// Sent as `${offset.cursor}`, and what is older is left out.
-    from: Option<Mark>,
-    /// Window of time, and whether it is the last.
-    range: Option<(i64, i64, bool)>,
-    page: Option<String>,
-    pages: u32,
-    pages_at_once: u32,
-    high: Option<Mark>,
-    last_token: Option<String>,
-    tokens: Window,
-    last_body: String,
-    items: VecDeque<Item>,
-    /// Pages that wait to be turned around.
-    turned: Vec<Item>,
-    /// End of the window, if it is so old that nothing more will come.
-    settled_ms: Option<i64>,
-    is_fetched: bool,
-    is_abandoned: bool,
-    is_complete: bool,
-    resets: u32,
-}
 
 /// What a cycle saw, for the pause that follows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -118,41 +51,42 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Starts with what the offset says. Gives the types stored there, too.
+    /// Gives the source partition of a value of `${partition}`.
+    pub fn partition_of(connector: &str, value: &str) -> String {
+        let mut partition = JsonObject::new();
+        partition.insert("feed".to_owned(), Value::from("http"));
+        partition.insert("connector".to_owned(), Value::from(connector));
+        partition.insert("partition".to_owned(), Value::from(value));
+        Value::Object(partition).to_string()
+    }
+
+    /// Starts with what the offset of its partition says; so many ids are remembered. Gives the types stored there, too.
     ///
     /// # Errors
     /// Retriable when offsets cannot be read now.
     pub fn new(
         settings: &Settings,
-        connector: &str,
-        value: &str,
+        (value, partition): (&str, &str),
+        offset: &JsonObject,
+        max_ids: usize,
         reader: OffsetReader,
     ) -> Result<(Self, Vec<Value>), ConnectError> {
-        let mut partition = JsonObject::new();
-        partition.insert("feed".to_owned(), Value::from("http"));
-        partition.insert("connector".to_owned(), Value::from(connector));
-        partition.insert("partition".to_owned(), Value::from(value));
-        let partition = Value::Object(partition).to_string();
-        let offset = reader.offset(&partition)?.unwrap_or_default();
         let mut kinds: Vec<Value> = offset.get("schema").cloned().into_iter().collect();
-        let progress = Progress::parse(settings.incremental.mode, &offset);
+        let progress = Progress::parse(settings.incremental.mode, offset);
         let mut snapshot = settings.emits_changes.then(|| {
             Snapshot::new(
-                &partition,
+                partition,
                 settings.common.emit_tombstones,
                 settings.common.dedupe_window,
             )
         });
         if let Some(snapshot) = &mut snapshot {
-            kinds.extend(snapshot.load(&offset, reader)?);
+            kinds.extend(snapshot.load(offset, reader)?);
         }
-        let window = Window::with_ids(
-            settings.common.dedupe_window,
-            progress.ids.iter().map(|(id, _)| id.as_str()),
-        );
+        let window = Window::with_ids(max_ids, progress.ids.iter().map(|(id, _)| id.as_str()));
         let stream = Self {
             value: value.to_owned(),
-            partition,
+            partition: partition.to_owned(),
             progress,
             window,
             snapshot,
@@ -493,163 +427,5 @@ impl Stream {
             is_new
         });
         Ok(reached_old)
-    }
-}
-
-impl Cycle {
-    /// Tells whether a record was asked for with a later start: the service gives more than it was asked for.
-    fn is_old(&self, mark: &Mark) -> bool {
-        let order = self.from.as_ref().and_then(|from| mark.order(from));
-        match mark {
-            Mark::Time(_) => order == Some(std::cmp::Ordering::Less),
-            Mark::Id(_) => matches!(order, Some(std::cmp::Ordering::Less | std::cmp::Ordering::Equal)),
-            Mark::Opaque(_) => false,
-        }
-    }
-
-    /// Ends the cycle where nothing is new, and fails it where pages go round.
-    fn checked_next(
-        &mut self,
-        settings: &Settings,
-        next: Option<String>,
-        answer: &Answer,
-        rows: usize,
-    ) -> Result<Option<String>, ConnectError> {
-        let Some(next) = next else { return Ok(None) };
-        let is_endless_cursor = settings.incremental.mode == Mode::Cursor && settings.incremental.pointer.is_none();
-        if is_endless_cursor && self.last_token.as_ref() == Some(&next) {
-            // The service repeats the cursor as long as there is nothing new behind it.
-            return Ok(None);
-        }
-        let body = sha256_hex(&answer.body);
-        let is_repeated = rows > 0 && std::mem::replace(&mut self.last_body, body.clone()) == body;
-        let is_loop = if settings.paging.is_chained() {
-            !self.tokens.insert(&next)
-        } else {
-            is_repeated
-        };
-        if is_loop {
-            return Err(ConnectError::fatal(format!(
-                "the pages of {} go round in circles: page {} gave {} as the one before; check http.paging.*",
-                answer.path,
-                self.pages + 1,
-                if settings.paging.is_chained() {
-                    "the same token"
-                } else {
-                    "the same rows"
-                },
-            )));
-        }
-        Ok(Some(next))
-    }
-
-    /// Puts a page's items in order.
-    fn append(&mut self, order: Order, items: Vec<Item>, is_last_page: bool) {
-        if order != Order::Desc {
-            self.items.extend(items);
-            return;
-        }
-        self.turned.extend(items);
-        if is_last_page || self.turned.len() > MAX_TURNED {
-            self.items.extend(self.turned.drain(..).rev());
-        }
-    }
-}
-
-fn item_of(
-    settings: &Settings,
-    converter: &Converter,
-    row: Value,
-    answer: &Answer,
-    cycle: &Cycle,
-    now_ms: i64,
-) -> Item {
-    let mut problem = None;
-    let key = converter.key_parts(&row).unwrap_or_else(|reason| {
-        problem = Some(reason);
-        Vec::new()
-    });
-    let mark = mark_of(settings, &row).unwrap_or_else(|reason| {
-        problem = Some(reason);
-        None
-    });
-    let id = if settings.emits_changes || key.is_empty() {
-        short_hash_of(&row)
-    } else {
-        let mark = mark.as_ref().map(Mark::text).unwrap_or_default();
-        let mut id = sha256_hex(format!("{}\u{1f}{mark}", key.join("\u{1f}")).as_bytes());
-        id.truncate(16);
-        id
-    };
-    Item {
-        row: Some(row),
-        key,
-        mark,
-        id,
-        page: settings.is_resumable.then(|| cycle.page.clone()).flatten(),
-        page_number: cycle.pages,
-        fetched_ms: now_ms,
-        endpoint: answer.path.clone(),
-        request_id: answer.header("x-request-id").map(str::to_owned),
-        problem,
-    }
-}
-
-fn vanished(key: &str, now_ms: i64, pages: u32) -> Item {
-    let parts = serde_json::from_str(key).unwrap_or_else(|_| vec![key.to_owned()]);
-    Item {
-        row: None,
-        key: parts,
-        mark: None,
-        id: String::new(),
-        page: None,
-        page_number: pages.saturating_sub(1),
-        fetched_ms: now_ms,
-        endpoint: String::new(),
-        request_id: None,
-        problem: None,
-    }
-}
-
-/// A key as one text; rows without one are told by their fingerprint.
-fn key_text(item: &Item) -> String {
-    match item.key.as_slice() {
-        [] => item.row.as_ref().map(hash_of).unwrap_or_default(),
-        parts => Value::from(parts.to_vec()).to_string(),
-    }
-}
-
-fn mark_of(settings: &Settings, row: &Value) -> Result<Option<Mark>, String> {
-    let incremental = &settings.incremental;
-    let Some(pointer) = &incremental.pointer else {
-        return Ok(None);
-    };
-    if incremental.mode == Mode::None {
-        return Ok(None);
-    }
-    let found = pointer
-        .present(row)
-        .ok_or_else(|| format!("there is nothing at {pointer}, by which new records are told from old ones"))?;
-    let mark = match incremental.mode {
-        Mode::None => None,
-        Mode::Timestamp => read_any(&incremental.formats, found, incremental.zone).map(Mark::Time),
-        Mode::Id => scalar_text(found).map(Mark::Id),
-        Mode::Cursor => scalar_text(found).map(Mark::Opaque),
-    };
-    mark.map(Some)
-        .ok_or_else(|| format!("{found} at {pointer} does not read as http.incremental.mode says"))
-}
-
-fn initial_mark(settings: &Settings, text: &str) -> Option<Mark> {
-    let incremental = &settings.incremental;
-    match incremental.mode {
-        Mode::Timestamp => {
-            let read = incremental
-                .formats
-                .iter()
-                .find_map(|format| format.read_text(text, incremental.zone));
-            read.map(Mark::Time)
-        }
-        mode => Mark::parse(mode, text),
     }
 }

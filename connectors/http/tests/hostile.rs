@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::json;
-use support::{START, Source, config, ids, json_answer, now, texts};
+use support::{Pairs, START, Source, config, ids, json_answer, now, texts};
 use weir_fakes::recorded::{Recorded, Scripted};
 use weir_fakes::service::{FakeRequest, FakeResponse, Piece};
 use weir_http::source::HttpSourceConnector;
@@ -196,7 +196,7 @@ fn secrets_that_a_service_repeats_are_hidden() {
 
 #[test]
 fn wrong_settings_say_what_was_found_and_what_would_be_right() {
-    let cases: [(&str, &[(&str, &str)], &str, &str); 24] = [
+    let cases: [(&str, Pairs<'_>, &str, &str); 24] = [
         ("/${offset.curser}", &[], "http.url", "${offset.cursor}"),
         ("/${partition}", &[], "http.partitions", "list them in http.partitions"),
         (

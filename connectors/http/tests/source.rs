@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::json;
-use support::{START, Source, ids, json_answer, now, texts};
+use support::{Pairs, START, Source, ids, json_answer, now, texts};
 use weir_fakes::items::Items;
 use weir_fakes::recorded::{Recorded, Scripted};
 use weir_fakes::service::{FakeRequest, FakeResponse};
@@ -201,7 +201,7 @@ fn a_lookback_finds_late_records_and_repeats_none() {
 
 #[test]
 fn every_kind_of_authentication_is_sent() {
-    let cases: [(&[(&str, &str)], &str, &str); 5] = [
+    let cases: [(Pairs<'_>, &str, &str); 5] = [
         (
             &[
                 ("http.auth.type", "basic"),

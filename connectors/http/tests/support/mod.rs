@@ -12,6 +12,9 @@ use weir_sdk::config::map::ConfigMap;
 use weir_sdk::context::SourceTaskContext;
 use weir_sdk::source::SourceTask;
 
+/// Keys and values.
+pub(crate) type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 /// 2026-11-20T10:00:00Z
 pub(crate) const START: i64 = 1_795_168_800_000;
 
