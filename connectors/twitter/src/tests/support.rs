@@ -1,5 +1,7 @@
 //! A task, the fake service and the requests it got
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use weir_fakes::recorded::{Arrival, Log, Recorded};
@@ -76,6 +78,8 @@ pub(super) struct Bench {
     pub(super) log: Log,
     pub(super) task: TwitterSourceTask,
     pub(super) config: ConfigMap,
+    /// The worker's time less the service's.
+    pub(super) skew_ms: Rc<Cell<i64>>,
 }
 
 impl Bench {
@@ -92,12 +96,18 @@ impl Bench {
         prepare(&mut service);
         let service = Arc::new(Mutex::new(service));
         let (recorded, log) = Recorded::new(Arc::clone(&service));
-        install_service(config, NOW, weir_feed::fake_service!(recorded));
+        let skew_ms = Rc::new(Cell::new(0));
+        let service_skew_ms = Rc::clone(&skew_ms);
+        let mut serve = weir_feed::fake_service!(recorded);
+        install_service(config, NOW, move |arrived, now_ms| {
+            serve(arrived, now_ms - service_skew_ms.get())
+        });
         let mut bench = Self {
             service,
             log,
             task: TwitterSourceTask::default(),
             config: config.clone(),
+            skew_ms,
         };
         bench.restart();
         bench
@@ -108,6 +118,17 @@ impl Bench {
         self.task = TwitterSourceTask::default();
         let started = self.task.start(SourceTaskContext::default(), &self.config);
         started.expect("the task starts");
+    }
+
+    /// Sets the worker's clock, but not the service's.
+    pub(super) fn jump(&self, ms: i64) {
+        self.skew_ms.set(self.skew_ms.get() + ms);
+        with_host(|host| host.clock_ms = host.clock_ms.map(|clock_ms| clock_ms + ms));
+    }
+
+    /// Gives the service's time.
+    pub(super) fn service_now_ms(&self) -> i64 {
+        now_ms() - self.skew_ms.get()
     }
 
     pub(super) fn service(&self) -> MutexGuard<'_, XService> {
