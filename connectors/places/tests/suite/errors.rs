@@ -1,6 +1,9 @@
 //! Each row of the error tables of both APIs: what comes back, and what the task does
 
-use weir_feed::testing::{Played, now_ms};
+use weir_feed::testing::{BUDGET, Played, now_ms};
+use weir_places::task::PlacesSourceTask;
+use weir_sdk::context::SourceTaskContext;
+use weir_sdk::source::{PollBudget, SourceTask as _};
 use weir_sdk::testing::Piece;
 
 use crate::support::{Driven, NOON_MS, answer, column, config, drive, logged, serve};
@@ -392,4 +395,29 @@ fn a_wait_outlives_a_restart_of_nothing() {
     let driven = drive(&config, HOUR_MS);
     assert_eq!((driven.keys(), requests.borrow().len()), (vec!["ChIJa".to_owned()], 4));
     assert!(now_ms() > NOON_MS);
+}
+
+#[test]
+fn a_quota_that_one_task_runs_into_slows_its_sister() {
+    let tasks: Vec<_> = ["0", "1"]
+        .into_iter()
+        .map(|task| config(&[&DETAILS[..], &[("places.task", task), ("places.tasks", "2")]].concat()))
+        .collect();
+    let refused = envelope(429, "RESOURCE_EXHAUSTED", "per minute");
+    let found = answer(200, r#"{"id":"ChIJb"}"#);
+    let requests = serve(&tasks[0], vec![refused, found.clone(), found]);
+    let brief = PollBudget {
+        max_wait_ms: 10,
+        ..BUDGET
+    };
+    let mut first = PlacesSourceTask::default();
+    first.start(SourceTaskContext::default(), &tasks[0]).expect("starts");
+    while requests.borrow().is_empty() {
+        first.poll(brief).expect("polls");
+    }
+    assert!(now_ms() < NOON_MS + 1000);
+    let second = drive(&tasks[1], 2 * MINUTE_MS);
+    assert_eq!(second.keys(), ["ChIJb"]);
+    let asked_ms = requests.borrow()[1].0 - NOON_MS;
+    assert!(asked_ms >= MINUTE_MS, "after {asked_ms} ms");
 }
