@@ -12,6 +12,8 @@ use crate::x::problems;
 use crate::x::service::{Absence, XService};
 
 const MAX_QUERY_CHARS: usize = 512;
+/// Posts of a user that can be read.
+const TIMELINE_POSTS: usize = 3200;
 
 /// As much of the query language as tests need: words, `from:`, `lang:`, `is:retweet`, each also with `-`. What else
 /// there is selects everything.
@@ -116,10 +118,15 @@ pub(crate) fn timeline(service: &mut XService, id: &str, request: &FakeRequest, 
     if let Some(absence) = service.absent.get(&author.1.id) {
         return absent(*absence, "id", id);
     }
-    let bounds = match bounds(request, 5, 100, now_ms) {
+    let mut bounds = match bounds(request, 5, 100, now_ms) {
         Ok(bounds) => bounds,
         Err(refusal) => return refusal,
     };
+    if bounds.above_id == 0 && bounds.from_ms == i64::MIN {
+        let posts = service.world.newest_first(i64::MIN, now_ms);
+        let oldest = posts.filter(|post| post.author == author.0).nth(TIMELINE_POSTS);
+        bounds.above_id = oldest.map_or(0, |post| post.id);
+    }
     let exclude = request.query_param("exclude").unwrap_or_default();
     let excluded: Vec<&str> = exclude.split(',').collect();
     let place = author.0;

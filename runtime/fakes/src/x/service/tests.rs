@@ -167,6 +167,13 @@ fn users_are_found_by_name_and_may_be_absent() {
 }
 
 #[test]
+fn timelines_reach_back_3200_posts() {
+    let mut service = XService::new(1);
+    let (found, _) = all_pages(&mut service, "/2/users/410/tweets", "max_results=100", NOW);
+    assert_eq!(found.len(), 3200);
+}
+
+#[test]
 fn both_spellings_are_written() {
     let mut service = XService::new(1);
     let query = "query=a&max_results=50&tweet.fields=public_metrics,referenced_tweets";
