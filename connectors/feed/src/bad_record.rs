@@ -94,3 +94,54 @@ impl BadRecords {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use weir_sdk::api::error::ErrorKind;
+    use weir_sdk::config::def::ConfigDef;
+    use weir_sdk::config::map::ConfigMap;
+    use weir_sdk::testing::{TestHost, install, with_host};
+
+    use super::BadRecords;
+    use crate::settings::{Common, Defaults, common_keys};
+
+    fn bad_records(action: &str) -> BadRecords {
+        install(TestHost::default());
+        let defaults = Defaults {
+            poll_interval_ms: 60_000,
+            rate_requests: 0,
+            rate_per_ms: 1_000,
+        };
+        let config: ConfigMap = [("topic", "t"), ("on.bad.record", action)].into_iter().collect();
+        let parsed = common_keys(ConfigDef::new(), defaults).parse(&config).expect("right");
+        let common = Common::parse(&parsed).expect("right");
+        assert_eq!(
+            (common.access.rate.requests, common.access.retry.max_attempts),
+            (0, Some(10))
+        );
+        BadRecords::new(&common)
+    }
+
+    #[test]
+    fn a_bad_item_fails_the_task_is_logged_once_or_kept() {
+        let error = bad_records("fail")
+            .handle("7", "{\"a\":\n1}", "no time")
+            .expect_err("fails");
+        assert_eq!(error.kind, ErrorKind::Data);
+        assert!(
+            error.message.contains("item 7") && error.message.contains("{\"a\": 1}"),
+            "{error}"
+        );
+        let mut skipping = bad_records("skip");
+        for _ in 0..3 {
+            assert_eq!(skipping.handle("7", "{}", "no time"), Ok(None));
+        }
+        assert_eq!((skipping.count(), with_host(|host| host.lines.len())), (3, 1));
+        let kept = bad_records("dlq")
+            .handle("7", "{}", "no time")
+            .expect("kept")
+            .expect("a record");
+        assert_eq!(kept.topic, "t.dlq");
+        assert!(kept.headers.iter().any(|header| header.name == "feed.error"));
+    }
+}

@@ -16,7 +16,9 @@ use weir_http::source::HttpSourceTask;
 
 const HOUR: i64 = 3_600_000;
 const DAYS: i64 = 30 * 24 * HOUR;
-const SEEDS: u64 = 4;
+const SEEDS: u64 = 3;
+/// Cycles of ten minutes, waits for a faulty service and acknowledgements on their way: nothing older comes again.
+const REPEATED_WITHIN: i64 = 12 * HOUR;
 
 fn run(target: &str, settings: &[(&str, &str)], seed: u64) -> Vec<Handed> {
     let mut all = vec![
@@ -70,7 +72,20 @@ fn assert_whole(handed: &[Handed], name: &str) {
     }
     let twice = lives.iter().find(|(_, count)| **count > 1);
     assert_eq!(twice, None, "{name}: came twice in one life");
+    let mut last_seen: BTreeMap<i64, i64> = BTreeMap::new();
+    for record in handed {
+        if let Some(before_ms) = last_seen.insert(id_of(record), record.at_ms) {
+            let apart = record.at_ms - before_ms;
+            assert!(
+                apart <= REPEATED_WITHIN,
+                "{name}: {} came again after {apart} ms",
+                id_of(record)
+            );
+        }
+    }
     let most = handed.last().map_or(0, |last| last.life);
+    let (repeated, bound) = (handed.len() - got.len(), usize::try_from(most).expect("few"));
+    assert!(repeated <= bound, "{name}: {repeated} came again in {bound} crashes");
     assert!(most > 20, "{name}: only {most} crashes");
 }
 
