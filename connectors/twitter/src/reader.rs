@@ -188,6 +188,9 @@ impl Reader {
         }
         let mut posts = walk.take_oldest_first();
         self.posts += posts.len();
+        if is_complete {
+            self.note_timeline_reach(posts.first().map(|(post, _)| post.id));
+        }
         let floor = old.floor().unwrap_or(0);
         posts.retain(|(post, _)| post.id > floor && handover.is_new(post.id));
         let last_id = posts.last().map(|(post, _)| post.id);
@@ -212,9 +215,6 @@ impl Reader {
         }
         handover.outbox.finish(None);
         self.cursor = new;
-        if is_complete {
-            self.note_timeline_reach();
-        }
         Ok(())
     }
 
@@ -239,10 +239,13 @@ impl Reader {
         }
     }
 
-    fn note_timeline_reach(&self) {
-        let since_ms = self.cursor.since_id.map(time_of);
-        if let (None, Some(since_ms), true) = (self.list.reach_ms, since_ms, self.posts >= TIMELINE_REACH_POSTS) {
-            report_gap(since_ms, self.began_ms, "X gives the last 3200 posts of a user only");
+    /// Reports what lies between the cursor and the oldest post of a cycle that used up all that X gives.
+    fn note_timeline_reach(&self, oldest_id: Option<u64>) {
+        if let (None, Some(since_id), Some(oldest_id)) = (self.list.reach_ms, self.cursor.floor(), oldest_id)
+            && self.posts >= TIMELINE_REACH_POSTS
+        {
+            let why = "X gives the last 3200 posts of a user only";
+            report_gap(time_of(since_id), time_of(oldest_id), why);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Timelines: users by name and id, absent ones, what is left out
 
+use serde_json::{Value, json};
+use weir_fakes::service::FakeResponse;
 use weir_fakes::x::problems;
 use weir_fakes::x::service::Absence;
 use weir_sdk::context::ConnectorContext;
@@ -128,6 +130,31 @@ fn an_only_user_that_is_absent_fails_the_task() {
         });
         let error = bench.failure();
         assert!(error.message.contains(part), "{absence:?}: {error}");
+    }
+}
+
+#[test]
+fn a_cycle_that_uses_up_a_timeline_is_a_gap() {
+    let mut bench = Bench::start(&users_config(&[
+        START,
+        ("twitter.usernames", ""),
+        ("twitter.user.ids", "410"),
+    ]));
+    for page in 0..32_i64 {
+        let id = |post: i64| weir_fakes::x::posts::id_at(NOW - (page * 100 + post) * 1_000).to_string();
+        let data: Vec<Value> = (0..100).map(|post| json!({"id": id(post), "text": "x"})).collect();
+        let mut body = json!({"data": data, "meta": {"newest_id": id(0), "result_count": 100}});
+        if page < 31 {
+            body["meta"]["next_token"] = json!(format!("p{page}"));
+        }
+        bench.answer_next("/2/users/410/tweets", FakeResponse::json(200, &body));
+    }
+    let records = bench.until_requests("/2/users/410/tweets", 33);
+    assert_eq!(records.len(), 3200);
+    assert_eq!(logged("posts may be missing"), 1);
+    let text = warnings();
+    for field in ["from=2026-11-20T09:59:59.999Z", "to=2026-11-20T15:11:52Z"] {
+        assert!(text.contains(field), "{text}");
     }
 }
 
