@@ -450,7 +450,15 @@ def registry():
     feeds.registry_rates(sys.modules[__name__])
 
 
-SECTIONS = {"disk": disk, "start": start, "connect": connect, "broker": broker, "latency": latency, "feed": feed, "registry": registry}
+def avro():
+    printed = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "avro.sh")], stdout=subprocess.PIPE, text=True, check=True).stdout
+    for line in printed.splitlines():
+        parts = line.split()
+        if parts[0] in ("encode", "decode"):
+            row(f"Avro {parts[0]} of {parts[1]} fields, ns a record (Java's Avro library)", parts[3], parts[2], parts[4])
+
+
+SECTIONS = {"disk": disk, "start": start, "connect": connect, "broker": broker, "latency": latency, "feed": feed, "registry": registry, "avro": avro}
 
 
 def main():

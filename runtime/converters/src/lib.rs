@@ -6,6 +6,7 @@
 pub mod native;
 
 pub mod registry_client;
+pub mod registry_http;
 pub mod registry_settings;
 pub mod subject_name;
 pub mod wire_format;

@@ -25,7 +25,8 @@ use crate::avro::config::{self, DataOptions};
 use crate::avro::connect_to_avro::to_avro;
 use crate::avro::decode_plan::DecodePlan;
 use crate::avro::encode_plan::EncodePlan;
-use crate::registry_client::{Call, Registered, RegistryClient};
+use crate::registry_client::RegistryClient;
+use crate::registry_http::{Call, Registered};
 use crate::registry_settings::{self, RegistrySettings, SchemaLookup, WriteSchema};
 use crate::wire_format::{push_prefix, split_prefix};
 
@@ -310,6 +311,7 @@ impl Registry<'_> {
                     schema,
                     references: Vec::new(),
                     normalize,
+                    deleted: false,
                 };
                 (self.client.call(&call)?.id, None)
             }
@@ -387,6 +389,7 @@ impl Registry<'_> {
                 schema: Arc::clone(&form.text),
                 references: form.references.clone(),
                 normalize: false,
+                deleted: true,
             };
             version = self.client.call(&call)?.version;
         }

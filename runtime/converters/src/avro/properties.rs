@@ -119,7 +119,7 @@ impl Maker {
             SchemaType::Int64 => Value::Int64((raw as i64) >> (raw % 63)),
             SchemaType::Float32 => Value::Float32(raw as f32 / 7.0),
             SchemaType::Float64 => Value::Float64(raw as f64 / 7.0),
-            SchemaType::Boolean => Value::Boolean(raw % 2 == 0),
+            SchemaType::Boolean => Value::Boolean(raw.is_multiple_of(2)),
             SchemaType::Text => Value::Text("aé😀\"\\ x".chars().cycle().take((raw % 9) as usize).collect()),
             // A positive number where it is a decimal.
             SchemaType::Bytes if schema.name.is_some() => Value::Bytes(vec![(raw % 128) as u8]),

@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::json;
 use weir_config::secret::Password;
 
+use super::RegistryClient;
 use super::fixture::FixtureRegistry;
-use super::{Call, CallError, RegistryClient};
+use crate::registry_http::{Call, CallError};
 use crate::registry_settings::{Authorization, RegistrySettings, TlsSettings};
 
 fn settings(urls: &[&str]) -> RegistrySettings {
@@ -72,6 +73,7 @@ fn normalizing_is_asked_for_in_the_query() {
         schema: "\"int\"".into(),
         references: Vec::new(),
         normalize: true,
+        deleted: false,
     };
     assert_eq!(client.call(&look_up).expect("found").version, Some(1));
     let asked = registry.asked();

@@ -112,7 +112,7 @@ fn a_value_goes_out_and_comes_back_with_the_registrys_version() {
         [
             "POST /subjects/t-value/versions",
             "GET /schemas/ids/1?deleted=true",
-            "POST /subjects/t-value?deleted=false"
+            "POST /subjects/t-value?normalize=false&deleted=true"
         ]
     );
 }
