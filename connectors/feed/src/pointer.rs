@@ -78,6 +78,19 @@ impl Pointer {
         found
     }
 
+    /// Takes the value it leads to out of the whole, leaving null; none where it leads nowhere or holds a star.
+    pub fn take(&self, root: &mut Value) -> Option<Value> {
+        let found = self
+            .segments
+            .iter()
+            .try_fold(root, |value, segment| match (segment, value) {
+                (Segment::Key(key), Value::Object(object)) => object.get_mut(key),
+                (Segment::Key(key), Value::Array(items)) => items.get_mut(index(key)?),
+                _ => None,
+            })?;
+        Some(found.take())
+    }
+
     /// Gives the first value it leads to.
     pub fn first<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         if self.has_star() {
@@ -162,10 +175,15 @@ fn segment(text: &str) -> Result<Segment, String> {
 fn child<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
     match value {
         Value::Object(object) => object.get(key),
-        // RFC 6901: no leading zeros.
-        Value::Array(items) if key == "0" || !key.starts_with(['0', '+']) => items.get(key.parse::<usize>().ok()?),
+        Value::Array(items) => items.get(index(key)?),
         _ => None,
     }
+}
+
+/// RFC 6901: no leading zeros.
+fn index(key: &str) -> Option<usize> {
+    let is_plain = key == "0" || !key.starts_with(['0', '+']);
+    if is_plain { key.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -219,6 +237,15 @@ mod tests {
         assert_eq!(
             value,
             json!({"query": {"size": 5, "after": "tok"}, "page": {"token": 1}})
+        );
+        assert_eq!(at("/page/token").take(&mut value), Some(json!(1)));
+        assert_eq!(
+            (at("/page/gone").take(&mut value), at("/*").take(&mut value)),
+            (None, None)
+        );
+        assert_eq!(
+            value,
+            json!({"query": {"size": 5, "after": "tok"}, "page": {"token": null}})
         );
         assert!(at("/query/size/x").set(&mut value, json!(1)).is_err());
         assert!(at("/query/*").set(&mut value, json!(1)).is_err());

@@ -60,12 +60,11 @@ pub fn read(answer: &Answer, format: Format, charset: Option<Charset>, records: 
     };
     match format {
         Format::Json => {
-            let body = match charset {
+            let body: Value = match charset {
                 Some(_) => serde_json::from_str(&text()).map_err(|error| format!("the body is not JSON: {error}"))?,
                 None => answer.json()?,
             };
-            let rows = rows_of(&body, records);
-            Ok(Rows { rows, body: Some(body) })
+            Ok(taken_apart(body, records))
         }
         Format::JsonLines => {
             let text = text();
@@ -90,6 +89,16 @@ pub fn read(answer: &Answer, format: Format, charset: Option<Charset>, records: 
             body: None,
         }),
     }
+}
+
+/// Takes the array of records out of the body, which is large, rather than copy it; what paging needs stands beside it.
+fn taken_apart(mut body: Value, records: &Pointer) -> Rows {
+    let is_array = records.first(&body).is_some_and(Value::is_array) && !records.has_star();
+    let rows = match is_array.then(|| records.take(&mut body)).flatten() {
+        Some(Value::Array(rows)) => rows,
+        _ => rows_of(&body, records),
+    };
+    Rows { rows, body: Some(body) }
 }
 
 /// An array gives its elements, an object itself, null nothing.

@@ -158,7 +158,10 @@ pub(crate) fn item_of(
         problem = Some(reason);
         None
     });
-    let id = if settings.emits_changes || key.is_empty() {
+    let id = if settings.incremental.mode == Mode::None && !settings.emits_changes {
+        // Nothing is compared: a fingerprint would be work for nothing.
+        key.join(",")
+    } else if settings.emits_changes || key.is_empty() {
         short_hash_of(&row)
     } else {
         let mark = mark.as_ref().map(Mark::text).unwrap_or_default();

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use weir_feed::answer::{Answer, Fetch, THROTTLE_CAP_MS, Verdict};
 use weir_feed::bad_record::BadRecords;
 use weir_feed::client::{Client, described};
+use weir_feed::hash::sha256_hex;
 use weir_feed::headers::FeedHeaders;
 use weir_feed::pause::Pause;
 use weir_sdk::api::error::ConnectError;
@@ -216,7 +217,12 @@ impl Running {
             Err(reason) => {
                 let raw = item.row.as_ref().map(ToString::to_string).unwrap_or_default();
                 let reason = self.client.redacted(&reason);
-                match self.bad.handle(&item.id, &raw, &reason)? {
+                let id = if item.id.is_empty() {
+                    short_text_hash(&raw)
+                } else {
+                    item.id
+                };
+                match self.bad.handle(&id, &raw, &reason)? {
                     Some(record) => record,
                     None => return Ok(None),
                 }
@@ -387,4 +393,9 @@ impl Running {
         stream.take_page(&self.settings, &mut self.converter, answer, rows, now_ms, self.reader)?;
         Ok(Step::Moved)
     }
+}
+
+/// Tells rows without a key apart in the log.
+fn short_text_hash(raw: &str) -> String {
+    sha256_hex(raw.as_bytes()).chars().take(16).collect()
 }

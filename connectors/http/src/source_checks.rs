@@ -139,4 +139,29 @@ impl Settings {
             );
         }
     }
+
+    /// The records are taken out of a page before paging looks at it.
+    pub(crate) fn check_paging_pointers(&self, problems: &mut Problems) {
+        let pointer = match &self.paging {
+            Paging::Cursor {
+                from: TokenPlace::Body(pointer),
+                ..
+            }
+            | Paging::NextLink { pointer: Some(pointer) }
+            | Paging::Offset {
+                total: Some(pointer), ..
+            } => pointer.to_string(),
+            _ => return,
+        };
+        let records = self.record.records.to_string();
+        let inner = pointer.strip_prefix(&records).and_then(|rest| rest.strip_prefix('/'));
+        let first = inner.and_then(|rest| rest.split('/').next());
+        if first.is_some_and(|segment| segment.bytes().all(|byte| byte.is_ascii_digit())) {
+            problems.push(
+                key::PAGING_MODE,
+                &pointer,
+                "the pointer leads into one of the records; tokens, links and totals stand beside them",
+            );
+        }
+    }
 }

@@ -100,6 +100,7 @@ impl Settings {
             ),
         };
         settings.check_together(problems);
+        settings.check_paging_pointers(problems);
         Some(settings)
     }
 }

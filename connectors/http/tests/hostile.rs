@@ -196,7 +196,16 @@ fn secrets_that_a_service_repeats_are_hidden() {
 
 #[test]
 fn wrong_settings_say_what_was_found_and_what_would_be_right() {
-    let cases: [(&str, Pairs<'_>, &str, &str); 24] = [
+    let cases: [(&str, Pairs<'_>, &str, &str); 25] = [
+        (
+            "/x",
+            &[
+                ("http.paging.mode", "next_link"),
+                ("http.paging.link.pointer", "/items/0/next"),
+            ],
+            "http.paging.mode",
+            "leads into one of the records",
+        ),
         ("/${offset.curser}", &[], "http.url", "${offset.cursor}"),
         ("/${partition}", &[], "http.partitions", "list them in http.partitions"),
         (
