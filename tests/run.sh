@@ -48,8 +48,8 @@ cargo build --locked --workspace && cargo test --locked --workspace --no-run > t
 printf -- '-- build: %d min\n' $((($(date +%s) - build_began + 30) / 60))
 
 suite unit      cargo test --locked --workspace --exclude weir-tests --no-fail-fast
-for file in tests/tests/*.rs; do
-  name=$(basename "$file" .rs)
+for file in tests/tests/*.rs tests/tests/*/main.rs; do
+  name=$(basename "${file%/main.rs}" .rs)
   suite "$name" cargo test --locked --workspace --test "$name" --no-fail-fast
 done
 

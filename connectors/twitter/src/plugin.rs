@@ -20,6 +20,8 @@ pub fn plugin() -> Plugin {
         .needs(Capability::Http(format!("config:{BASE_URL}")))
         // Waits, search ranges and the time of a fetch.
         .needs(Capability::WallClock)
+        // Two workers that were refused together do not return together.
+        .needs(Capability::Random)
         .needs(Capability::Secrets)
 }
 

@@ -59,7 +59,7 @@ pub(crate) async fn run_standalone(arguments: StandaloneArguments) -> Result<(),
         started = worker.start() => started.map_err(Failure::startup)?,
     };
     for file in files {
-        if let Err(error) = running.create(file).await {
+        if let Err(error) = running.creator().create(file).await {
             running.stop().await;
             return Err(Failure::connectors(error));
         }

@@ -18,6 +18,7 @@ use weir_tools::tail::{TailOptions, follow};
 
 use crate::connector_file::ConnectorFile;
 use crate::up::Addresses;
+use crate::worker_role::Creator;
 
 /// Pause before a topic is looked for again.
 const TOPIC_PAUSE: Duration = Duration::from_millis(100);
@@ -38,7 +39,7 @@ pub(crate) struct Demo {
     /// Which feeds are real ones.
     real: Vec<&'static str>,
     /// Four connectors.
-    pub(crate) connectors: Vec<ConnectorFile>,
+    connectors: Vec<ConnectorFile>,
     /// Kept while the demo runs; dropping it ends the made-up services.
     _services: FakeServices,
 }
@@ -149,9 +150,9 @@ fn feed_connector(feed: &Feed, services: Option<&FakeServices>) -> ConnectorFile
     file
 }
 
-/// Shows the records of the three topics as they come.
+/// Creates the connectors and shows the records of the three topics as they come.
 #[allow(clippy::print_stdout, reason = "what the demo is for")]
-pub(crate) async fn watch(demo: &Demo, addresses: Addresses) {
+pub(crate) async fn watch(demo: &Demo, creator: &Creator, addresses: Addresses) {
     let Addresses {
         kafka,
         registry,
@@ -179,6 +180,15 @@ Records as they come, until Ctrl-C:
         demo.output.display()
     );
     let mut shown = JoinSet::new();
+    for file in demo.connectors.iter().cloned() {
+        let creator = creator.clone();
+        // A connector's first start on a machine compiles it, which takes a second or two.
+        shown.spawn(async move {
+            if let Err(error) = creator.create(file).await {
+                tracing::error!("{error:#}");
+            }
+        });
+    }
     for feed in &FEEDS {
         let options = TailOptions {
             bootstrap_servers: kafka.to_string(),

@@ -189,13 +189,8 @@ async fn serve(
     stop: &CancellationToken,
     servers: &mut Servers,
 ) -> Result<(), Failure> {
-    let files = given.into_iter().chain(
-        demo.as_ref()
-            .into_iter()
-            .flat_map(|demo| demo.connectors.iter().cloned()),
-    );
-    for file in files {
-        if let Err(error) = running.create(file).await {
+    for file in given {
+        if let Err(error) = running.creator().create(file).await {
             running.stop().await;
             return Err(Failure::connectors(error));
         }
@@ -210,9 +205,10 @@ async fn serve(
         ready.write(path).map_err(Failure::startup)?;
     }
     announce(addresses, &arguments.data_dir);
+    let creator = running.creator();
     let watch = async {
         if let Some(demo) = &demo {
-            demo::watch(demo, addresses).await;
+            demo::watch(demo, &creator, addresses).await;
         }
         std::future::pending::<()>().await;
     };

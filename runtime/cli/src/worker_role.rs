@@ -147,21 +147,11 @@ impl RunningWorker {
         self.handle.set_ready();
     }
 
-    /// Creates or updates the connector of a file.
-    pub(crate) async fn create(&self, file: ConnectorFile) -> anyhow::Result<()> {
-        let change = match self.handle.connector_info(&file.name).await {
-            // As it is: a restart of its tasks would serve nobody.
-            Ok(info) if info.config == file.config => return Ok(()),
-            Ok(_) => ConfigChange::Replace(file.config),
-            Err(_) => ConfigChange::Create {
-                config: file.config,
-                initial_state: file.initial_state,
-            },
-        };
-        let put = self.handle.put_connector(&file.name, change).await;
-        put.with_context(|| format!("connector {} from {}", file.name, file.path.display()))?;
-        tracing::info!(connector = file.name, file = %file.path.display(), "connector created");
-        Ok(())
+    /// What creates connectors of files, also while the worker is waited for.
+    pub(crate) fn creator(&self) -> Creator {
+        Creator {
+            handle: self.handle.clone(),
+        }
     }
 
     /// Waits for a role that ends by itself, which is an error.
@@ -178,6 +168,31 @@ impl RunningWorker {
                 tracing::warn!("{:#}", role_end(Some(ended)));
             }
         }
+    }
+}
+
+/// Creates connectors through the herder, as REST does.
+#[derive(Debug, Clone)]
+pub(crate) struct Creator {
+    handle: HerderHandle,
+}
+
+impl Creator {
+    /// Creates or updates the connector of a file.
+    pub(crate) async fn create(&self, file: ConnectorFile) -> anyhow::Result<()> {
+        let change = match self.handle.connector_info(&file.name).await {
+            // As it is: a restart of its tasks would serve nobody.
+            Ok(info) if info.config == file.config => return Ok(()),
+            Ok(_) => ConfigChange::Replace(file.config),
+            Err(_) => ConfigChange::Create {
+                config: file.config,
+                initial_state: file.initial_state,
+            },
+        };
+        let put = self.handle.put_connector(&file.name, change).await;
+        put.with_context(|| format!("connector {} from {}", file.name, file.path.display()))?;
+        tracing::info!(connector = file.name, file = %file.path.display(), "connector created");
+        Ok(())
     }
 }
 
