@@ -21,10 +21,11 @@ use weir_api::frame::slot::Slot;
 use weir_api::frame::value::{decode_slot, encode_slot};
 use weir_converters::avro::avro_to_connect::to_connect;
 use weir_converters::avro::config::DataOptions;
-use weir_converters::avro::connect_to_avro::{is_union, to_avro};
+use weir_converters::avro::connect_to_avro::to_avro;
 use weir_converters::avro::converter::AvroConverter;
 use weir_converters::avro::decode_plan::DecodePlan;
 use weir_converters::avro::encode_plan::EncodePlan;
+use weir_converters::avro::shapes::is_union;
 use weir_tests::process::repository;
 
 #[path = "../../runtime/converters/src/registry_client/fixture.rs"]

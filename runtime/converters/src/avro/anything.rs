@@ -9,7 +9,7 @@ use weir_api::frame::value::tags;
 use weir_api::frame::value_reader::{ValueError, ValueReader};
 
 use crate::avro::binary::{BinaryError, BinaryReader, push_bytes, push_len, push_long};
-use crate::avro::decode_plan::{Budget, decoded_text, with_count};
+use crate::avro::budget::{Budget, decoded_text, with_count};
 
 /// Fields in order, each with the tag of its values.
 const FIELDS: [u8; 9] = [

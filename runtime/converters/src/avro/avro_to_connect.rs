@@ -17,13 +17,13 @@ use weir_schema::avro::schema::{AvroSchema, Enum, Kind, Node, NodeId, Record};
 use crate::avro::config::DataOptions;
 use crate::avro::default_value::default_from_json;
 use crate::avro::names::{
-    ANYTHING, AVRO_DATE, AVRO_DECIMAL, AVRO_PREFIX, AVRO_TIME, AVRO_TIMESTAMP, CONNECT_DEFAULT, CONNECT_DOC,
-    CONNECT_ENUM_DOC, CONNECT_INTERNAL_TYPE, CONNECT_NAME, CONNECT_PARAMETERS, CONNECT_RECORD_DOC, CONNECT_TYPE,
-    CONNECT_VERSION, DECIMAL_PRECISION, DEFAULT_FULL_NAME, DEFAULT_PRECISION, ENUM, ENUM_DEFAULT_PREFIX,
-    ENUM_DOC_PREFIX, FIELD_DEFAULT_FLAG, FIELD_DOC_PREFIX, FIXED_SIZE, GENERAL_ENUM, GENERAL_FIELD_PREFIX,
-    GENERAL_UNION, GENERAL_UNION_PREFIX, KEY, LOGICAL_TYPE, MAP_ENTRY, NAMESPACE, PRECISION, RECORD_DOC, SCALE, UNION,
-    VALUE,
+    AVRO_DATE, AVRO_DECIMAL, AVRO_PREFIX, AVRO_TIME, AVRO_TIMESTAMP, CONNECT_DEFAULT, CONNECT_DOC, CONNECT_ENUM_DOC,
+    CONNECT_NAME, CONNECT_PARAMETERS, CONNECT_RECORD_DOC, CONNECT_TYPE, CONNECT_VERSION, DECIMAL_PRECISION,
+    DEFAULT_FULL_NAME, DEFAULT_PRECISION, ENUM, ENUM_DEFAULT_PREFIX, ENUM_DOC_PREFIX, FIELD_DEFAULT_FLAG,
+    FIELD_DOC_PREFIX, FIXED_SIZE, GENERAL_ENUM, GENERAL_FIELD_PREFIX, GENERAL_UNION, GENERAL_UNION_PREFIX,
+    LOGICAL_TYPE, PRECISION, RECORD_DOC, SCALE, UNION,
 };
+use crate::avro::shapes::{entry_fields, is_anything, is_entry};
 
 /// Gives the Connect schema of an Avro schema; `None`, Java's null schema, of the record that holds anything.
 /// `version` is the registry's, for schemas that carry none.
@@ -48,65 +48,6 @@ pub fn to_connect(
     };
     let schema = reader.schema(avro.root, false, Given { version, ..Given::NONE })?;
     Ok(Some(schema))
-}
-
-/// Tells whether a node is the record that holds any schemaless value, exactly as the converter writes it.
-pub fn is_anything(avro: &AvroSchema, id: NodeId) -> bool {
-    let Kind::Record(record) = &avro.node(id).kind else {
-        return false;
-    };
-    let kinds = [
-        Kind::Boolean,
-        Kind::Bytes,
-        Kind::Double,
-        Kind::Float,
-        Kind::Int,
-        Kind::Long,
-        Kind::String,
-    ];
-    if record.name.name != ANYTHING || record.name.namespace.as_deref() != Some(NAMESPACE) || record.fields.len() != 9 {
-        return false;
-    }
-    let base = |position: usize| {
-        let field = record.fields.get(position)?;
-        match &avro.node(field.schema).kind {
-            Kind::Union(branches) => match branches.as_slice() {
-                [null, base] if avro.node(*null).kind == Kind::Null => Some((field.name.as_str(), *base)),
-                _ => None,
-            },
-            _ => None,
-        }
-    };
-    let plain = kinds.iter().enumerate().all(|(position, kind)| {
-        base(position).is_some_and(|(name, base)| name == kind.type_name() && avro.node(base).kind == *kind)
-    });
-    let list = base(7).is_some_and(|(name, base)| name == "array" && avro.node(base).kind == Kind::Array(id));
-    let map = base(8).is_some_and(|(name, base)| match &avro.node(base).kind {
-        Kind::Array(items) => name == "map" && entry_fields(avro, *items).is_some_and(|of| of == (id, id, false)),
-        _ => false,
-    });
-    plain && list && map
-}
-
-/// Gives key and value of a record that is one entry of a map, and whether the value comes first.
-pub fn entry_fields(avro: &AvroSchema, id: NodeId) -> Option<(NodeId, NodeId, bool)> {
-    let node = avro.node(id);
-    let Kind::Record(record) = &node.kind else {
-        return None;
-    };
-    if !is_entry(node, record) {
-        return None;
-    }
-    match record.fields.as_slice() {
-        [key, value] if key.name == KEY && value.name == VALUE => Some((key.schema, value.schema, false)),
-        [value, key] if key.name == KEY && value.name == VALUE => Some((key.schema, value.schema, true)),
-        _ => None,
-    }
-}
-
-fn is_entry(node: &Node, record: &Record) -> bool {
-    (record.name.name == MAP_ENTRY && record.name.namespace.as_deref() == Some(NAMESPACE))
-        || node.text_prop(CONNECT_INTERNAL_TYPE) == Some(MAP_ENTRY)
 }
 
 /// What a field, or the registry, says of a schema.

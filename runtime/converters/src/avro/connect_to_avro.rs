@@ -21,9 +21,10 @@ use crate::avro::names::{
     ANYTHING, AVRO_DATE, AVRO_DECIMAL, AVRO_PREFIX, AVRO_TIME, AVRO_TIMESTAMP, CONNECT_DEFAULT, CONNECT_DOC,
     CONNECT_ENUM_DOC, CONNECT_INTERNAL_TYPE, CONNECT_NAME, CONNECT_PARAMETERS, CONNECT_RECORD_DOC, CONNECT_TYPE,
     CONNECT_VERSION, DECIMAL_PRECISION, DEFAULT_NAME, DEFAULT_PRECISION, ENUM, ENUM_DEFAULT_PREFIX, ENUM_DOC_PREFIX,
-    FIELD_DEFAULT_FLAG, FIELD_DOC_PREFIX, FIXED_SIZE, GENERAL_ENUM, GENERAL_UNION, KEY, LOGICAL_TYPE, MAP_ENTRY,
-    NAMESPACE, PRECISION, RECORD_DOC, SCALE, UNION, VALUE, scrubbed, split_name,
+    FIELD_DEFAULT_FLAG, FIELD_DOC_PREFIX, FIXED_SIZE, GENERAL_ENUM, KEY, LOGICAL_TYPE, MAP_ENTRY, NAMESPACE, PRECISION,
+    RECORD_DOC, SCALE, VALUE, scrubbed, split_name,
 };
+use crate::avro::shapes::{enum_parameter, fixed_size, has_avro_map, is_union};
 
 /// An Avro schema and the text it is registered by.
 #[derive(Debug, Clone)]
@@ -59,43 +60,6 @@ pub fn to_avro(schema: Option<&Schema>, options: &DataOptions) -> Result<AvroFor
     let avro = parse(&text, &[], ParseAvro::default())
         .map_err(|error| ConnectError::data(format!("the schema has no Avro form: {error}")).caused_by(error))?;
     Ok(AvroForm { avro, text })
-}
-
-/// Tells whether a struct stands for an Avro union.
-pub fn is_union(schema: &Schema) -> bool {
-    schema.base == SchemaType::Struct
-        && (schema.name.as_deref() == Some(UNION) || schema.parameter(GENERAL_UNION).is_some())
-}
-
-/// Gives the parameter that makes a STRING an Avro enum under these options: its name and the enum's.
-pub fn enum_parameter<'s>(schema: &'s Schema, options: &DataOptions) -> Option<(&'static str, &'s str)> {
-    let wanted = if options.generalized {
-        GENERAL_ENUM
-    } else if options.enhanced {
-        ENUM
-    } else {
-        return None;
-    };
-    (schema.base == SchemaType::Text)
-        .then(|| schema.parameter(wanted))
-        .flatten()
-        .map(|name| (wanted, name))
-}
-
-/// Gives the size of BYTES that stand for an Avro fixed.
-pub fn fixed_size(schema: &Schema) -> Option<&str> {
-    (schema.base == SchemaType::Bytes && schema.name.is_some())
-        .then(|| schema.parameter(FIXED_SIZE))
-        .flatten()
-}
-
-/// Tells whether a MAP is an Avro map, not a list of entries.
-pub fn has_avro_map(schema: &Schema, options: &DataOptions) -> bool {
-    schema.base == SchemaType::Map
-        && schema
-            .key
-            .as_ref()
-            .is_some_and(|key| key.base == SchemaType::Text && (!key.optional || options.optional_map_keys))
 }
 
 struct Builder<'a> {

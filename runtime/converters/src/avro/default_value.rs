@@ -12,8 +12,8 @@ use weir_config::number_text::push_f32;
 use weir_schema::avro::schema::{AvroSchema, Kind, NodeId};
 
 use crate::avro::config::DataOptions;
-use crate::avro::connect_to_avro::{has_avro_map, is_union};
 use crate::avro::names::scrubbed;
+use crate::avro::shapes::{has_avro_map, is_union};
 
 /// How FLOAT32 becomes a JSON number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

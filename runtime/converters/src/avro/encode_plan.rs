@@ -1,30 +1,26 @@
 //! Value encoding into Avro bytes, by a plan made once a schema
 //!
-//! A plan walks the frame's bytes borrowed and appends to the caller's buffer: no value tree, no look-ups by name, no
-//! allocation a record. It is made of a Connect schema and the Avro schema to write with, mostly its own form; where
+//! No value tree, no look-ups by name, no allocation a record: what is walked with is in `encode.rs`. A plan is made of a Connect schema and the Avro schema to write with, mostly its own form; where
 //! that is another one (the subject's latest) fields are matched by name, numbers widened and missing fields take
 //! their defaults. Kafka: `AvroData.fromConnectData`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use weir_api::data::logical::Logical;
-use weir_api::data::schema::{MAX_DEPTH, Schema, SchemaType};
+use weir_api::data::schema::{Schema, SchemaType};
 use weir_api::data::schemas::SchemaTable;
 use weir_api::error::ConnectError;
 use weir_api::frame::value::encode_nested;
 use weir_api::frame::value_reader::ValueReader;
 use weir_schema::avro::schema::{AvroSchema, Kind, NodeId, Record};
 
-use crate::avro::anything::write_anything;
-use crate::avro::avro_to_connect::{entry_fields, is_anything};
-use crate::avro::binary::{push_bytes, push_len, push_long};
+use crate::avro::binary::push_long;
 use crate::avro::config::DataOptions;
-use crate::avro::connect_to_avro::is_union;
+use crate::avro::connect_to_avro::to_avro;
+use crate::avro::encode::{Number, Part, Shape, Target, write_root};
 use crate::avro::json_default::encode_json;
 use crate::avro::names::{scrubbed, scrubbed_full};
-
-const NULL_REFUSED: &str = "Found null value for non-optional schema";
+use crate::avro::shapes::{entry_fields, enum_parameter, is_anything, is_union};
 
 /// How values of one schema are written.
 #[derive(Debug)]
@@ -32,74 +28,6 @@ pub struct EncodePlan {
     root: Part,
     /// A schema of bare bytes is the payload itself.
     is_raw: bool,
-}
-
-/// A value with its nullability.
-#[derive(Debug)]
-struct Part {
-    /// A presence byte stands in front.
-    optional: bool,
-    /// What stands for null; `None` is an error.
-    null: Option<Box<[u8]>>,
-    /// The union's branch that holds the value.
-    branch: Option<i64>,
-    shape: Shape,
-}
-
-/// A number on its way into a wider one.
-#[derive(Debug, Clone, Copy)]
-enum Number {
-    Int8,
-    Int16,
-    Int32,
-    Int64,
-    Float32,
-}
-
-#[derive(Debug)]
-enum Shape {
-    Int8,
-    Int16,
-    Int32,
-    Int64,
-    Float32,
-    Float64,
-    ToFloat(Number),
-    ToDouble(Number),
-    Boolean,
-    Text,
-    Bytes,
-    Fixed(usize),
-    FixedDecimal(usize),
-    Enum(HashMap<Box<str>, i64>),
-    Array(Box<Part>),
-    Map {
-        key_optional: bool,
-        value: Box<Part>,
-    },
-    Entries {
-        key: Box<Part>,
-        value: Box<Part>,
-    },
-    Struct(Vec<Part>),
-    /// Fields in another order, some left out or added.
-    Matched {
-        parts: Vec<Part>,
-        targets: Vec<Target>,
-    },
-    /// The first member that is set.
-    Union {
-        members: Vec<Part>,
-        null: Option<i64>,
-    },
-    Anything,
-}
-
-/// Where a field of the Avro record comes from.
-#[derive(Debug)]
-enum Target {
-    Field(usize),
-    Default(Box<[u8]>),
 }
 
 impl EncodePlan {
@@ -128,17 +56,7 @@ impl EncodePlan {
         }
         out.reserve(bytes.len());
         let mut reader = ValueReader::new(bytes);
-        if let Some(branch) = self.root.branch {
-            push_long(out, branch);
-        }
-        match &self.root.shape {
-            Shape::Text => push_bytes(out, reader.root_text()?.as_bytes()),
-            Shape::Bytes => push_bytes(out, reader.root_bytes()),
-            Shape::Fixed(len) => push_fixed(out, reader.root_bytes(), *len)?,
-            Shape::FixedDecimal(len) => push_fixed_decimal(out, reader.root_bytes(), *len)?,
-            Shape::Enum(symbols) => push_symbol(out, symbols, reader.root_text()?)?,
-            shape => shape.write(&mut reader, out)?,
-        }
+        write_root(&self.root, &mut reader, out)?;
         reader.finish()?;
         Ok(())
     }
@@ -276,7 +194,7 @@ impl Planner<'_> {
     }
 
     fn enum_name<'s>(&self, schema: &'s Schema) -> Option<&'s str> {
-        crate::avro::connect_to_avro::enum_parameter(schema, self.options).map(|(_, name)| name)
+        enum_parameter(schema, self.options).map(|(_, name)| name)
     }
 
     fn union(&self, schema: &Schema, branches: &[NodeId], null: Option<i64>) -> Result<Shape, ConnectError> {
@@ -408,7 +326,7 @@ impl Planner<'_> {
     }
 
     fn dropped(&self, schema: &Schema) -> Result<Part, ConnectError> {
-        let form = crate::avro::connect_to_avro::to_avro(Some(schema), self.options)?;
+        let form = to_avro(Some(schema), self.options)?;
         let planner = Planner {
             avro: &form.avro,
             options: self.options,
@@ -440,193 +358,6 @@ fn number(base: SchemaType) -> Option<Number> {
         SchemaType::Float32 => Some(Number::Float32),
         _ => None,
     }
-}
-
-impl Number {
-    fn read(self, reader: &mut ValueReader<'_>) -> Result<f64, ConnectError> {
-        Ok(match self {
-            Self::Int8 => f64::from(reader.int8()?),
-            Self::Int16 => f64::from(reader.int16()?),
-            Self::Int32 => f64::from(reader.int32()?),
-            Self::Int64 => reader.int64()? as f64,
-            Self::Float32 => f64::from(reader.float32()?),
-        })
-    }
-}
-
-impl Part {
-    /// Appends a value below the root.
-    #[inline]
-    fn write(&self, reader: &mut ValueReader<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError> {
-        if self.optional && !reader.is_present()? {
-            let null = self.null.as_deref().ok_or_else(|| ConnectError::data(NULL_REFUSED))?;
-            out.extend_from_slice(null);
-            return Ok(());
-        }
-        if let Some(branch) = self.branch {
-            push_long(out, branch);
-        }
-        self.shape.write(reader, out)
-    }
-}
-
-impl Shape {
-    fn write(&self, reader: &mut ValueReader<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError> {
-        match self {
-            Self::Int8 => push_long(out, reader.int8()?.into()),
-            Self::Int16 => push_long(out, reader.int16()?.into()),
-            Self::Int32 => push_long(out, reader.int32()?.into()),
-            Self::Int64 => push_long(out, reader.int64()?),
-            Self::Float32 => out.extend_from_slice(&reader.float32()?.to_le_bytes()),
-            Self::Float64 => out.extend_from_slice(&reader.float64()?.to_le_bytes()),
-            Self::ToFloat(number) => out.extend_from_slice(&(number.read(reader)? as f32).to_le_bytes()),
-            Self::ToDouble(number) => out.extend_from_slice(&number.read(reader)?.to_le_bytes()),
-            Self::Boolean => out.push(u8::from(reader.boolean()?)),
-            Self::Text => push_bytes(out, reader.text()?.as_bytes()),
-            Self::Bytes => push_bytes(out, reader.bytes()?),
-            Self::Fixed(len) => push_fixed(out, reader.bytes()?, *len)?,
-            Self::FixedDecimal(len) => push_fixed_decimal(out, reader.bytes()?, *len)?,
-            Self::Enum(symbols) => push_symbol(out, symbols, reader.text()?)?,
-            Self::Struct(parts) => {
-                for part in parts {
-                    part.write(reader, out)?;
-                }
-            }
-            Self::Array(element) => write_blocks(reader, out, |reader, out| element.write(reader, out))?,
-            Self::Map { key_optional, value } => write_blocks(reader, out, |reader, out| {
-                if *key_optional && !reader.is_present()? {
-                    return Err(ConnectError::data("null is no key of an Avro map"));
-                }
-                push_bytes(out, reader.text()?.as_bytes());
-                value.write(reader, out)
-            })?,
-            Self::Entries { key, value } => write_blocks(reader, out, |reader, out| {
-                key.write(reader, out)?;
-                value.write(reader, out)
-            })?,
-            Self::Matched { parts, targets } => write_matched(parts, targets, reader, out)?,
-            Self::Union { members, null } => write_union(members, *null, reader, out)?,
-            Self::Anything => write_anything(reader, out, MAX_DEPTH)?,
-        }
-        Ok(())
-    }
-}
-
-/// Appends all elements as one block, and the end.
-#[inline]
-fn write_blocks(
-    reader: &mut ValueReader<'_>,
-    out: &mut Vec<u8>,
-    mut element: impl FnMut(&mut ValueReader<'_>, &mut Vec<u8>) -> Result<(), ConnectError>,
-) -> Result<(), ConnectError> {
-    let count = reader.count()?;
-    if count > 0 {
-        push_len(out, count as usize);
-        for _ in 0..count {
-            element(reader, out)?;
-        }
-    }
-    out.push(0);
-    Ok(())
-}
-
-/// Appends fields in the order of the Avro record: written in their own order behind the end, then moved.
-fn write_matched(
-    parts: &[Part],
-    targets: &[Target],
-    reader: &mut ValueReader<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), ConnectError> {
-    let mut own = Vec::new();
-    let mut ends = Vec::with_capacity(parts.len());
-    for part in parts {
-        let start = own.len();
-        part.write(reader, &mut own)?;
-        ends.push(start..own.len());
-    }
-    for target in targets {
-        match target {
-            Target::Field(at) => {
-                let bytes = ends.get(*at).and_then(|range| own.get(range.clone()));
-                out.extend_from_slice(bytes.unwrap_or_default());
-            }
-            Target::Default(bytes) => out.extend_from_slice(bytes),
-        }
-    }
-    Ok(())
-}
-
-/// Appends the first member that is set; the others are walked over.
-fn write_union(
-    members: &[Part],
-    null: Option<i64>,
-    reader: &mut ValueReader<'_>,
-    out: &mut Vec<u8>,
-) -> Result<(), ConnectError> {
-    let start = out.len();
-    let mut end = start;
-    for part in members {
-        if part.optional && !reader.is_present()? {
-            if end == start
-                && let Some(default) = &part.null
-            {
-                out.extend_from_slice(default);
-                end = out.len();
-            }
-            continue;
-        }
-        if let Some(branch) = part.branch {
-            push_long(out, branch);
-        }
-        part.shape.write(reader, out)?;
-        if end == start {
-            end = out.len();
-        }
-        out.truncate(end);
-    }
-    if end == start {
-        push_long(out, null.ok_or_else(|| ConnectError::data(NULL_REFUSED))?);
-    }
-    Ok(())
-}
-
-fn push_symbol(out: &mut Vec<u8>, symbols: &HashMap<Box<str>, i64>, symbol: &str) -> Result<(), ConnectError> {
-    match symbols.get(symbol) {
-        Some(position) => {
-            push_long(out, *position);
-            Ok(())
-        }
-        None => Err(ConnectError::data(format!("{symbol} is no symbol of the Avro enum"))),
-    }
-}
-
-fn push_fixed(out: &mut Vec<u8>, bytes: &[u8], len: usize) -> Result<(), ConnectError> {
-    if bytes.len() != len {
-        return Err(ConnectError::data(format!(
-            "{} bytes given for an Avro fixed of {len}",
-            bytes.len()
-        )));
-    }
-    out.extend_from_slice(bytes);
-    Ok(())
-}
-
-/// A number takes the whole fixed, its sign repeated in front.
-fn push_fixed_decimal(out: &mut Vec<u8>, bytes: &[u8], len: usize) -> Result<(), ConnectError> {
-    let Some(room) = len.checked_sub(bytes.len()) else {
-        return Err(ConnectError::data(format!(
-            "a decimal of {} bytes given for an Avro fixed of {len}",
-            bytes.len()
-        )));
-    };
-    let sign = if bytes.first().is_some_and(|first| *first >= 0x80) {
-        0xFF
-    } else {
-        0
-    };
-    out.resize(out.len() + room, sign);
-    out.extend_from_slice(bytes);
-    Ok(())
 }
 
 #[cfg(test)]

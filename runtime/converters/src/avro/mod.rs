@@ -4,6 +4,8 @@ pub mod config;
 pub mod names;
 
 pub mod binary;
+pub mod budget;
+pub mod shapes;
 
 pub mod default_value;
 
@@ -16,6 +18,7 @@ pub mod decode_plan;
 
 pub mod json_default;
 
+mod encode;
 pub mod encode_plan;
 
 pub mod converter;

@@ -150,7 +150,7 @@ impl Maker {
 
     fn structure(&mut self, schema: &Arc<Schema>) -> Value {
         let mut value = StructValue::new(Arc::clone(schema));
-        if super::connect_to_avro::is_union(schema) {
+        if super::shapes::is_union(schema) {
             let at = self.next(3) as usize;
             value.fields[at] = match at {
                 0 => Value::Int64(5),
