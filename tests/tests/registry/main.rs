@@ -1,0 +1,15 @@
+//! The Schema Registry as its clients see it: `weir schema-registry` over `weir broker`.
+//!
+//! Every endpoint, every error code with status and body, scopes of config and mode, deletes, references, contexts, content
+//! negotiation; then what must survive: concurrency, `kill -9`, 50,000 schemas, records in Confluent's own bytes.
+
+mod cluster;
+
+mod endpoints;
+mod errors;
+mod metadata;
+mod scopes;
+mod subjects;
+
+mod records;
+mod survival;
