@@ -1,4 +1,4 @@
-//! The polite client: one request at a time, with waits that outlive a poll
+//! The polite client: one request at a time, waits that outlive a poll
 //!
 //! Takes a permit of the connector's budget before each request, waits with jitter after failures, holds all sister
 //! tasks when the service asks for patience, and writes messages without queries and secrets. It never sleeps: where a

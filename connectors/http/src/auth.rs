@@ -1,4 +1,4 @@
-//! Authentication: none, basic, bearer, API key, OAuth 2 and a login request
+//! Authentication: basic, bearer, API key, OAuth 2, a login request
 //!
 //! Secrets are references that the host fills in. Tokens that a service gives are kept in memory until shortly before
 //! they expire; a refused token is replaced once. One request for a token runs at a time, because a task does.

@@ -1,4 +1,4 @@
-//! The filter language: `/status == "active" && !(/n < 3 || exists(/gone))`
+//! The filter language: `/state == "on" && !(/n < 3 || exists(/gone))`
 //!
 //! Pointers, literals, comparisons, `&&`, `||`, `!`, `exists()` and brackets; nothing else. Numbers compare as numbers,
 //! texts by their characters; values of different types are unequal and not ordered. A pointer alone asks for true.

@@ -1,4 +1,4 @@
-//! What source and sink read alike: hosts, rules, headers, secrets in paths
+//! What source and sink read alike: hosts, rules, headers, secrets
 
 use std::collections::BTreeMap;
 

@@ -99,6 +99,17 @@ pub enum Tombstones {
     Fail,
 }
 
+impl Tombstones {
+    fn parse(name: Option<&str>) -> Self {
+        match name {
+            Some("delete") => Self::Delete,
+            Some("send") => Self::Send,
+            Some("fail") => Self::Fail,
+            _ => Self::Skip,
+        }
+    }
+}
+
 /// What happens to records that the service refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnRefused {
@@ -108,6 +119,16 @@ pub enum OnRefused {
     Fail,
     /// They are left out.
     Ignore,
+}
+
+impl OnRefused {
+    fn parse(name: Option<&str>) -> Self {
+        match name {
+            Some("fail") => Self::Fail,
+            Some("ignore") => Self::Ignore,
+            _ => Self::Report,
+        }
+    }
 }
 
 /// The settings of the sink.
@@ -225,17 +246,8 @@ impl Settings {
             shape,
             body,
             content_type: text(CONTENT_TYPE).unwrap_or(shape.content_type()).to_owned(),
-            tombstones: match text(TOMBSTONES) {
-                Some("delete") => Tombstones::Delete,
-                Some("send") => Tombstones::Send,
-                Some("fail") => Tombstones::Fail,
-                _ => Tombstones::Skip,
-            },
-            on_refused: match text(ON_REFUSED) {
-                Some("fail") => OnRefused::Fail,
-                Some("ignore") => OnRefused::Ignore,
-                _ => OnRefused::Report,
-            },
+            tombstones: Tombstones::parse(text(TOMBSTONES)),
+            on_refused: OnRefused::parse(text(ON_REFUSED)),
         })
     }
 }

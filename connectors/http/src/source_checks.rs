@@ -11,6 +11,12 @@ use crate::source_settings::{BodyType, Mode, Settings};
 impl Settings {
     /// Finds settings that do not fit each other.
     pub(crate) fn check_together(&self, problems: &mut Problems) {
+        self.check_partitions(problems);
+        self.check_increments(problems);
+        self.check_paging(problems);
+    }
+
+    fn check_partitions(&self, problems: &mut Problems) {
         let uses = |name: &str| self.request.all_holes().any(|hole| hole == name);
         let is_divided = !self.partitions.is_empty() || self.parent.is_some();
         if !self.partitions.is_empty() && self.parent.is_some() {
@@ -44,6 +50,10 @@ impl Settings {
                 ),
             );
         }
+    }
+
+    fn check_increments(&self, problems: &mut Problems) {
+        let uses = |name: &str| self.request.all_holes().any(|hole| hole == name);
         if self.incremental.step_ms.is_some() && !uses("window.start") {
             problems.push_text(
                 key::INCREMENTAL_STEP,
@@ -79,6 +89,10 @@ impl Settings {
                 ),
             );
         }
+    }
+
+    fn check_paging(&self, problems: &mut Problems) {
+        let uses = |name: &str| self.request.all_holes().any(|hole| hole == name);
         if matches!(
             self.paging,
             Paging::Cursor {

@@ -1,4 +1,4 @@
-//! Texts with placeholders: `${offset.cursor}`, `${page.token}`, `${value.id}`
+//! Texts with placeholders: `${offset.cursor}`, `${value.id}`
 //!
 //! What a placeholder stands for is told by a closure; how it is escaped depends on where the text goes. A placeholder
 //! without value gives nothing.

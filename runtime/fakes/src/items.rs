@@ -1,4 +1,4 @@
-//! A small REST service: items that grow with time, paged in every usual way
+//! A small REST service: items that grow with time, paged in many ways
 //!
 //! `/items` by time with page, offset and next links, `/ids` by id, `/cursor` by an opaque cursor, `/snapshot` of values
 //! that change and vanish, `/token` and `/secure/items` with tokens that expire. Synthetic; two items share each time.
