@@ -101,6 +101,7 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// No byte, or neither 0 nor 1.
+    #[inline]
     pub fn is_present(&mut self) -> Result<bool, ValueError> {
         match self.take::<1>("presence")? {
             [0] => Ok(false),
@@ -116,6 +117,7 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// No byte.
+    #[inline]
     pub fn tag(&mut self) -> Result<u8, ValueError> {
         self.take::<1>("tag").map(|[tag]| tag)
     }
@@ -124,6 +126,7 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// Too few bytes; so for the numbers below.
+    #[inline]
     pub fn int8(&mut self) -> Result<i8, ValueError> {
         self.take("INT8").map(i8::from_le_bytes)
     }
@@ -132,6 +135,7 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// Too few bytes.
+    #[inline]
     pub fn int16(&mut self) -> Result<i16, ValueError> {
         self.take("INT16").map(i16::from_le_bytes)
     }
@@ -140,6 +144,7 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// Too few bytes.
+    #[inline]
     pub fn int32(&mut self) -> Result<i32, ValueError> {
         self.take("INT32").map(i32::from_le_bytes)
     }
@@ -148,6 +153,7 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// Too few bytes.
+    #[inline]
     pub fn int64(&mut self) -> Result<i64, ValueError> {
         self.take("INT64").map(i64::from_le_bytes)
     }
@@ -156,6 +162,7 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// Too few bytes.
+    #[inline]
     pub fn uint32(&mut self) -> Result<u32, ValueError> {
         self.take("length").map(u32::from_le_bytes)
     }
@@ -164,6 +171,7 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// Too few bytes.
+    #[inline]
     pub fn float32(&mut self) -> Result<f32, ValueError> {
         self.take("FLOAT32").map(f32::from_le_bytes)
     }
@@ -172,6 +180,7 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// Too few bytes.
+    #[inline]
     pub fn float64(&mut self) -> Result<f64, ValueError> {
         self.take("FLOAT64").map(f64::from_le_bytes)
     }
@@ -180,6 +189,7 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// No byte, or neither 0 nor 1.
+    #[inline]
     pub fn boolean(&mut self) -> Result<bool, ValueError> {
         match self.take::<1>("BOOLEAN")? {
             [0] => Ok(false),
@@ -192,6 +202,7 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// Too few bytes, or not UTF-8.
+    #[inline]
     pub fn text(&mut self) -> Result<&'a str, ValueError> {
         Ok(std::str::from_utf8(self.bytes()?)?)
     }
@@ -200,6 +211,7 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// Too few bytes.
+    #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], ValueError> {
         let len = self.uint32()? as usize;
         let Some((own, tail)) = self.rest.split_at_checked(len) else {
@@ -217,11 +229,13 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// Not UTF-8.
+    #[inline]
     pub fn root_text(&mut self) -> Result<&'a str, ValueError> {
         Ok(std::str::from_utf8(self.root_bytes())?)
     }
 
     /// Reads BYTES that take the whole slot.
+    #[inline]
     pub fn root_bytes(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.rest)
     }
@@ -230,6 +244,7 @@ impl<'a> ValueReader<'a> {
     ///
     /// # Errors
     /// Too few bytes, or more elements than the whole value has bytes.
+    #[inline]
     pub fn count(&mut self) -> Result<u32, ValueError> {
         let found = self.uint32()?;
         match self.elements_left.checked_sub(found as usize) {
@@ -244,6 +259,7 @@ impl<'a> ValueReader<'a> {
         }
     }
 
+    #[inline]
     fn take<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], ValueError> {
         let Some((field, tail)) = self.rest.split_first_chunk::<N>() else {
             return Err(ValueError::Short {

@@ -83,7 +83,10 @@ pub fn push_long(out: &mut Vec<u8>, value: i64) {
         *slot = rest as u8 | 0x80;
         rest >>= 7;
     }
-    out.extend_from_slice(bytes.get(..len).unwrap_or_default());
+    // A copy of fixed size and a cut are faster than a copy of `len` bytes.
+    let end = out.len() + len;
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
 }
 
 /// Appends `bytes` or a `string`: length and bytes.
@@ -146,6 +149,10 @@ impl<'a> BinaryReader<'a> {
             [byte, tail @ ..] if *byte < 0x80 => {
                 self.rest = tail;
                 u64::from(*byte)
+            }
+            [low, high, tail @ ..] if *high < 0x80 => {
+                self.rest = tail;
+                u64::from(low & 0x7F) | u64::from(*high) << 7
             }
             _ => self.long_tail()?,
         };
