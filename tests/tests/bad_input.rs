@@ -70,8 +70,13 @@ fn an_unreadable_file_fails_the_task_with_its_path() {
 fn a_port_in_use_is_named_with_the_way_out() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("address").port().to_string();
-    for (flag, other) in [("--kafka-port", "--connect-port"), ("--connect-port", "--kafka-port")] {
-        let mut weir = Weir::start(&["up", "--data-dir", "{dir}/data", flag, &port, other, "0"]).expect("spawned");
+    let flags = ["--kafka-port", "--registry-port", "--connect-port"];
+    for flag in flags {
+        let mut arguments = vec!["up", "--data-dir", "{dir}/data"];
+        for each in flags {
+            arguments.extend([each, if each == flag { port.as_str() } else { "0" }]);
+        }
+        let mut weir = Weir::start(&arguments).expect("spawned");
         let status = weir.await_end().expect("ends");
         assert_eq!(status.code(), Some(2), "{flag}");
         let log = weir.log_text();
@@ -250,6 +255,7 @@ fn a_full_disk_is_an_error_to_the_client_and_the_broker_serves_on() {
         arguments: vec!["broker".to_owned(), "{dir}/server.properties".to_owned()],
         folder: Some(folder.path()),
         max_file_bytes: Some(1024 * 1024),
+        environment: Vec::new(),
     })
     .expect("spawned");
     let address = weir.await_ready().expect("ready").kafka.expect("address");
