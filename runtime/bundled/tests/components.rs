@@ -97,7 +97,7 @@ async fn every_manifest_is_what_its_component_says() {
     assert!(from_manifests.unusable().is_empty() && from_components.unusable().is_empty());
     let list = from_manifests.list(true);
     assert_eq!(list, from_components.list(true));
-    assert_eq!(list.len(), 3);
+    assert_eq!(list.len(), 8);
     for info in list {
         let expected = from_components.find_connector(&info.class).expect("is found");
         let found = from_manifests.find_connector(&info.class).expect("is found");

@@ -440,9 +440,19 @@ impl Policy {
     }
 }
 
-/// Hosts named by a setting: URLs, `host:port` or hosts, separated by commas.
+/// Hosts named by a setting: URLs, `host:port` or hosts, separated by commas. What follows a comma in the path or query of a
+/// URL belongs to it, and names no host, unless it is a URL itself.
 fn hosts_in(value: &str) -> impl Iterator<Item = HostRule> + '_ {
-    list_items(value).filter_map(HostRule::of_setting)
+    let mut is_in_url = false;
+    list_items(value)
+        .filter(move |item| {
+            let has_scheme = item.contains("://");
+            let is_part = is_in_url && !has_scheme;
+            let after_scheme = item.split_once("://").map(|(_, rest)| rest);
+            is_in_url = is_part || after_scheme.is_some_and(|rest| rest.contains(['/', '?', '#']));
+            !is_part
+        })
+        .filter_map(HostRule::of_setting)
 }
 
 /// One path, or all below a folder.

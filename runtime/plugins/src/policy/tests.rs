@@ -43,7 +43,10 @@ fn a_host_needs_both_to_be_asked_for_and_granted() {
 
 #[test]
 fn a_url_in_the_settings_grants_its_host_only_with_the_config_grant() {
-    let config = [("url", "http://user@127.0.0.1:9200/path,https://es.example.com")];
+    let config = [(
+        "url",
+        "http://user@127.0.0.1:9200/path?fields=a,other.example.com,b,https://es.example.com,next.example.com",
+    )];
     let check = |grants: &str, host: &str, port: u16| {
         policy(http("config:url"), grants, &config)
             .destination(Network::Http, host, port)
@@ -52,6 +55,8 @@ fn a_url_in_the_settings_grants_its_host_only_with_the_config_grant() {
     assert_eq!(check("config", "127.0.0.1", 9200), Some(Destination::Any));
     assert_eq!(check("config", "127.0.0.1", 9201), None);
     assert_eq!(check("config", "es.example.com", 443), Some(Destination::Any));
+    assert_eq!(check("config", "next.example.com", 443), Some(Destination::Any));
+    assert_eq!(check("config", "other.example.com", 443), None, "it stands in a query");
     assert_eq!(check("", "127.0.0.1", 9200), None);
     assert_eq!(
         check("http:*.example.com:443", "es.example.com", 443),
