@@ -14,6 +14,9 @@ use tempfile::TempDir;
 /// How long a process may take to become ready or to stop. Generous: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// With these in the environment real services would be asked, which no test may do.
+pub const SERVICE_KEYS: [&str; 3] = ["X_BEARER_TOKEN", "AEMET_API_KEY", "GOOGLE_PLACES_API_KEY"];
+
 /// The binary built by the same profile as this test: `target/<profile>/weir`.
 pub fn weir_binary() -> PathBuf {
     let test = std::env::current_exe().expect("path of this test");
@@ -214,6 +217,9 @@ impl Weir {
         let mut command = Command::new(weir_binary());
         command.args(start.arguments.iter().map(|argument| argument.replace("{dir}", &here)));
         command.args(["--ready-file", &ready_file.display().to_string()]);
+        for key in SERVICE_KEYS {
+            command.env_remove(key);
+        }
         let append = || std::fs::OpenOptions::new().create(true).append(true).open(&log);
         command
             .envs(start.environment)

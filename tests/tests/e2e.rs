@@ -386,27 +386,27 @@ fn an_idle_weir_stops_in_under_two_seconds() {
 
 #[test]
 fn the_demo_shows_records_soon() {
-    let (weir, rest, kafka) = started(&["--demo"]);
+    let (weir, ready) = Weir::up(&["--demo"]).expect("weir up");
+    let rest = Rest::new(ready.connect.as_deref().expect("connect address"));
+    let (kafka, registry) = (
+        ready.kafka.expect("kafka address"),
+        ready.registry.expect("registry address"),
+    );
     let began = Instant::now();
-    weir.await_log("line 1: this went from a file")
-        .expect("records are printed");
+    for feed in ["demo-tweets   @", "demo-weather  ", "demo-places   place"] {
+        weir.await_log(feed).expect("records are printed");
+    }
     assert!(
-        began.elapsed() < Duration::from_secs(20),
+        began.elapsed() < Duration::from_secs(30),
         "compiled for tests, and still {:?}",
         began.elapsed()
     );
-    rest.await_state("demo-pageviews", "RUNNING", 1).expect("page views");
+    for connector in ["demo-tweets", "demo-weather", "demo-places", "demo-tweets-to-file"] {
+        rest.await_state(connector, "RUNNING", 1).expect("runs");
+    }
     let output = std::process::Command::new(weir_binary())
-        .args([
-            "tail",
-            "demo-pageviews",
-            "-b",
-            &kafka,
-            "--from-beginning",
-            "--max",
-            "3",
-            "--json",
-        ])
+        .args(["tail", "demo-weather", "-b", &kafka, "--registry", &registry])
+        .args(["--from-beginning", "--max", "3", "--json"])
         .output()
         .expect("tail");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -416,8 +416,14 @@ fn the_demo_shows_records_soon() {
         .map(|line| serde_json::from_str(line).expect("one JSON object a line"))
         .collect();
     assert_eq!(records.len(), 3, "{text}");
-    assert_eq!(records[0]["topic"], "demo-pageviews");
+    assert_eq!(records[0]["topic"], "demo-weather");
+    assert!(records[0]["value"]["idema"].is_string(), "{text}");
     assert_eq!(records[2]["offset"], 2);
+    let posts = weir.folder.join("data/demo/tweets.txt");
+    await_true("posts in the file", PATIENCE, || {
+        std::fs::read_to_string(&posts).is_ok_and(|text| text.lines().count() > 3)
+    })
+    .expect("posts go on into a file");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::process::{Command, Output};
 
 use serde_json::json;
-use weir_tests::process::{PATIENCE, Weir, await_true, repository, weir_binary};
+use weir_tests::process::{PATIENCE, SERVICE_KEYS, Weir, await_true, repository, weir_binary};
 use weir_tests::rest::Rest;
 
 const AVRO: &str = "io.confluent.connect.avro.AvroConverter";
@@ -13,7 +13,11 @@ const AVRO: &str = "io.confluent.connect.avro.AvroConverter";
 /// Runs an example with the binary under test; answers its standard output.
 fn example(name: &str) -> String {
     let run = repository().join("examples").join(name).join("run.sh");
-    let output = Command::new(run).arg(weir_binary()).output().expect("run.sh starts");
+    let mut command = Command::new(run);
+    for key in SERVICE_KEYS {
+        command.env_remove(key);
+    }
+    let output = command.arg(weir_binary()).output().expect("run.sh starts");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.success(),

@@ -43,6 +43,7 @@ enum SchemaCommand {
         deleted: bool,
     },
     /// Print a schema
+    #[command(disable_version_flag = true)]
     Get {
         /// The subject, as `TOPIC-value`
         #[arg(required_unless_present = "id")]
@@ -61,6 +62,7 @@ enum SchemaCommand {
         schema: SchemaFile,
     },
     /// Tell whether a schema may follow the registered ones; exit code 1 when not
+    #[command(disable_version_flag = true)]
     Check {
         subject: String,
         #[command(flatten)]
