@@ -63,6 +63,9 @@ pub enum Piece {
     Hang,
 }
 
+/// A measurement: name, tags, sample.
+pub type Measured = (String, Vec<(String, String)>, Sample);
+
 /// What the stand-in host holds and saw.
 #[derive(Default)]
 pub struct TestHost {
@@ -105,7 +108,7 @@ pub struct TestHost {
     /// Fields of all lines logged.
     pub fields: Vec<(String, String)>,
     /// Measurements: name, tags, sample.
-    pub metrics: Vec<(String, Vec<(String, String)>, Sample)>,
+    pub metrics: Vec<Measured>,
     /// Secrets that the connector came to know.
     pub learned: Vec<String>,
 }

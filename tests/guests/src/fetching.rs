@@ -196,6 +196,7 @@ impl FetchingTask {
         }
     }
 
+    #[allow(clippy::print_stdout, reason = "what a guest prints is searched, too")]
     fn tell(&self, outcome: String) -> Result<Option<Vec<SourceRecord>>, ConnectError> {
         match self.text("tell") {
             "log" => {

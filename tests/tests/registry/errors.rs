@@ -352,7 +352,7 @@ fn hostile_requests_are_bounded() {
         "GET /subjects HTTP/1.1\r\nHost: x\r\n",
         "POST /subjects/s HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
     ] {
-        let mut stream = TcpStream::connect(&address).expect("connected");
+        let mut stream = TcpStream::connect(address).expect("connected");
         stream.write_all(start.as_bytes()).expect("sent");
         stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
         let mut reply = Vec::new();

@@ -213,14 +213,14 @@ impl Egress {
     /// Puts secrets in, where the connector's own settings name the destination.
     fn fill(&self, url: &mut reqwest::Url, headers: &mut http::HeaderMap, body: &mut Outgoing) -> Result<(), Error> {
         let (host, port) = target(url)?;
-        let mut whole: Option<&mut Bytes> = match body {
+        let whole: Option<&mut Bytes> = match body {
             Outgoing::Whole(bytes) => Some(bytes),
             Outgoing::Streamed(..) => None,
         };
         let mut parts = Fillable {
             url,
             headers,
-            body: whole.as_deref_mut(),
+            body: whole,
         };
         if !parts.needs_secrets(&self.secrets) {
             return Ok(());

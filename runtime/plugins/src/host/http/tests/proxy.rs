@@ -71,9 +71,9 @@ async fn a_tunnel_that_the_proxy_refuses_is_an_error_that_says_so() {
     let (port, requests) = serve("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").await;
     let setup = Setup::bundled("https://api.test").setting("http.proxy.url", &format!("http://127.0.0.1:{port}"));
     let outcome = get(&mut setup.egress(), "https://api.test/").await;
-    match outcome {
-        Err(Error::InternalError(Some(text))) => assert!(text.contains("tunnel"), "{text}"),
-        other => panic!("{other:?}"),
-    }
+    assert!(
+        matches!(&outcome, Err(Error::InternalError(Some(text))) if text.contains("tunnel")),
+        "{outcome:?}"
+    );
     assert!(requests.lock().join("").starts_with("CONNECT api.test:443 "));
 }
