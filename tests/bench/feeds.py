@@ -80,7 +80,7 @@ def http_source(bench):
         "http.url": f"http://127.0.0.1:{server.port}/items",
         "http.response.records.pointer": "/items", "http.record.key.pointer": "/id", "http.schema.mode": "inferred",
         "http.paging.mode": "page", "http.paging.param": "page", "http.paging.size": str(PAGE),
-        "http.paging.size.param": "size", "http.throttle.catchup.interval.ms": "0",
+        "http.paging.size.param": "size", "http.throttle.catchup.interval.ms": "1",
         "rate.limit.requests": "1000000", "rate.limit.per.ms": "1000", "records.max.per.poll": str(PAGE),
         "value.converter": AVRO, "value.converter.schema.registry.url": url,
     })
