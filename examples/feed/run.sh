@@ -9,9 +9,7 @@ clients=${WEIR_CLIENTS:-$root/target/clients}
 "$root/tests/clients/fetch.sh"
 data=$clients/node/node_modules/vega-datasets/data
 python=$clients/python/bin/python
-work=$(mktemp -d)
-pids=()
-trap 'kill "${pids[@]}" 2>/dev/null || true; wait "${pids[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
+. "$here/../common.sh"
 
 "$python" -u - "$data" > "$work/port" 2> /dev/null <<'SERVER' &
 import functools, http.server, sys
@@ -21,17 +19,12 @@ print(server.server_port)
 server.serve_forever()
 SERVER
 pids+=($!)
-"$weir" up --data-dir "$work/data" --kafka-port 0 --registry-port 0 --connect-port 0 \
-  --ready-file "$work/ready.json" > "$work/weir.log" 2>&1 &
-pids+=($!)
-for _ in $(seq 1 200); do [ -s "$work/ready.json" ] && [ -s "$work/port" ] && break; sleep 0.05; done
-[ -s "$work/ready.json" ] || { cat "$work/weir.log" >&2; exit 1; }
-address() { sed -E 's/.*"'"$1"'":"([^"]+)".*/\1/' "$work/ready.json"; }
-connect=$(address connect) kafka=$(address kafka) registry=$(address registry)
+await "$work/port"
+start_weir
 
 for connector in earthquakes weather; do
   sed -e "s|@DATA_URL@|http://127.0.0.1:$(cat "$work/port")|" "$here/$connector.json" |
-    curl -sS --fail-with-body -o /dev/null -H 'Content-Type: application/json' --data @- "$connect/connectors"
+    create
 done
 check() { # topic file
   "$python" "$here/check.py" "$kafka" "$registry" "$1" "$data/$2" && return

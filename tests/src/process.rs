@@ -17,6 +17,19 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// With these in the environment real services would be asked, which no test may do.
 pub const SERVICE_KEYS: [&str; 3] = ["X_BEARER_TOKEN", "AEMET_API_KEY", "GOOGLE_PLACES_API_KEY"];
 
+/// `weir up` on free ports, with its data in the process's own folder.
+pub const UP_ON_FREE_PORTS: [&str; 9] = [
+    "up",
+    "--data-dir",
+    "{dir}/data",
+    "--kafka-port",
+    "0",
+    "--registry-port",
+    "0",
+    "--connect-port",
+    "0",
+];
+
 /// The binary built by the same profile as this test: `target/<profile>/weir`.
 pub fn weir_binary() -> PathBuf {
     let test = std::env::current_exe().expect("path of this test");
@@ -137,18 +150,7 @@ impl Weir {
 
     /// Starts `weir up` on free ports, and waits until it is ready.
     pub fn up(extra: &[&str]) -> anyhow::Result<(Self, Ready)> {
-        let mut arguments = vec![
-            "up",
-            "--data-dir",
-            "{dir}/data",
-            "--kafka-port",
-            "0",
-            "--registry-port",
-            "0",
-            "--connect-port",
-            "0",
-        ];
-        arguments.extend_from_slice(extra);
+        let arguments = [&UP_ON_FREE_PORTS[..], extra].concat();
         let mut weir = Self::start(&arguments)?;
         let ready = weir.await_ready()?;
         Ok((weir, ready))
@@ -156,18 +158,7 @@ impl Weir {
 
     /// Starts `weir up` again in the folder of an earlier process.
     pub fn up_in(folder: &Path, extra: &[&str]) -> anyhow::Result<(Self, Ready)> {
-        let mut arguments = vec![
-            "up",
-            "--data-dir",
-            "{dir}/data",
-            "--kafka-port",
-            "0",
-            "--registry-port",
-            "0",
-            "--connect-port",
-            "0",
-        ];
-        arguments.extend_from_slice(extra);
+        let arguments = [&UP_ON_FREE_PORTS[..], extra].concat();
         let mut weir = Self::start_in(folder, &arguments)?;
         let ready = weir.await_ready()?;
         Ok((weir, ready))

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 use weir_tests::kafka::read_contents;
-use weir_tests::process::{PATIENCE, Start, Weir, await_true};
+use weir_tests::process::{PATIENCE, Start, UP_ON_FREE_PORTS, Weir, await_true};
 use weir_tests::rest::Rest;
 
 const STRING: &str = "org.apache.kafka.connect.storage.StringConverter";
@@ -61,17 +61,6 @@ fn started() -> Running {
     std::fs::write(folder.path().join("keys.properties"), format!("aemet={AEMET_KEY}\n")).expect("file");
     std::fs::create_dir(folder.path().join("keys")).expect("folder");
     std::fs::write(folder.path().join("keys/places"), PLACES_KEY).expect("file");
-    let arguments = [
-        "up",
-        "--data-dir",
-        "{dir}/data",
-        "--kafka-port",
-        "0",
-        "--registry-port",
-        "0",
-        "--connect-port",
-        "0",
-    ];
     let variables = [
         ("WEIR_LOG", "debug"),
         ("X_TOKEN", X_TOKEN),
@@ -79,7 +68,7 @@ fn started() -> Running {
         ("REFUSED_TOKEN", REFUSED_TOKEN),
     ];
     let mut weir = Weir::start_with(Start {
-        arguments: arguments.map(str::to_owned).to_vec(),
+        arguments: UP_ON_FREE_PORTS.map(str::to_owned).to_vec(),
         folder: Some(folder.path()),
         max_file_bytes: None,
         environment: variables
