@@ -63,6 +63,13 @@ fn weir(arguments: &[&str]) -> Output {
         .expect("weir starts")
 }
 
+/// A pipe that nobody reads any more.
+fn closed_pipe() -> std::io::PipeWriter {
+    let (reader, writer) = std::io::pipe().expect("pipe");
+    drop(reader);
+    writer
+}
+
 fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -121,6 +128,13 @@ fn schemas_are_listed_shown_registered_and_checked_from_the_command_line() {
     assert!(shown.contains("\"name\": \"x\""), "{shown}");
     let by_id = stdout(&weir(&["schema", "-r", &url, "get", "--id", "1"]));
     assert_eq!(shown, by_id);
+    let mut cut = Command::new(weir_binary());
+    cut.args(["schema", "-r", &url, "list"]).stdout(closed_pipe());
+    let cut = cut.output().expect("weir starts");
+    assert!(
+        cut.status.success() && cut.stderr.is_empty(),
+        "a reader that goes away: {cut:?}"
+    );
     let missing = weir(&["schema", "-r", &url, "get", "b-value"]);
     assert!(
         String::from_utf8_lossy(&missing.stderr).contains("40401"),

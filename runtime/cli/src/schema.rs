@@ -2,6 +2,7 @@
 //!
 //! Arguments only; the work is in `weir_tools::schema`. `check` ends with code 1 when the schema is not compatible.
 
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -89,23 +90,31 @@ struct SchemaFile {
     normalize: bool,
 }
 
-/// Runs one command.
+/// Runs one command; a reader that goes away ends it quietly.
 pub(crate) async fn run(arguments: SchemaArguments) -> Result<(), Failure> {
+    let mut out = Vec::new();
+    let outcome = answer(arguments, &mut out).await;
+    match std::io::stdout().write_all(&out) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(failed(ToolError::Output(error))),
+        _ => outcome,
+    }
+}
+
+async fn answer(arguments: SchemaArguments, out: &mut Vec<u8>) -> Result<(), Failure> {
     let registry = Registry::new(&arguments.registry).map_err(failed)?;
-    let mut out = std::io::stdout();
     match arguments.command {
-        SchemaCommand::List { deleted } => registry.list(deleted, &mut out).await.map_err(failed),
+        SchemaCommand::List { deleted } => registry.list(deleted, out).await.map_err(failed),
         SchemaCommand::Get { subject, version, id } => {
             let wanted = match (subject, id) {
                 (_, Some(id)) => Wanted::Id(id),
                 (Some(subject), None) => Wanted::Version(subject, version),
                 (None, None) => return Err(anyhow!("name a subject, or give --id").into()),
             };
-            registry.show(&wanted, &mut out).await.map_err(failed)
+            registry.show(&wanted, out).await.map_err(failed)
         }
         SchemaCommand::Register { subject, schema } => {
             let schema = text_of(schema)?;
-            registry.register(&subject, &schema, &mut out).await.map_err(failed)
+            registry.register(&subject, &schema, out).await.map_err(failed)
         }
         SchemaCommand::Check {
             subject,
@@ -113,7 +122,7 @@ pub(crate) async fn run(arguments: SchemaArguments) -> Result<(), Failure> {
             version,
         } => {
             let schema = text_of(schema)?;
-            let checked = registry.check(&subject, &version, &schema, &mut out).await;
+            let checked = registry.check(&subject, &version, &schema, out).await;
             if checked.map_err(failed)? {
                 Ok(())
             } else {
