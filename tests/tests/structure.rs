@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("weir-api", &["weir-config"]),
     ("weir-converters", &["weir-api", "weir-config", "weir-schema"]),
+    ("weir-transforms", &["weir-api", "weir-config"]),
     (
         "weir-plugins",
         &["weir-api", "weir-config", "weir-converters", "weir-metrics"],
@@ -48,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "weir-plugins",
             "weir-stores",
             "weir-metrics",
+            "weir-transforms",
         ],
     ),
     (
@@ -63,6 +65,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "weir-stores",
             "weir-worker",
             "weir-metrics",
+            "weir-transforms",
         ],
     ),
     (

@@ -23,6 +23,20 @@ pub enum HerderError {
     /// Another operation is in the way; try again.
     #[error("{0}")]
     Conflict(String),
+    /// Another worker of the group has to do it: its leader, or the owner of the connector or task. Answered by forwarding.
+    #[error("{message}")]
+    Elsewhere {
+        /// Base URL of that worker, with a trailing slash; none when it is not known at the moment.
+        url: Option<String>,
+        /// What is answered when the request cannot be forwarded.
+        message: String,
+    },
+    /// An internal request that is not signed as it must be (KIP-507).
+    #[error("{0}")]
+    Forbidden(String),
+    /// The worker has not read what it needs for this yet.
+    #[error("{0}")]
+    Unavailable(String),
     /// The operation failed inside the worker or a store.
     #[error("{0}")]
     Failed(String),
@@ -55,6 +69,12 @@ impl HerderError {
 
     /// Whether the same request may succeed later.
     pub fn is_retriable(&self) -> bool {
-        matches!(self, HerderError::Conflict(_) | HerderError::TimedOut(_))
+        matches!(
+            self,
+            HerderError::Conflict(_)
+                | HerderError::TimedOut(_)
+                | HerderError::Elsewhere { .. }
+                | HerderError::Unavailable(_)
+        )
     }
 }

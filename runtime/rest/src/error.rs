@@ -56,7 +56,11 @@ impl From<HerderError> for RestError {
     fn from(error: HerderError) -> Self {
         let status = match &error {
             HerderError::NotFound(_) => StatusCode::NOT_FOUND,
-            HerderError::AlreadyExists(_) | HerderError::Conflict(_) => StatusCode::CONFLICT,
+            HerderError::AlreadyExists(_) | HerderError::Conflict(_) | HerderError::Elsewhere { .. } => {
+                StatusCode::CONFLICT
+            }
+            HerderError::Forbidden(_) => StatusCode::FORBIDDEN,
+            HerderError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             HerderError::BadRequest { .. } => StatusCode::BAD_REQUEST,
             HerderError::Failed(_) | HerderError::TimedOut(_) | HerderError::ShuttingDown => {
                 StatusCode::INTERNAL_SERVER_ERROR
