@@ -88,6 +88,7 @@ pub fn translate_producer(properties: &Properties) -> Result<Translated, ClientE
     let mut out = with_defaults(PRODUCER_DEFAULTS);
     apply(&mut out, properties, Role::Producer)?;
     settle_idempotence(&mut out, properties);
+    settle_transactions(&mut out);
     settle_compression(&mut out, properties);
     security::translate(&mut out, properties)?;
     Ok(out)
@@ -552,6 +553,21 @@ fn settle_idempotence(out: &mut Translated, properties: &Properties) {
             "max.in.flight.requests.per.connection",
             if keeps_order { "5" } else { "1" },
         );
+    }
+}
+
+// librdkafka refuses times that outlast the transaction; Java lets the coordinator's timeout end them.
+fn settle_transactions(out: &mut Translated) {
+    const TIMEOUT_DEFAULT: i64 = 60_000;
+    if out.native("transactional.id").is_none() {
+        return;
+    }
+    let millis = |out: &Translated, key: &str| out.native(key).and_then(|value| value.parse::<i64>().ok());
+    let timeout = millis(out, "transaction.timeout.ms").unwrap_or(TIMEOUT_DEFAULT);
+    for key in ["message.timeout.ms", "socket.timeout.ms", "request.timeout.ms"] {
+        if millis(out, key).is_some_and(|value| value > timeout) {
+            out.put_default(key, &timeout.to_string());
+        }
     }
 }
 

@@ -109,6 +109,16 @@ impl Cluster {
         self.call_at(&address, request, ours, wait).await
     }
 
+    /// Asks the broker at an address that another answer named.
+    pub async fn call_address<R: RequestResponsePair>(
+        &mut self,
+        address: &str,
+        request: &R,
+        ours: Versions,
+    ) -> Result<R::Response, ClientError> {
+        self.call_at(address, request, ours, Duration::ZERO).await
+    }
+
     async fn call_at<R: RequestResponsePair>(
         &mut self,
         address: &str,

@@ -42,6 +42,9 @@ pub struct KeyValue {
     pub value: Option<Vec<u8>>,
 }
 
+/// Time for the first reading of committed records: longer than an abandoned transaction stays open.
+const COMMITTED_START_TIMEOUT: Duration = Duration::from_secs(180);
+
 /// A topic that exists, before it is read.
 #[derive(Debug)]
 pub struct LogTopic {
@@ -105,7 +108,7 @@ impl LogTopic {
 
     /// Reads everything written so far, then goes on following.
     ///
-    /// *Errors*: `Timeout` when the end is not reached in the API timeout.
+    /// *Errors*: `Timeout` when the end is not reached in the API timeout, or in 3 minutes where an open transaction may be in the way.
     pub async fn follow(self, handler: RecordHandler) -> Result<CompactedLog, ClientError> {
         let settings = self.cluster.settings().clone();
         let name: Arc<str> = Arc::from(self.topic.name.as_str());
@@ -132,7 +135,12 @@ impl LogTopic {
             writes,
             _tasks: tasks,
         };
-        log.read_to_end_of(&self.topic).await?;
+        // What follows an open transaction shows when that ends, which the coordinator sees to.
+        let limit = match log.isolation {
+            Isolation::ReadUncommitted => log.api_timeout,
+            Isolation::ReadCommitted => log.api_timeout.max(COMMITTED_START_TIMEOUT),
+        };
+        log.read_to_end_of(&self.topic, limit).await?;
         Ok(log)
     }
 }
@@ -187,7 +195,8 @@ impl CompactedLog {
         outcome.await.map_err(|_| ClientError::Closed)?
     }
 
-    /// Waits until the handler has seen every record written before this call.
+    /// Waits until the handler has seen every record written before this call; of a reader of committed records that is after the end of
+    /// every transaction open now.
     ///
     /// *Errors*: `Timeout` after `timeout`.
     pub async fn read_to_end(&self, timeout: Duration) -> Result<(), ClientError> {
@@ -197,7 +206,7 @@ impl CompactedLog {
                 retried!(control, control.topics(Some(&[&self.topic])))?
             };
             match topics.first() {
-                Some(topic) => self.read_to_end_of(topic).await,
+                Some(topic) => self.read_to_end_of(topic, timeout).await,
                 None => Err(ClientError::kafka(
                     format!("topic {}", self.topic),
                     KafkaError::UNKNOWN_TOPIC_OR_PARTITION,
@@ -210,17 +219,19 @@ impl CompactedLog {
             .map_err(|_| timed_out(context(), timeout))?
     }
 
-    async fn read_to_end_of(&self, topic: &TopicInfo) -> Result<(), ClientError> {
+    async fn read_to_end_of(&self, topic: &TopicInfo, limit: Duration) -> Result<(), ClientError> {
         let partitions: Vec<TopicPartition> = (0..self.partitions)
             .map(|number| TopicPartition::new(&*self.topic, number))
             .collect();
         let ends = {
             let mut control = self.control.lock().await;
             let known = std::slice::from_ref(topic);
-            match admin::list_offsets(&mut control, known, &partitions, OffsetSpec::Latest, self.isolation).await {
+            // The true end for every reader: the last stable offset would hide what was committed behind an open transaction.
+            let (latest, all) = (OffsetSpec::Latest, Isolation::ReadUncommitted);
+            match admin::list_offsets(&mut control, known, &partitions, latest, all).await {
                 Err(error) if error.is_retriable() => retried!(control, async {
                     let topics = control.topics(Some(&[&self.topic])).await?;
-                    admin::list_offsets(&mut control, &topics, &partitions, OffsetSpec::Latest, self.isolation).await
+                    admin::list_offsets(&mut control, &topics, &partitions, latest, all).await
                 })?,
                 outcome => outcome?,
             }
@@ -232,8 +243,8 @@ impl CompactedLog {
                 .all(|(position, end)| *position >= end.unwrap_or(0))
         };
         let mut seen = self.seen.clone();
-        let reached = tokio::time::timeout(self.api_timeout, seen.wait_for(has_reached)).await;
-        let reached = reached.map_err(|_| timed_out(format!("reading {} to its end", self.topic), self.api_timeout))?;
+        let reached = tokio::time::timeout(limit, seen.wait_for(has_reached)).await;
+        let reached = reached.map_err(|_| timed_out(format!("reading {} to its end", self.topic), limit))?;
         reached.map(|_| ()).map_err(|_| ClientError::Closed)
     }
 

@@ -22,6 +22,13 @@ impl KafkaError {
     pub const UNSUPPORTED_VERSION: Self = Self { code: 35 };
     pub const TOPIC_ALREADY_EXISTS: Self = Self { code: 36 };
     pub const INVALID_REPLICATION_FACTOR: Self = Self { code: 38 };
+    pub const INVALID_PRODUCER_EPOCH: Self = Self { code: 47 };
+    pub const CONCURRENT_TRANSACTIONS: Self = Self { code: 51 };
+    pub const PRODUCER_FENCED: Self = Self { code: 90 };
+    /// librdkafka's own: the local queue has no room.
+    pub const QUEUE_FULL: Self = Self { code: -184 };
+    /// librdkafka's own: another instance holds the transactional id.
+    pub const FENCED: Self = Self { code: -144 };
 
     /// Wraps `code`, or `None` for no error.
     pub fn from_code(code: impl Into<i32>) -> Option<Self> {
@@ -47,6 +54,14 @@ impl KafkaError {
             3 | 5 | 6 | 7 | 8 | 9 | 13 | 14 | 15 | 16 | 19 | 20 | 41 | 56 | 60 | 70 | 71 | 74 | 75 | 89 | 100 | 103
             // librdkafka: transport, resolve, timeouts, brokers down, full queue, leader not known.
             | -195 | -193 | -192 | -188 | -187 | -185 | -184 | -181 | -180 | -172 | -153
+        )
+    }
+
+    /// Is true when another holder of the transactional id was there first, or the transaction's time is over.
+    pub fn is_fenced(self) -> bool {
+        matches!(
+            self,
+            Self::INVALID_PRODUCER_EPOCH | Self::PRODUCER_FENCED | Self::FENCED
         )
     }
 
@@ -99,9 +114,29 @@ pub enum ClientError {
     /// The peer does not speak a version this client needs.
     #[error("broker {address} does not support {api}")]
     Unsupported { address: String, api: &'static str },
+    /// A call on a transaction failed.
+    #[error("{message}")]
+    Transaction {
+        failure: TransactionFailure,
+        error: KafkaError,
+        message: String,
+    },
     /// The client was closed.
     #[error("client is closed")]
     Closed,
+}
+
+/// What can be done after a failed call on a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionFailure {
+    /// Another producer claimed the transactional id, or the transaction timed out: nothing.
+    Fenced,
+    /// The transaction can only be aborted.
+    Abortable,
+    /// The same call may be made again.
+    Retriable,
+    /// Nothing: the producer is of no further use.
+    Fatal,
 }
 
 impl ClientError {
@@ -125,7 +160,7 @@ impl ClientError {
     /// The broker's code, where there is one.
     pub fn code(&self) -> Option<KafkaError> {
         match self {
-            Self::Kafka { error, .. } | Self::Broker { error, .. } => Some(*error),
+            Self::Kafka { error, .. } | Self::Broker { error, .. } | Self::Transaction { error, .. } => Some(*error),
             Self::Config { .. }
             | Self::Connection { .. }
             | Self::Timeout { .. }
@@ -135,11 +170,17 @@ impl ClientError {
         }
     }
 
+    /// Is true when a producer was fenced: see [`KafkaError::is_fenced`].
+    pub fn is_fenced(&self) -> bool {
+        self.code().is_some_and(KafkaError::is_fenced)
+    }
+
     /// Is true when the same call may succeed later.
     pub fn is_retriable(&self) -> bool {
         match self {
             Self::Kafka { error, .. } | Self::Broker { error, .. } => error.is_retriable(),
             Self::Connection { .. } | Self::Timeout { .. } | Self::Malformed { .. } => true,
+            Self::Transaction { failure, .. } => *failure == TransactionFailure::Retriable,
             Self::Config { .. } | Self::Unsupported { .. } | Self::Closed => false,
         }
     }

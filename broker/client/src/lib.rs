@@ -5,6 +5,8 @@
 //! Java client settings are translated by `client_config`.
 
 pub mod error;
+pub mod fenced_writer;
+pub mod fencing;
 pub mod topic_partition;
 
 pub mod client_config;

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use crate::client_config::Translated;
 use crate::error::{ClientError, KafkaError};
 use crate::native::handle::{ClientKind, Handle};
-use crate::native::produce;
+use crate::native::{produce, transact};
 
 /// One record to send; everything is borrowed until `send_batch` returns.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +70,9 @@ impl Producer {
     /// *Errors*: a setting librdkafka refuses.
     pub fn new(settings: &Translated) -> Result<Self, ClientError> {
         let handle = Handle::create(ClientKind::Producer, settings)?;
+        // A transactional one asks for its id when its transactions are initialised.
         if settings.native("enable.idempotence") == Some("true")
+            && settings.native("transactional.id").is_none()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let handle = Arc::clone(&handle);
@@ -167,6 +169,64 @@ impl Producer {
             })
     }
 
+    /// Claims the producer's `transactional.id`: earlier holders are fenced and their open transactions ended on return.
+    ///
+    /// *Errors*: `Transaction`; `Retriable` also when `timeout` is over, and the same call may be made again. *Cancel safety*: a cancelled
+    /// call goes on by itself until its time is over.
+    pub async fn init_transactions(&self, timeout: Duration) -> Result<(), ClientError> {
+        let timeout_ms = millis(timeout);
+        self.transact(&mut Vec::new(), move |handle| transact::init(handle, timeout_ms))
+            .await
+    }
+
+    /// Begins a transaction; every record sent from now on is part of it.
+    ///
+    /// *Errors*: `Transaction`.
+    pub async fn begin_transaction(&self) -> Result<(), ClientError> {
+        self.transact(&mut Vec::new(), transact::begin).await
+    }
+
+    /// Sends what is queued, waits for every acknowledgement, and commits; acknowledgements are moved into `acks`.
+    ///
+    /// *Errors*: `Transaction`; after `Retriable`, also for a time that is over, the same call goes on with the commit.
+    pub async fn commit_transaction(&self, timeout: Duration, acks: &mut Vec<Ack>) -> Result<(), ClientError> {
+        let timeout_ms = millis(timeout);
+        self.transact(acks, move |handle| transact::commit(handle, timeout_ms))
+            .await
+    }
+
+    /// Drops what is queued, and aborts; acknowledgements, those of dropped records among them, are moved into `acks`.
+    ///
+    /// *Errors*: as for a commit.
+    pub async fn abort_transaction(&self, timeout: Duration, acks: &mut Vec<Ack>) -> Result<(), ClientError> {
+        let timeout_ms = millis(timeout);
+        self.transact(acks, move |handle| transact::abort(handle, timeout_ms))
+            .await
+    }
+
+    /// Runs a blocking call on a thread where that is allowed; acknowledgements are drained meanwhile, as the call may wait for that.
+    async fn transact(
+        &self,
+        acks: &mut Vec<Ack>,
+        call: impl FnOnce(&Handle) -> Result<(), ClientError> + Send + 'static,
+    ) -> Result<(), ClientError> {
+        let handle = Arc::clone(&self.inner.handle);
+        let mut running = tokio::task::spawn_blocking(move || call(&handle));
+        loop {
+            // Both branches are cancel safe.
+            tokio::select! {
+                biased;
+                ended = &mut running => {
+                    self.drain_acks(acks);
+                    return ended.unwrap_or(Err(ClientError::Closed));
+                }
+                () = self.acked() => {
+                    self.drain_acks(acks);
+                }
+            }
+        }
+    }
+
     /// Records queued, in flight, or acknowledged but not yet drained.
     pub fn outq_len(&self) -> usize {
         produce::outq_len(&self.inner.handle)
@@ -192,4 +252,8 @@ impl Producer {
 pub(crate) async fn drop_blocking<T: Send + 'static>(value: T) {
     // A panicking drop is already reported by the panic hook; there is nothing to hand on.
     let _ended = tokio::task::spawn_blocking(move || drop(value)).await;
+}
+
+fn millis(timeout: Duration) -> i32 {
+    i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX)
 }

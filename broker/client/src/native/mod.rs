@@ -12,3 +12,4 @@ pub(crate) mod errors;
 pub(crate) mod handle;
 pub(crate) mod list;
 pub(crate) mod produce;
+pub(crate) mod transact;
