@@ -236,3 +236,78 @@ fn generated_pages_are_what_the_tables_say() {
     }
     assert!(pages >= 5, "only {pages} pages");
 }
+
+/// Rust sources of a suite: a test target of this crate, or a crate of the workspace by its name.
+fn sources_of(suite: &str) -> Vec<PathBuf> {
+    let target = root().join("tests/tests").join(suite);
+    let file = target.with_extension("rs");
+    if file.is_file() {
+        return vec![file];
+    }
+    let has_name = |manifest: &PathBuf| {
+        let text = std::fs::read_to_string(manifest).expect("readable manifest");
+        let manifest = text.parse::<toml::Table>().expect("valid TOML");
+        manifest["package"]["name"].as_str() == Some(suite)
+    };
+    let folder = if target.is_dir() {
+        target
+    } else {
+        let Some(manifest) = manifests().into_iter().find(has_name) else {
+            return Vec::new();
+        };
+        manifest.parent().expect("a folder").to_owned()
+    };
+    let mut found = Vec::new();
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Is there a `fn` of the last name, in a source whose path has all the modules between it and the suite?
+fn is_test(name: &str) -> bool {
+    let parts: Vec<&str> = name.split("::").collect();
+    let [suite, modules @ .., function] = parts.as_slice() else {
+        return false;
+    };
+    let needle = format!("fn {function}(");
+    sources_of(suite).iter().any(|path| {
+        let stem = path.with_extension("");
+        let segments: Vec<&str> = stem.iter().filter_map(|segment| segment.to_str()).collect();
+        modules.iter().all(|module| segments.contains(module))
+            && std::fs::read_to_string(path).is_ok_and(|text| text.contains(&needle))
+    })
+}
+
+#[test]
+fn every_test_that_the_conformance_page_names_is_there() {
+    let page = std::fs::read_to_string(root().join("docs/conformance.md")).expect("docs/conformance.md");
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for line in page.lines().filter(|line| line.starts_with("| ")) {
+        let cell = line.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        if cell.trim() == "shown by" {
+            continue;
+        }
+        let names: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+        let is_there = |name: &&str| match name.contains("::") {
+            true => is_test(name),
+            false => root().join(name).is_file(),
+        };
+        let missing: Vec<&str> = names.iter().copied().filter(|name| !is_there(name)).collect();
+        if names.is_empty() || !missing.is_empty() {
+            wrong.push(format!("{missing:?} in {line}"));
+        }
+        seen += names.len();
+    }
+    assert!(wrong.is_empty(), "rows without a test that is there: {wrong:#?}");
+    assert!(seen > 200, "the page names only {seen} tests");
+    assert!(!is_test("registry::deletes::no_such_test") && !is_test("no_such_suite::is_test"));
+}

@@ -15,6 +15,7 @@ fn every_endpoint_answers_as_its_row_says() {
 
     it.check("GET", "/", Value::Null, 200, json!({}));
     it.check("POST", "/", json!({"a": [1]}), 200, json!({"a": [1]}));
+    it.check("POST", "/", Value::Null, 200, json!({}));
     it.check("GET", "/subjects", Value::Null, 200, json!([]));
     it.check("GET", "/schemas/types", Value::Null, 200, json!(["AVRO"]));
     // Blanks and attribute order come out canonical.
@@ -230,6 +231,11 @@ fn types_are_negotiated() {
         .expect("answer");
     assert_eq!(options.header("allow"), Some("GET,POST,HEAD,OPTIONS"));
     assert_eq!(options.header("access-control-allow-origin"), Some("*"));
+    let patched = it.call("PATCH", "/subjects/s", &Value::Null);
+    assert_eq!(
+        (patched.status, patched.header("allow")),
+        (405, Some("POST,DELETE,OPTIONS"))
+    );
     let head = it.rest.send_with("HEAD", "/subjects", &[], None).expect("answer");
     assert_eq!(
         (head.status, head.text.as_str(), head.header("content-length")),

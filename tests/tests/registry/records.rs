@@ -1,6 +1,7 @@
 //! The schemas topic in Confluent's own bytes, and starts that are refused.
 
 use serde_json::{Value, json};
+use weir_tests::kafka::read_contents;
 use weir_tests::process::{PATIENCE, Weir, await_true, repository};
 use weir_tests::rest::Rest;
 
@@ -135,6 +136,28 @@ fn a_topic_that_would_lose_schemas_stops_the_start() {
         "{refused}"
     );
     starts(&[], "kafkastore.topic.skip.validation=true").expect("told not to look");
+}
+
+#[test]
+fn the_topic_is_made_with_its_settings_and_no_more_replicas_than_brokers() {
+    // Three replicas are asked for, and there is one broker, which refuses more than one.
+    let it = Cluster::start(
+        "schema.compatibility.level=none\nkafkastore.topic=own\nkafkastore.topic.config.max.message.bytes=2000\n",
+    );
+    it.register("s", "\"int\"");
+    let records = read_contents(&it.kafka, "own").expect("the topic");
+    assert!(records.iter().any(|record| record.value.is_some()), "{records:?}");
+    let long = record(
+        "R",
+        &format!(r#"{{"name":"a","type":"int","doc":"{}"}}"#, "x".repeat(3000)),
+    );
+    it.refused(
+        "POST",
+        "/subjects/s/versions",
+        json!({"schema": long}),
+        42209,
+        "Register operation failed because schema is too large",
+    );
 }
 
 #[test]
