@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use weir_client::admin::{Admin, Isolation};
+use weir_client::client_config::{Translated, translate_producer};
 use weir_client::wire::WireSettings;
 use weir_config::properties::Properties;
 use weir_herder::handle::HerderHandle;
@@ -32,7 +33,9 @@ use weir_stores::offsets::OffsetStore;
 use weir_stores::status::StatusStore;
 use weir_worker::settings::WorkerSettings;
 use weir_worker::worker::Worker;
-use weir_worker::worker_config::{DEFAULT_REGISTRY_URL, RestSettings, WorkerConfig, WorkerMode};
+use weir_worker::worker_config::{
+    DEFAULT_REGISTRY_URL, ExactlyOnceSource, RestSettings, WorkerConfig, WorkerMode, is_client_key,
+};
 
 use crate::connector_file::ConnectorFile;
 
@@ -311,11 +314,52 @@ fn stores(config: &WorkerConfig, wire: &WireSettings) -> anyhow::Result<Stores> 
     for warning in warnings {
         tracing::warn!("{warning}");
     }
+    let isolation = match config.exactly_once() {
+        ExactlyOnceSource::Enabled => Isolation::ReadCommitted,
+        ExactlyOnceSource::Disabled | ExactlyOnceSource::Preparing => Isolation::ReadUncommitted,
+    };
+    let mut config_store = ConfigStore::topic(configs.0, configs.1, isolation);
+    if let Some(producer) = leader_producer(config)? {
+        config_store = config_store.with_privileged(producer);
+    }
     Ok(Stores {
-        configs: ConfigStore::topic(configs.0, configs.1, Isolation::ReadUncommitted),
-        offsets: OffsetStore::topic(offsets.0, offsets.1, Isolation::ReadUncommitted),
+        configs: config_store,
+        offsets: OffsetStore::topic(offsets.0, offsets.1, isolation),
         status: StatusStore::topic(statuses.0, statuses.1),
     })
+}
+
+/// Settings of the producer that the leader writes the config topic with, when exactly-once sources are or will be supported.
+fn leader_producer(config: &WorkerConfig) -> anyhow::Result<Option<Translated>> {
+    /// Abandoned transactions hold up every reader of the topic; a write takes milliseconds.
+    const TRANSACTION_TIMEOUT_MS: &str = "10000";
+    let WorkerMode::Distributed(settings) = &config.mode else {
+        return Ok(None);
+    };
+    if !settings.exactly_once.uses_transactional_leader() {
+        return Ok(None);
+    }
+    let mut properties = Properties::new();
+    properties.insert("bootstrap.servers", config.bootstrap_servers.join(","));
+    for (key, value) in client_properties(config).iter().filter(|(key, _)| is_client_key(key)) {
+        properties.insert(key, value);
+    }
+    let (client_id, id) = (
+        format!("{}configs-leader", base_of(config)),
+        format!("connect-cluster-{}", settings.group_id),
+    );
+    for (key, value) in [
+        ("client.id", client_id.as_str()),
+        ("transactional.id", id.as_str()),
+        ("transaction.timeout.ms", TRANSACTION_TIMEOUT_MS),
+        ("delivery.timeout.ms", "2147483647"),
+        ("enable.idempotence", "true"),
+        ("acks", "all"),
+    ] {
+        properties.insert(key, value);
+    }
+    let producer = translate_producer(&properties).context("client settings of the leader's producer")?;
+    Ok(Some(producer))
 }
 
 fn worker_converters(config: &WorkerConfig, providers: Arc<Providers>) -> WorkerConverters {
@@ -330,5 +374,6 @@ fn worker_converters(config: &WorkerConfig, providers: Arc<Providers>) -> Worker
         override_policy: config.override_policy.clone(),
         registry_url: config.originals.get(DEFAULT_REGISTRY_URL).map(str::to_owned),
         providers,
+        exactly_once: config.exactly_once() == ExactlyOnceSource::Enabled,
     }
 }

@@ -141,6 +141,8 @@ impl Herder {
         self.stage
             .begin("reading to the end of internal topics", SystemTime::now());
         self.configs.start().await?;
+        // The only worker of its group leads it.
+        self.configs.claim().await?;
         self.stage.end(SystemTime::now());
         self.start_existing();
         if self.mode == Mode::Distributed {

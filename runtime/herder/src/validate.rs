@@ -19,6 +19,7 @@ use weir_worker::connector_config::{
     CONNECTOR_CLASS, CONNECTOR_PLUGIN_VERSION, ConfigProblem, ConnectorKind, HEADER_CONVERTER, KEY_CONVERTER,
     VALUE_CONVERTER, config_problems, custom_problem, enriched_def,
 };
+use weir_worker::source::preflight::exactly_once_problems;
 use weir_worker::worker_config::{OverridePolicy, SCHEMA_REGISTRY_URL};
 
 use crate::error::{CONNECT_CLASS, HerderError};
@@ -39,6 +40,8 @@ pub struct WorkerConverters {
     pub registry_url: Option<String>,
     /// What fills in the variables of a config before it is judged.
     pub providers: Arc<Providers>,
+    /// Source connectors get exactly-once support.
+    pub exactly_once: bool,
 }
 
 const CONVERTER_KEYS: [&str; 3] = [HEADER_CONVERTER, KEY_CONVERTER, VALUE_CONVERTER];
@@ -72,7 +75,11 @@ pub async fn connector_config(
     let own_def = plugin.config_def.clone();
 
     let mut configs = null_values(config, &own_def, kind);
-    configs.extend(framework_values(worker, config, &own_def, &plugin, kind));
+    let mut problems = config_problems(kind, config);
+    if kind == ConnectorKind::Source {
+        problems.extend(exactly_once_problems(plugins, &plugin, config, worker.exactly_once).await);
+    }
+    configs.extend(framework_values(worker, config, &own_def, &plugin, &problems));
     configs.extend(pair(&own_def, own));
     configs.extend(client_overrides(worker, kind, config));
     let mut error_count: usize = configs.iter().map(|info| info.value.errors.len()).sum();
@@ -212,9 +219,9 @@ fn framework_values(
     config: &ConfigMap,
     own: &ConfigDef,
     plugin: &ConnectorPlugin,
-    kind: ConnectorKind,
+    problems: &[ConfigProblem],
 ) -> Vec<ConfigInfo> {
-    let def = enriched_def(kind, config);
+    let def = enriched_def(kind_of(plugin), config);
     let hooks = Hooks {
         class_exists: &|class| converter_exists(class),
         custom: &|key, value| custom_problem(key, value),
@@ -226,7 +233,6 @@ fn framework_values(
         }
     }
     let values = def.validate_with(&shown_config, &hooks);
-    let problems = config_problems(kind, config);
     let keys = defaults_shown(def, worker, &plugin.version);
     let mut infos = Vec::with_capacity(keys.len());
     for (key, mut value) in keys.into_iter().zip(values) {

@@ -21,6 +21,17 @@ pub enum StoreError {
         #[source]
         source: ClientError,
     },
+    /// A write that only the leader does failed: another leader may have claimed the topic since. Claim it again if still the leader.
+    #[error(
+        "Failed to write to config topic; this may be due to a transient error and the request can be safely retried"
+    )]
+    Privileged {
+        #[source]
+        source: ClientError,
+    },
+    /// A write that only the leader does, before the right to it was claimed.
+    #[error("Cannot produce to config topic without claiming write privileges first")]
+    NotClaimed,
     /// The offset file cannot be read or written.
     #[error("offset file {}: {source}", path.display())]
     File {
@@ -49,7 +60,9 @@ impl StoreError {
     pub fn is_retriable(&self) -> bool {
         match self {
             Self::Client { source, .. } => source.is_retriable(),
+            Self::Privileged { .. } => true,
             Self::Topic(_)
+            | Self::NotClaimed
             | Self::Setting { .. }
             | Self::File { .. }
             | Self::Format { .. }

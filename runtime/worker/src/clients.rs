@@ -10,6 +10,7 @@ use weir_config::properties::Properties;
 use crate::connector_config::{ConfigProblem, ConnectorKind, uses_topic_creation};
 use crate::error::WorkerError;
 use crate::lifecycle::TaskId;
+use crate::source::gate::transactional_id;
 use crate::worker_config::{OverridePolicy, is_client_key};
 
 pub const PRODUCER_OVERRIDE: &str = "producer.override.";
@@ -83,6 +84,53 @@ impl ClientLayers {
         }
         self.layer(&mut settings, "producer.", PRODUCER_OVERRIDE, connector)?;
         Ok(settings)
+    }
+
+    /// Returns the settings of a source task's producer with exactly-once support.
+    ///
+    /// # Errors
+    /// An override that the policy forbids.
+    pub fn transactional_producer(
+        &self,
+        group_id: &str,
+        id: &TaskId,
+        connector: &ConfigMap,
+    ) -> Result<Properties, WorkerError> {
+        let mut settings = self.producer(id, connector)?;
+        let asked = |key: &str| {
+            let overridden = connector.get(&format!("{PRODUCER_OVERRIDE}{key}"));
+            overridden
+                .or_else(|| self.worker.get(&format!("producer.{key}")))
+                .map(str::to_owned)
+        };
+        for (key, value) in [
+            ("enable.idempotence", "true".to_owned()),
+            ("transactional.id", transactional_id(group_id, id)),
+        ] {
+            if let Some(other) = asked(key).filter(|other| *other != value) {
+                tracing::warn!(
+                    task = %id,
+                    "The value '{other}' for the '{key}' property will be ignored as it cannot be overridden for connectors when exactly-once source support is enabled. The value '{value}' will be used instead."
+                );
+            }
+            settings.insert(key, value);
+        }
+        Ok(settings)
+    }
+
+    /// Returns the settings of what reads and writes a source connector's own offsets topic.
+    ///
+    /// # Errors
+    /// An override that the policy forbids.
+    pub fn offsets(&self, connector: &str, config: &ConfigMap) -> Result<Properties, WorkerError> {
+        let mut settings = self.base(&format!("connector-consumer-{connector}"));
+        self.layer(&mut settings, "consumer.", CONSUMER_OVERRIDE, config)?;
+        Ok(settings)
+    }
+
+    /// The worker's own `bootstrap.servers`.
+    pub fn bootstrap_servers(&self) -> &str {
+        &self.bootstrap_servers
     }
 
     /// Returns the settings of a sink task's consumer.
@@ -210,6 +258,16 @@ mod tests {
         assert_eq!(consumer.get("group.id"), Some("connect-c"));
         assert_eq!(consumer.get("fetch.min.bytes"), Some("9"));
         assert_eq!(consumer.get("auto.offset.reset"), Some("earliest"));
+    }
+
+    #[test]
+    fn an_exactly_once_producer_is_idempotent_under_the_tasks_id_whatever_is_asked_for() {
+        let layers = layers("All", "producer.enable.idempotence=false\n");
+        let connector: ConfigMap = [("producer.override.transactional.id", "mine")].into_iter().collect();
+        let producer = layers.transactional_producer("g", &id(), &connector).unwrap();
+        assert_eq!(producer.get("enable.idempotence"), Some("true"));
+        assert_eq!(producer.get("transactional.id"), Some("g-c-3"));
+        assert_eq!(producer.get("acks"), Some("all"));
     }
 
     #[test]

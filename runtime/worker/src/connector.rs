@@ -26,7 +26,7 @@ use weir_stores::status::records::State;
 use crate::error::{TaskFailure, WorkerError};
 use crate::lifecycle::Reports;
 use crate::source::offsets::StoredOffsets;
-use weir_stores::offsets::OffsetStore;
+use weir_stores::offsets::ConnectorOffsets;
 
 /// Requests of the guest waiting to be noted; the noting never waits.
 const REQUEST_BACKLOG: usize = 16;
@@ -40,7 +40,7 @@ pub struct ConnectorParts {
     pub plugins: Arc<Plugins>,
     pub plugin: ConnectorPlugin,
     pub config: ConfigMap,
-    pub offsets: OffsetStore,
+    pub offsets: ConnectorOffsets,
     pub reports: Reports,
 }
 

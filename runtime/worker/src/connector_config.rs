@@ -198,19 +198,6 @@ fn not_built(kind: ConnectorKind, config: &ConfigMap) -> Vec<ConfigProblem> {
     }
     match kind {
         ConnectorKind::Sink if set(DLQ_TOPIC) => refuse(DLQ_TOPIC, "dead letter queues"),
-        ConnectorKind::Source
-            if config
-                .get(EXACTLY_ONCE_SUPPORT)
-                .is_some_and(|v| v.eq_ignore_ascii_case("required")) =>
-        {
-            problems.push(ConfigProblem {
-                key: EXACTLY_ONCE_SUPPORT.to_owned(),
-                message: "This worker does not have exactly-once source support enabled.".to_owned(),
-            });
-        }
-        ConnectorKind::Source if set(OFFSETS_STORAGE_TOPIC) => {
-            refuse(OFFSETS_STORAGE_TOPIC, "offset topics of a single connector");
-        }
         ConnectorKind::Sink | ConnectorKind::Source => {}
     }
     problems

@@ -6,10 +6,11 @@
 use std::fmt::Write as _;
 
 use weir_api::error::{ConnectError, ErrorKind};
-use weir_client::error::ClientError;
+use weir_client::error::{ClientError, KafkaError};
 use weir_config::error::ConfigError;
 use weir_plugins::error::{GuestError, PluginError};
 use weir_secrets::error::SecretsError;
+use weir_stores::error::StoreError;
 
 /// Why the worker refused or failed a request.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,9 @@ pub enum WorkerError {
     /// A client setting that cannot be honoured, or a client that cannot be made.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// An offsets topic that cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// No such class, or an unusable component.
     #[error(transparent)]
     Plugin(#[from] PluginError),
@@ -58,6 +62,7 @@ impl WorkerError {
     pub fn is_retriable(&self) -> bool {
         match self {
             Self::Client(error) => error.is_retriable(),
+            Self::Store(error) => error.is_retriable(),
             Self::Plugin(error) => error.is_retriable(),
             Self::Connector(failure) => failure.retriable,
             Self::Superseded(_) => true,
@@ -78,6 +83,8 @@ pub const RETRIABLE_EXCEPTION: &str = "org.apache.kafka.connect.errors.Retriable
 pub const DATA_EXCEPTION: &str = "org.apache.kafka.connect.errors.DataException";
 pub const CONFIG_EXCEPTION: &str = "org.apache.kafka.common.config.ConfigException";
 pub const KAFKA_EXCEPTION: &str = "org.apache.kafka.common.KafkaException";
+pub const PRODUCER_FENCED_EXCEPTION: &str = "org.apache.kafka.common.errors.ProducerFencedException";
+pub const INVALID_PRODUCER_EPOCH_EXCEPTION: &str = "org.apache.kafka.common.errors.InvalidProducerEpochException";
 
 /// What ended a task or a connector: a chain of causes, outermost first.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -172,8 +179,10 @@ impl From<GuestError> for TaskFailure {
 
 impl From<ClientError> for TaskFailure {
     fn from(error: ClientError) -> Self {
-        let class_name = match error {
-            ClientError::Config { .. } => CONFIG_EXCEPTION,
+        let class_name = match (&error, error.code()) {
+            (ClientError::Config { .. }, _) => CONFIG_EXCEPTION,
+            (_, Some(KafkaError::INVALID_PRODUCER_EPOCH)) => INVALID_PRODUCER_EPOCH_EXCEPTION,
+            (_, Some(KafkaError::PRODUCER_FENCED | KafkaError::FENCED)) => PRODUCER_FENCED_EXCEPTION,
             _ => KAFKA_EXCEPTION,
         };
         Self {
@@ -206,6 +215,7 @@ impl From<WorkerError> for TaskFailure {
             WorkerError::Plugin(error) => error.into(),
             WorkerError::Connector(failure) => failure,
             WorkerError::Secrets(_)
+            | WorkerError::Store(_)
             | WorkerError::Invalid(_)
             | WorkerError::Exists(_)
             | WorkerError::NotFound(_)

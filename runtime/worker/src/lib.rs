@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod settings;
 
 pub mod clients;
+pub mod offset_stores;
 
 pub mod connector_config;
 pub mod worker_config;

@@ -8,7 +8,7 @@ use weir_secrets::providers::Providers;
 
 use crate::clients::ClientLayers;
 use crate::connector_config::HEADER_CONVERTER;
-use crate::worker_config::{WorkerConfig, WorkerTiming};
+use crate::worker_config::{ExactlyOnceSource, WorkerConfig, WorkerMode, WorkerTiming};
 
 const DEFAULT_HEADER_CONVERTER: &str = "org.apache.kafka.connect.storage.SimpleHeaderConverter";
 
@@ -22,6 +22,8 @@ pub struct WorkerSettings {
     pub topic_creation_enabled: bool,
     /// What fills in the variables of connector and task configs.
     pub providers: Arc<Providers>,
+    /// `group.id`, when source connectors get exactly-once support.
+    pub exactly_once_group: Option<String>,
 }
 
 impl WorkerSettings {
@@ -44,6 +46,12 @@ impl WorkerSettings {
             ),
             topic_creation_enabled: config.topics.creation_enabled,
             providers: Arc::new(Providers::from_properties(&config.originals)?),
+            exactly_once_group: match &config.mode {
+                WorkerMode::Distributed(settings) if settings.exactly_once == ExactlyOnceSource::Enabled => {
+                    Some(settings.group_id.clone())
+                }
+                WorkerMode::Distributed(_) | WorkerMode::Standalone { .. } => None,
+            },
         })
     }
 }

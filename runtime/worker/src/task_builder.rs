@@ -18,11 +18,11 @@ use weir_plugins::guest::sink::SinkTaskInstance;
 use weir_plugins::guest::source::SourceTaskInstance;
 use weir_plugins::plugins::{ConnectorPlugin, Plugins};
 use weir_plugins::sink_requests::SinkContextHandle;
-use weir_stores::offsets::OffsetStore;
 
 use crate::connector_config::{ConnectorConfig, ConnectorKind, SinkTopics, config_problems, sink_topics};
 use crate::error::{TaskFailure, WorkerError};
 use crate::lifecycle::{Control, Reports, TaskId};
+use crate::offset_stores::OffsetStores;
 use crate::pattern;
 use crate::pipeline::convert::Converters;
 use crate::pipeline::tolerance::ErrorRules;
@@ -32,6 +32,9 @@ use crate::sink::reader::Reader;
 use crate::sink::subscription::Subscription;
 use crate::sink::task::SinkTask;
 use crate::source::at_least_once::{AtLeastOnce, InFlightLimits};
+use crate::source::boundary::Boundary;
+use crate::source::exactly_once::{TransactionParts, Transactions};
+use crate::source::gate::SourceGate;
 use crate::source::offsets::StoredOffsets;
 use crate::source::send::Sender;
 use crate::source::task::{CommitTiming, SourceTask};
@@ -49,7 +52,9 @@ const METADATA_MAX_AGE_MS: u64 = 300_000;
 pub struct TaskBuilder<'a> {
     pub settings: &'a WorkerSettings,
     pub plugins: &'a Arc<Plugins>,
-    pub offsets: &'a OffsetStore,
+    pub offsets: &'a OffsetStores,
+    /// What source tasks with exactly-once support ask.
+    pub gate: Option<&'a Arc<dyn SourceGate>>,
 }
 
 /// The task to build.
@@ -114,7 +119,17 @@ impl TaskBuilder<'_> {
         rules: ErrorRules,
     ) -> Result<Task, WorkerError> {
         let clients = &self.settings.clients;
-        let producer = translate_producer(&clients.producer(&request.id, request.connector)?)?;
+        let group = self.settings.exactly_once_group.as_deref();
+        // Noted before anything takes time: a task set made meanwhile must show as another one.
+        let generation = self
+            .gate
+            .map(|gate| gate.generation(&request.id.connector))
+            .unwrap_or_default();
+        let producer = match group {
+            Some(group) => clients.transactional_producer(group, &request.id, request.connector)?,
+            None => clients.producer(&request.id, request.connector)?,
+        };
+        let producer = translate_producer(&producer)?;
         warn_of(&request.id, &producer);
         let topics = match TopicGroups::parse(request.connector)? {
             Some(groups) if self.settings.topic_creation_enabled => {
@@ -123,14 +138,27 @@ impl TaskBuilder<'_> {
             }
             Some(_) | None => None,
         };
+        let store = self
+            .offsets
+            .of(&request.id.connector, request.connector, group.is_some())
+            .await?;
+        let timing = self.settings.timing;
+        let transactions = match group {
+            None => None,
+            Some(_) => Some(Transactions::new(TransactionParts {
+                boundary: Boundary::from_config(request.connector, timing.offset_flush_interval)?,
+                gate: self.gate.cloned(),
+                generation,
+                offsets_topic: store.primary().topic_name().unwrap_or_default().to_owned(),
+            })),
+        };
         let context = InstanceContext {
-            offsets: StoredOffsets::shared(&request.id.connector, self.offsets),
+            offsets: StoredOffsets::shared(&request.id.connector, &store),
             ..context(&request, None)
         };
         let instance = SourceTaskInstance::create(self.plugins, plugin, context)
             .await
             .map_err(failed)?;
-        let timing = self.settings.timing;
         Ok(Task::Source(Box::new(SourceTask {
             id: request.id,
             instance,
@@ -140,7 +168,8 @@ impl TaskBuilder<'_> {
             topics,
             sender: Sender::new(producer),
             delivery: AtLeastOnce::new(InFlightLimits::default()),
-            store: self.offsets.clone(),
+            store,
+            transactions,
             timing: CommitTiming {
                 interval: timing.offset_flush_interval,
                 timeout: timing.offset_flush_timeout,

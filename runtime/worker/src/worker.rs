@@ -7,7 +7,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -20,14 +20,16 @@ use weir_plugins::plugins::Plugins;
 use weir_plugins::stop::StopSignal;
 use weir_secrets::providers::restore;
 use weir_stores::configs::state::TargetState;
-use weir_stores::offsets::OffsetStore;
+use weir_stores::offsets::{ConnectorOffsets, OffsetStore};
 use weir_stores::status::records::State;
 
 use crate::connector::{Connector, ConnectorHandle, ConnectorParts};
 use crate::connector_config::{ConnectorConfig, TASK_CLASS, TASKS_MAX_ENFORCE, TOPICS, TOPICS_REGEX};
 use crate::error::{TaskFailure, WorkerError};
 use crate::lifecycle::{Control, Reports, TaskId, WorkerEvent};
+use crate::offset_stores::OffsetStores;
 use crate::settings::WorkerSettings;
+use crate::source::gate::SourceGate;
 use crate::task_builder::{Task, TaskBuilder, TaskRequest};
 
 /// Time all connectors together get to stop.
@@ -37,7 +39,8 @@ const CONNECTOR_STOP_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Worker {
     settings: WorkerSettings,
     plugins: Arc<Plugins>,
-    offsets: OffsetStore,
+    offsets: OffsetStores,
+    gate: OnceLock<Arc<dyn SourceGate>>,
     events: mpsc::Sender<WorkerEvent>,
     running: Mutex<Running>,
 }
@@ -73,12 +76,32 @@ impl Worker {
         events: mpsc::Sender<WorkerEvent>,
     ) -> Self {
         Self {
+            offsets: OffsetStores::new(settings.clients.clone(), offsets),
+            gate: OnceLock::new(),
             settings,
             plugins,
-            offsets,
             events,
             running: Mutex::default(),
         }
+    }
+
+    /// Has source tasks with exactly-once support ask `gate` before they write. To be called before any task is started; a second
+    /// call changes nothing.
+    pub fn guard_sources(&self, gate: Arc<dyn SourceGate>) {
+        if self.gate.set(gate).is_err() {
+            tracing::warn!("source tasks are guarded already");
+        }
+    }
+
+    /// Returns the offsets of a source connector, in its own topic or the worker's, read to their end.
+    ///
+    /// # Errors
+    /// A setting that is refused, or a topic that cannot be read.
+    pub async fn connector_offsets(&self, name: &str, config: &ConfigMap) -> Result<ConnectorOffsets, WorkerError> {
+        let config = self.settings.providers.resolve(config)?;
+        self.offsets
+            .of(name, &config, self.settings.exactly_once_group.is_some())
+            .await
     }
 
     // ---- connectors --------------------------------------------------------------------------------------
@@ -93,7 +116,7 @@ impl Worker {
         config: &ConfigMap,
         target: TargetState,
     ) -> Result<(), WorkerError> {
-        let handle = match self.create_connector(name, config) {
+        let handle = match self.create_connector(name, config).await {
             Ok(handle) => handle,
             Err(error @ WorkerError::Exists(_)) => return Err(error),
             Err(error) => {
@@ -107,7 +130,7 @@ impl Worker {
         handle.transition(target).await
     }
 
-    fn create_connector(&self, name: &str, config: &ConfigMap) -> Result<ConnectorHandle, WorkerError> {
+    async fn create_connector(&self, name: &str, config: &ConfigMap) -> Result<ConnectorHandle, WorkerError> {
         let config = self.settings.providers.resolve(config)?;
         let class = ConnectorConfig::parse(&config)?.class;
         let plugin = self.plugins.find_connector(&class)?;
@@ -117,11 +140,19 @@ impl Worker {
             version = plugin.version,
             "creating connector"
         );
+        let exists = || WorkerError::Exists(format!("Connector with name {name} already exists"));
+        if self.running.lock().connectors.contains_key(name) {
+            return Err(exists());
+        }
+        let exactly_once = self.settings.exactly_once_group.is_some();
+        let offsets = if plugin.kind == PluginKind::Source {
+            self.offsets.of(name, &config, exactly_once).await?
+        } else {
+            self.offsets.of_worker()
+        };
         let mut running = self.running.lock();
         if running.connectors.contains_key(name) {
-            return Err(WorkerError::Exists(format!(
-                "Connector with name {name} already exists"
-            )));
+            return Err(exists());
         }
         let reports = Reports::new(self.events.clone());
         let (connector, handle) = Connector::new(ConnectorParts {
@@ -129,7 +160,7 @@ impl Worker {
             plugins: self.plugins.clone(),
             plugin,
             config,
-            offsets: self.offsets.clone(),
+            offsets,
             reports: reports.clone(),
         });
         let name = name.to_owned();
@@ -278,6 +309,7 @@ impl Worker {
             settings: &self.settings,
             plugins: &self.plugins,
             offsets: &self.offsets,
+            gate: self.gate.get(),
         }
     }
 

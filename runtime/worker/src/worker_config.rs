@@ -106,8 +106,16 @@ pub struct StorageTopic {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExactlyOnceSource {
     Disabled,
+    /// The leader writes in transactions already; sources do not.
     Preparing,
     Enabled,
+}
+
+impl ExactlyOnceSource {
+    /// Is true when the leader's writes to the config topic are transactions.
+    pub fn uses_transactional_leader(self) -> bool {
+        self != Self::Disabled
+    }
 }
 
 /// Which client settings connectors may override.
@@ -167,6 +175,14 @@ impl OverridePolicy {
 }
 
 impl WorkerConfig {
+    /// `exactly.once.source.support`; a standalone worker has none.
+    pub fn exactly_once(&self) -> ExactlyOnceSource {
+        match &self.mode {
+            WorkerMode::Distributed(settings) => settings.exactly_once,
+            WorkerMode::Standalone { .. } => ExactlyOnceSource::Disabled,
+        }
+    }
+
     /// Reads a standalone worker's properties; warnings are one sentence each.
     ///
     /// # Errors
@@ -282,14 +298,6 @@ fn distributed_settings(parsed: &ParsedConfig, properties: &Properties) -> Resul
         "preparing" => ExactlyOnceSource::Preparing,
         _ => ExactlyOnceSource::Disabled,
     };
-    if exactly_once == ExactlyOnceSource::Enabled {
-        return Err(ConfigError::invalid(
-            "exactly.once.source.support",
-            "enabled",
-            "exactly-once sources are not built yet",
-        )
-        .into());
-    }
     Ok(DistributedSettings {
         group_id,
         client_id: parsed.get_text("client.id")?.to_owned(),
@@ -382,7 +390,7 @@ fn warnings(def: &ConfigDef, properties: &Properties) -> Vec<String> {
 }
 
 /// Standalone does not define these but passes them to clients as they are (connect.md B.3).
-pub(crate) fn is_client_key(key: &str) -> bool {
+pub fn is_client_key(key: &str) -> bool {
     key == "security.protocol" || key.starts_with("sasl.") || key.starts_with("ssl.") || distributed_client_key(key)
 }
 

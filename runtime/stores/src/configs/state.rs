@@ -95,6 +95,8 @@ pub struct ClusterState {
     pub task_count_records: BTreeMap<String, u32>,
     /// Connectors whose task set changed since their last round of fencing.
     pub pending_fencing: BTreeSet<String>,
+    /// How many task sets each connector had, as far as this worker has read.
+    pub task_generations: BTreeMap<String, u64>,
     pub session_key: Option<SessionKey>,
 }
 
@@ -111,6 +113,7 @@ pub struct ConfigLog {
     inconsistent: BTreeSet<String>,
     task_count_records: BTreeMap<String, u32>,
     pending_fencing: BTreeSet<String>,
+    task_generations: BTreeMap<String, u64>,
     session_key: Option<SessionKey>,
     snapshot: Option<Arc<ClusterState>>,
 }
@@ -189,6 +192,9 @@ impl ConfigLog {
         let is_complete = (0..tasks).all(|task| deferred.as_ref().is_some_and(|configs| configs.contains_key(&task)));
         if is_complete {
             self.applied_configs.insert(connector.clone(), config.clone());
+            if deferred.is_some() {
+                *self.task_generations.entry(connector.clone()).or_default() += 1;
+            }
             for (task, config) in deferred.into_iter().flatten() {
                 self.task_configs.insert((connector.clone(), task), config);
             }
@@ -230,6 +236,7 @@ impl ConfigLog {
             connectors,
             task_count_records: self.task_count_records.clone(),
             pending_fencing: self.pending_fencing.clone(),
+            task_generations: self.task_generations.clone(),
             session_key: self.session_key.clone(),
         });
         self.snapshot = Some(Arc::clone(&snapshot));

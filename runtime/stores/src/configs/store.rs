@@ -10,7 +10,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use weir_client::admin::Isolation;
+use weir_client::client_config::Translated;
 use weir_client::compacted_log::{CompactedLog, KeyValue};
+use weir_client::fenced_writer::FencedWriter;
 use weir_client::wire::WireSettings;
 use weir_config::map::ConfigMap;
 
@@ -41,7 +43,16 @@ enum Backend {
         wire: Box<WireSettings>,
         isolation: Isolation,
         log: Option<Box<CompactedLog>>,
+        privileged: Option<Box<Privileged>>,
     },
+}
+
+/// How the leader writes when exactly-once sources are or will be supported.
+#[derive(Debug)]
+struct Privileged {
+    settings: Translated,
+    // An async lock, held across a write on purpose: a writer does one transaction at a time.
+    writer: tokio::sync::Mutex<Option<FencedWriter>>,
 }
 
 #[derive(Debug)]
@@ -87,7 +98,20 @@ impl ConfigStore {
             wire: Box::new(wire),
             isolation,
             log: None,
+            privileged: None,
         })
+    }
+
+    /// Writes what only the leader writes in transactions of this producer, each after [`ConfigStore::claim`].
+    #[must_use]
+    pub fn with_privileged(mut self, producer: Translated) -> Self {
+        if let Backend::Topic { privileged, .. } = &mut self.backend {
+            *privileged = Some(Box::new(Privileged {
+                settings: producer,
+                writer: tokio::sync::Mutex::new(None),
+            }));
+        }
+        self
     }
 
     fn with(backend: Backend) -> Self {
@@ -113,6 +137,7 @@ impl ConfigStore {
             wire,
             isolation,
             log,
+            ..
         } = &mut self.backend
             && log.is_none()
         {
@@ -128,6 +153,45 @@ impl ConfigStore {
         }
         self.shared.is_started.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Claims the right to the leader's writes: every earlier leader is fenced on return. To be called on becoming the leader, and again
+    /// after `Privileged`; nothing to do without [`ConfigStore::with_privileged`].
+    ///
+    /// *Errors*: `Client`; to be tried again.
+    pub async fn claim(&self) -> Result<(), StoreError> {
+        let Some((topic, privileged)) = self.privileged() else {
+            return Ok(());
+        };
+        let mut writer = privileged.writer.lock().await;
+        if let Some(earlier) = writer.take() {
+            earlier.close().await;
+        }
+        let claimed = FencedWriter::claim(&privileged.settings, topic, OPERATION_TIMEOUT).await;
+        let claimed = claimed.map_err(StoreError::client("claiming write privileges for the config topic"))?;
+        *writer = Some(claimed);
+        Ok(())
+    }
+
+    /// Gives up the right to the leader's writes, if it was held.
+    pub async fn relinquish(&self) {
+        let Some((_, privileged)) = self.privileged() else {
+            return;
+        };
+        if let Some(writer) = privileged.writer.lock().await.take() {
+            writer.close().await;
+        }
+    }
+
+    fn privileged(&self) -> Option<(&str, &Privileged)> {
+        match &self.backend {
+            Backend::Topic {
+                topic,
+                privileged: Some(privileged),
+                ..
+            } => Some((&topic.topic.name, privileged)),
+            Backend::Topic { .. } | Backend::Memory => None,
+        }
     }
 
     /// The state now.
@@ -152,20 +216,20 @@ impl ConfigStore {
             .into_iter()
             .collect();
         records.push(records::connector(name, config));
-        self.write("Error writing connector configuration to Kafka", records)
+        self.write_privileged("Error writing connector configuration to Kafka", records)
             .await
     }
 
     /// Deletes a connector.
     pub async fn remove_connector(&self, name: &str) -> Result<(), StoreError> {
         let records = records::connector_removal(name).into();
-        self.write("Error removing connector configuration from Kafka", records)
+        self.write_privileged("Error removing connector configuration from Kafka", records)
             .await
     }
 
     /// Writes a connector's whole task set and commits it.
     pub async fn put_task_configs(&self, name: &str, configs: &[ConfigMap]) -> Result<(), StoreError> {
-        self.write(
+        self.write_privileged(
             "Error writing task configurations to Kafka",
             records::task_set(name, configs),
         )
@@ -183,7 +247,7 @@ impl ConfigStore {
 
     /// Writes a request to restart a connector.
     pub async fn put_restart(&self, request: &RestartRequest) -> Result<(), StoreError> {
-        self.write(
+        self.write_privileged(
             "Error writing restart request to Kafka",
             vec![records::restart(request)],
         )
@@ -201,6 +265,25 @@ impl ConfigStore {
                     .map_err(StoreError::client("Error trying to read to end of config log"))
             }
         }
+    }
+
+    /// Writes as the leader: in one transaction where these are asked for.
+    async fn write_privileged(&self, context: &str, records: Vec<KeyValue>) -> Result<(), StoreError> {
+        let Some((_, privileged)) = self.privileged() else {
+            return self.write(context, records).await;
+        };
+        {
+            let mut slot = privileged.writer.lock().await;
+            let writer = slot.as_ref().ok_or(StoreError::NotClaimed)?;
+            if let Err(source) = writer.write(&records, OPERATION_TIMEOUT).await {
+                tracing::warn!(%source, "write to the config topic as leader failed, its privileges are given up");
+                if let Some(writer) = slot.take() {
+                    writer.close().await;
+                }
+                return Err(StoreError::Privileged { source });
+            }
+        }
+        self.refresh().await
     }
 
     async fn write(&self, context: &str, records: Vec<KeyValue>) -> Result<(), StoreError> {

@@ -3,7 +3,10 @@
 pub mod java_map;
 pub mod table;
 
+mod connector;
 mod file;
 mod store;
 
-pub use store::OffsetStore;
+pub use connector::ConnectorOffsets;
+pub use store::{OffsetChange, OffsetStore};
+pub use table::OffsetRecord;

@@ -21,6 +21,9 @@ use crate::offsets::table::{OffsetRecord, OffsetTable};
 const WRITE_TIMEOUT: Duration = Duration::from_secs(120);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// A changed offset as JSON texts: partition, and offset or `None` to delete it.
+pub type OffsetChange = (Option<String>, Option<String>);
+
 /// Source offsets of all connectors; clones share them.
 #[derive(Debug, Clone)]
 pub struct OffsetStore {
@@ -71,6 +74,25 @@ impl OffsetStore {
             isolation,
             log: OnceCell::new(),
         })
+    }
+
+    /// A store on another topic that is created with the settings of this one's; `None` unless this store is on a topic.
+    #[must_use]
+    pub fn on_topic(&self, name: &str, wire: WireSettings) -> Option<Self> {
+        let Backend::Topic { topic, isolation, .. } = &self.inner.backend else {
+            return None;
+        };
+        let mut topic = topic.clone();
+        name.clone_into(&mut topic.topic.name);
+        Some(Self::topic(topic, wire, *isolation))
+    }
+
+    /// The topic, when the store is on one.
+    pub fn topic_name(&self) -> Option<&str> {
+        match &self.inner.backend {
+            Backend::Topic { topic, .. } => Some(&topic.topic.name),
+            Backend::Memory | Backend::File { .. } => None,
+        }
     }
 
     fn with(backend: Backend) -> Self {
@@ -140,12 +162,8 @@ impl OffsetStore {
     /// Writes offsets, durable on return; an offset of `None` deletes.
     ///
     /// *Errors*: `Offset` for nested values, and what the medium says. Some of the offsets may have been written then.
-    pub async fn write(
-        &self,
-        connector: &str,
-        offsets: Vec<(Option<String>, Option<String>)>,
-    ) -> Result<(), StoreError> {
-        let records = self.inner.table.lock().records(connector, &offsets)?;
+    pub async fn write(&self, connector: &str, offsets: Vec<OffsetChange>) -> Result<(), StoreError> {
+        let records = self.records(connector, &offsets)?;
         if records.is_empty() {
             return Ok(());
         }
@@ -180,6 +198,18 @@ impl OffsetStore {
                 Ok(())
             }
         }
+    }
+
+    /// Builds the records of a change, for a producer other than the store's own.
+    ///
+    /// *Errors*: `Offset` for nested values.
+    pub fn records(&self, connector: &str, offsets: &[OffsetChange]) -> Result<Vec<OffsetRecord>, StoreError> {
+        self.inner.table.lock().records(connector, offsets)
+    }
+
+    /// Shows records that another producer has written at these offsets of the topic.
+    pub fn written(&self, records: &[OffsetRecord], positions: &[i64]) {
+        self.apply(records, positions);
     }
 
     fn apply(&self, records: &[OffsetRecord], positions: &[i64]) {

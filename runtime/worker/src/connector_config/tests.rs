@@ -127,13 +127,6 @@ fn what_is_not_built_is_refused_by_name() {
             "transformations are not built yet",
         ),
         (ConnectorKind::Source, "predicates", "a", "predicates are not built yet"),
-        (ConnectorKind::Source, "offsets.storage.topic", "t", "not built yet"),
-        (
-            ConnectorKind::Source,
-            "exactly.once.support",
-            "required",
-            "This worker does not have exactly-once source support enabled.",
-        ),
         (
             ConnectorKind::Sink,
             "errors.deadletterqueue.topic.name",
@@ -148,7 +141,11 @@ fn what_is_not_built_is_refused_by_name() {
     assert!(
         problems(
             ConnectorKind::Source,
-            &[("transforms", ""), ("exactly.once.support", "requested")]
+            &[
+                ("transforms", ""),
+                ("exactly.once.support", "required"),
+                ("offsets.storage.topic", "t")
+            ]
         )
         .is_empty()
     );

@@ -180,6 +180,14 @@ impl AtLeastOnce {
         self.offsets.take()
     }
 
+    /// Takes the offsets of everything submitted, acknowledged or not: they are written in one transaction with the records.
+    pub fn dispatched(&mut self) -> Vec<OffsetPair> {
+        self.collect();
+        self.submitted.last_submitted(&mut self.committable);
+        self.note_committable();
+        self.offsets.take()
+    }
+
     /// Puts back what could not be written.
     pub fn restore(&mut self, pairs: Vec<OffsetPair>) {
         self.offsets.restore(pairs);
@@ -293,6 +301,32 @@ mod tests {
         delivery.collect();
         assert!(!delivery.is_full());
         assert_eq!(committed(&mut delivery), pairs(&[("{}", "2")]));
+    }
+
+    #[test]
+    fn dispatched_offsets_are_those_of_the_last_records_whether_acknowledged_or_not() {
+        let mut delivery = AtLeastOnce::new(InFlightLimits::default());
+        let sorted = |mut pairs: Vec<(Option<String>, Option<String>)>| {
+            pairs.sort();
+            pairs
+                .into_iter()
+                .map(|(left, right)| (left.unwrap(), right.unwrap()))
+                .collect::<Vec<_>>()
+        };
+        let base = send(
+            &mut delivery,
+            &[("{\"a\":1}", "1"), ("{\"b\":1}", "7"), ("{\"a\":1}", "2")],
+        );
+        let next = send(&mut delivery, &[("{\"a\":1}", "3")]);
+        delivery.acked(base + 1);
+        let all = pairs(&[("{\"a\":1}", "3"), ("{\"b\":1}", "7")]);
+        assert_eq!(sorted(delivery.dispatched()), all);
+        for sequence in [base, base + 2, next] {
+            delivery.acked(sequence);
+        }
+        drop(delivery.commit());
+        assert_eq!(delivery.dispatched(), [], "a commit leaves nothing behind");
+        assert_eq!(delivery.submitted.batches(), 0);
     }
 
     #[test]

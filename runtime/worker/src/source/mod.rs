@@ -4,8 +4,12 @@ pub mod task;
 
 pub mod acks;
 pub mod at_least_once;
+pub mod boundary;
+pub mod exactly_once;
+pub mod gate;
 pub mod send;
 pub mod topics;
 
 pub mod offsets;
+pub mod preflight;
 pub mod submitted;

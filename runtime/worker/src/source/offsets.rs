@@ -9,7 +9,7 @@ use std::sync::Arc;
 use weir_api::error::ConnectError;
 use weir_plugins::context::{BoxFuture, OffsetLookup};
 use weir_stores::json::canonical_text;
-use weir_stores::offsets::OffsetStore;
+use weir_stores::offsets::ConnectorOffsets;
 
 use crate::source::submitted::{PartitionId, Submitted};
 
@@ -154,12 +154,12 @@ fn new_partition(partitions: &mut Vec<Partition>, free: &mut Vec<PartitionId>, p
 #[derive(Debug)]
 pub struct StoredOffsets {
     pub connector: String,
-    pub store: OffsetStore,
+    pub store: ConnectorOffsets,
 }
 
 impl StoredOffsets {
     /// Wraps the store for one connector.
-    pub fn shared(connector: &str, store: &OffsetStore) -> Arc<dyn OffsetLookup> {
+    pub fn shared(connector: &str, store: &ConnectorOffsets) -> Arc<dyn OffsetLookup> {
         Arc::new(Self {
             connector: connector.to_owned(),
             store: store.clone(),
@@ -169,7 +169,12 @@ impl StoredOffsets {
 
 impl OffsetLookup for StoredOffsets {
     fn offsets<'a>(&'a self, partitions: Vec<String>) -> BoxFuture<'a, Result<Vec<Option<String>>, ConnectError>> {
-        Box::pin(async move { Ok(self.store.read(&self.connector, &partitions)) })
+        Box::pin(async move {
+            // What another worker's task committed before this one took over must show.
+            let refreshed = self.store.refresh().await;
+            refreshed.map_err(|error| ConnectError::retriable(format!("Failed to fetch offsets: {error}")))?;
+            Ok(self.store.read(&self.connector, &partitions))
+        })
     }
 }
 

@@ -61,13 +61,20 @@ impl Sender {
         if let Some(handle) = self.handles.get(name) {
             return Ok(handle.clone());
         }
-        let producer = match &self.producer {
-            Some(producer) => producer,
-            None => self.producer.insert(Producer::new(&self.settings)?),
-        };
-        let handle = producer.topic(name)?;
+        let handle = self.open()?.topic(name)?;
         self.handles.insert(name.to_owned(), handle.clone());
         Ok(handle)
+    }
+
+    /// Returns the client, made now if it was not before.
+    ///
+    /// # Errors
+    /// Settings that the client refuses.
+    pub fn open(&mut self) -> Result<&Producer, ClientError> {
+        match &mut self.producer {
+            Some(producer) => Ok(producer),
+            slot => Ok(slot.insert(Producer::new(&self.settings)?)),
+        }
     }
 
     /// Is true when a topic was sent to before.
@@ -106,6 +113,43 @@ impl Sender {
         self.records = recycle(records);
         self.in_flight += *taken.as_ref().unwrap_or(&0) as u64;
         taken
+    }
+
+    /// Hands finished records of one topic to the client; answers how many it took.
+    ///
+    /// # Errors
+    /// The producer failed for good.
+    pub fn send_records(&mut self, topic: &TopicHandle, records: &[OutRecord<'_>]) -> Result<usize, ClientError> {
+        let taken = self.open()?.send_batch(topic, records)?;
+        self.in_flight += taken as u64;
+        Ok(taken)
+    }
+
+    /// Waits until there may be room in the client's queue; acknowledgements stay to be drained.
+    pub async fn await_room(&mut self, limit: Duration) {
+        if let Some(producer) = &self.producer
+            && tokio::time::timeout(limit, producer.acked()).await.is_ok()
+        {
+            producer.drain_acks(&mut self.acks);
+        }
+    }
+
+    /// Commits the open transaction; acknowledgements stay to be drained.
+    ///
+    /// # Errors
+    /// As [`Producer::commit_transaction`].
+    pub async fn commit(&mut self, timeout: Duration) -> Result<(), ClientError> {
+        let producer = self.producer.as_ref().ok_or(ClientError::Closed)?;
+        producer.commit_transaction(timeout, &mut self.acks).await
+    }
+
+    /// Aborts the open transaction; acknowledgements stay to be drained.
+    ///
+    /// # Errors
+    /// As [`Producer::abort_transaction`].
+    pub async fn abort(&mut self, timeout: Duration) -> Result<(), ClientError> {
+        let producer = self.producer.as_ref().ok_or(ClientError::Closed)?;
+        producer.abort_transaction(timeout, &mut self.acks).await
     }
 
     /// Takes the acknowledgements that have arrived. To be given back with [`Sender::drained`].

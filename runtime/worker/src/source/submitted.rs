@@ -226,6 +226,25 @@ impl Submitted {
         }
     }
 
+    /// Adds, for each partition that has records on their way, the last one submitted.
+    pub fn last_submitted(&self, out: &mut Vec<Committable>) {
+        for (at, queue) in self.queues.iter().enumerate() {
+            let Some((number, group)) = queue.groups.back().copied() else {
+                continue;
+            };
+            let batch = number
+                .checked_sub(self.first_batch)
+                .and_then(|at| self.batches.get(at as usize));
+            if let Some(group) = batch.and_then(|batch| batch.groups.get(group as usize)) {
+                out.push(Committable {
+                    partition: PartitionId(at as u32),
+                    batch: number,
+                    index: group.last,
+                });
+            }
+        }
+    }
+
     /// Forgets completed batches at the front and returns how many: the owner drops as many frames.
     pub fn release(&mut self) -> usize {
         let mut released = 0;

@@ -16,7 +16,7 @@ use weir_api::frame::reader::{Frame, RecordView, Records};
 use weir_config::map::ConfigMap;
 use weir_plugins::error::GuestError;
 use weir_plugins::guest::source::{Acks, PollBudget, SourceTaskInstance};
-use weir_stores::offsets::OffsetStore;
+use weir_stores::offsets::ConnectorOffsets;
 use weir_stores::status::records::State;
 
 use crate::error::{KAFKA_EXCEPTION, TaskFailure};
@@ -26,6 +26,7 @@ use crate::pipeline::stage::Stage;
 use crate::pipeline::tolerance::{ErrorRules, Failing, Verdict};
 use crate::source::acks::AckColumns;
 use crate::source::at_least_once::AtLeastOnce;
+use crate::source::exactly_once::{Transactions, flush_failure};
 use crate::source::offsets::OffsetPair;
 use crate::source::send::{Sender, Slice};
 use crate::source::topics::TopicCreation;
@@ -65,19 +66,23 @@ pub struct SourceTask {
     pub topics: Option<TopicCreation>,
     pub sender: Sender,
     pub delivery: AtLeastOnce,
-    pub store: OffsetStore,
+    pub store: ConnectorOffsets,
+    /// With exactly-once support.
+    pub transactions: Option<Transactions>,
     pub timing: CommitTiming,
     pub control: Control,
     pub reports: Reports,
 }
 
 /// State of the loop besides the parts it was given.
-struct Work {
+pub(crate) struct Work {
     next_commit: Instant,
     commit: JoinSet<Written>,
     outgoing: Outgoing,
     /// For guests that want acknowledgements.
-    acks: Option<AckColumns>,
+    pub(crate) acks: Option<AckColumns>,
+    /// Record flags after which the transaction ends; 0 = none.
+    txn_mask: u16,
 }
 
 /// A finished write of offsets: what was to be written, and why it failed.
@@ -95,6 +100,9 @@ impl SourceTask {
                 return Ok(());
             }
         }
+        if !self.prepare_transactions().await? {
+            return Ok(());
+        }
         let wants_acks = match self.instance.start(&self.config).await {
             Ok(started) => started.wants_acks,
             Err(error) => {
@@ -103,11 +111,13 @@ impl SourceTask {
             }
         };
         self.reports.task(&self.id, State::Running, None).await;
+        self.enter_loop();
         let mut work = Work {
             next_commit: Instant::now() + self.timing.interval,
             commit: JoinSet::new(),
             outgoing: Outgoing::default(),
             acks: wants_acks.then(AckColumns::default),
+            txn_mask: self.transactions.as_ref().map_or(0, Transactions::record_mask),
         };
         let result = self.work(&mut work).await;
         self.finish(work, result.is_err()).await;
@@ -143,7 +153,7 @@ impl SourceTask {
                 Ok(polled) => {
                     let records = match polled {
                         Some(bytes) => self.deliver(Arc::new(bytes), work).await?,
-                        None => 0,
+                        None => self.batch_dispatched(0, work).await.map(|()| 0)?,
                     };
                     if records == 0 && asked.elapsed() < IDLE_BACKOFF / 4 {
                         self.wait(work, Some(IDLE_BACKOFF)).await;
@@ -151,6 +161,7 @@ impl SourceTask {
                 }
                 Err(error) if error.is_retriable() => {
                     tracing::warn!(task = %self.id, %error, "poll failed, trying again");
+                    self.batch_dispatched(0, work).await?;
                     self.rest(work, retry_after(&error)).await?;
                 }
                 Err(error) if error.kind == ErrorKind::Stopped && self.control.is_stopping() => {}
@@ -168,16 +179,22 @@ impl SourceTask {
         let result = self.deliver_records(&bytes, &frame, base, work).await;
         // Sealed on failure too: what was sent may still be committed.
         self.delivery.batch_sent();
-        result.map(|()| frame.record_count())
+        if result? {
+            self.batch_dispatched(frame.flags(), work).await?;
+        } else {
+            self.batch_torn();
+        }
+        Ok(frame.record_count())
     }
 
+    /// False when a stop came before everything was sent.
     async fn deliver_records(
         &mut self,
         bytes: &[u8],
         frame: &Frame<'_>,
         base: u64,
         work: &mut Work,
-    ) -> Result<(), TaskFailure> {
+    ) -> Result<bool, TaskFailure> {
         let mut records = frame.records();
         loop {
             work.outgoing.clear();
@@ -185,8 +202,11 @@ impl SourceTask {
             // What came before a failing record is still sent.
             work.outgoing.group_by_topic();
             let is_sent = self.send(bytes, frame, base, work).await?;
-            if converted? == Converted::All || !is_sent {
-                return Ok(());
+            match converted? {
+                _ if !is_sent => return Ok(false),
+                Converted::All => return Ok(true),
+                Converted::Some => {}
+                Converted::UpTo(flags) => self.record_dispatched(flags, work).await?,
             }
         }
     }
@@ -211,11 +231,17 @@ impl SourceTask {
                 if let Some(acks) = &mut work.acks {
                     acks.dropped(self.delivery.open_batch(), record.index, record.topic, Instant::now());
                 }
+                if record.flags & work.txn_mask != 0 {
+                    return Ok(Converted::UpTo(record.flags));
+                }
                 continue;
             }
             self.delivery.submitted(&record, frame);
             if work.acks.is_some() {
                 self.delivery.remember_topic(&record);
+            }
+            if record.flags & work.txn_mask != 0 {
+                return Ok(Converted::UpTo(record.flags));
             }
             if work.outgoing.records().len() >= SLICE_RECORDS || work.outgoing.written() >= SLICE_WRITTEN_BYTES {
                 return Ok(Converted::Some);
@@ -290,6 +316,7 @@ impl SourceTask {
             .first()
             .and_then(|part| slice.frame.table(part.topic))
             .unwrap_or_default();
+        self.begin_for(name).await?;
         if !self.sender.knows(name)
             && let Some(topics) = &mut self.topics
         {
@@ -322,15 +349,20 @@ impl SourceTask {
     // ---- acknowledgement to commit -----------------------------------------------------------------------
 
     /// Takes what the broker answered; fails on the first record it refused, unless errors are tolerated.
-    fn acknowledge(&mut self, work: &mut Work) -> Result<(), TaskFailure> {
+    pub(crate) fn acknowledge(&mut self, work: &mut Work) -> Result<(), TaskFailure> {
         let acks = self.sender.drain();
         let now = Instant::now();
         let mut failure = None;
         for ack in &acks {
+            let is_offset = self
+                .transactions
+                .as_mut()
+                .is_some_and(|transactions| transactions.take_ack(ack));
             if let Some(error) = ack.error {
                 let cause = TaskFailure::of(KAFKA_EXCEPTION, error.to_string());
-                if !self.rules.tolerates() {
-                    failure.get_or_insert(cause);
+                // No record of a transaction may be missing from it.
+                if !self.rules.tolerates() || self.transactions.is_some() {
+                    failure.get_or_insert((error, cause));
                     continue;
                 }
                 let error = ConnectError::fatal(cause.message).with_class_name(KAFKA_EXCEPTION);
@@ -340,6 +372,9 @@ impl SourceTask {
                     record: "",
                 };
                 self.rules.log(failing, &error);
+            }
+            if is_offset {
+                continue;
             }
             if let Some(columns) = &mut work.acks
                 && let Some(record) = self.delivery.locate(ack.opaque)
@@ -356,7 +391,8 @@ impl SourceTask {
         }
         match failure {
             None => Ok(()),
-            Some(cause) => {
+            Some((error, cause)) if self.transactions.is_some() => Err(flush_failure(&self.id, Some(error), cause)),
+            Some((_, cause)) => {
                 Err(TaskFailure::connect("Unrecoverable exception from producer send callback").caused_by(cause))
             }
         }
@@ -364,14 +400,15 @@ impl SourceTask {
 
     /// Hands acknowledgements to a guest that wants them, many at a time.
     async fn tell_guest(&mut self, work: &mut Work) {
-        if let Some(columns) = &mut work.acks
+        if self.transactions.is_none()
+            && let Some(columns) = &mut work.acks
             && columns.is_due(Instant::now())
         {
             self.tell_acks(columns.take()).await;
         }
     }
 
-    async fn tell_acks(&mut self, columns: Vec<Acks>) {
+    pub(crate) async fn tell_acks(&mut self, columns: Vec<Acks>) {
         for acks in columns {
             if let Err(error) = self.instance.records_acked(acks).await {
                 tracing::error!(task = %self.id, %error, "exception thrown while calling task.commitRecord()");
@@ -381,7 +418,7 @@ impl SourceTask {
 
     async fn begin_commit(&mut self, work: &mut Work) {
         work.next_commit = Instant::now() + self.timing.interval;
-        if !work.commit.is_empty() {
+        if !work.commit.is_empty() || self.transactions.is_some() {
             return;
         }
         let offsets = self.delivery.commit();
@@ -419,7 +456,7 @@ impl SourceTask {
         }
     }
 
-    async fn commit_guest(&mut self) {
+    pub(crate) async fn commit_guest(&mut self) {
         if let Err(error) = self.instance.commit().await
             && error.kind != ErrorKind::Stopped
             && !error.is_poisoned()
@@ -460,6 +497,8 @@ impl SourceTask {
     /// Stands still while the target is PAUSED; acknowledgements and commits go on.
     async fn pause(&mut self, work: &mut Work) -> Result<(), TaskFailure> {
         self.reports.task(&self.id, State::Paused, None).await;
+        // An open transaction would stand in the way of its readers.
+        self.rest_transaction(work).await?;
         while self.control.is_paused() && !self.control.is_stopping() {
             self.wait(work, None).await;
             self.acknowledge(work)?;
@@ -476,6 +515,12 @@ impl SourceTask {
 
     /// Waits for acknowledgements, commits once more, stops guest and producer.
     async fn finish(mut self, mut work: Work, has_failed: bool) {
+        if self.transactions.is_some() {
+            self.finish_transactions(&mut work, has_failed).await;
+            self.stop_guest().await;
+            self.sender.close().await;
+            return;
+        }
         self.sender.flush(self.timing.timeout).await;
         if let Err(failure) = self.acknowledge(&mut work)
             && !has_failed
@@ -510,6 +555,8 @@ impl SourceTask {
 enum Converted {
     /// A slice is full; more records follow.
     Some,
+    /// A transaction may end after the last record, whose flags these are; more may follow.
+    UpTo(u16),
     All,
 }
 

@@ -131,11 +131,6 @@ fn what_is_missing_or_wrong_is_named() {
             .unwrap_err()
             .contains("offset.storage.partitions")
     );
-    assert!(
-        distributed("exactly.once.source.support=enabled\n")
-            .unwrap_err()
-            .contains("not built yet")
-    );
 }
 
 #[test]
