@@ -16,6 +16,13 @@ impl KafkaError {
     pub const UNKNOWN_TOPIC_OR_PARTITION: Self = Self { code: 3 };
     pub const LEADER_NOT_AVAILABLE: Self = Self { code: 5 };
     pub const OFFSET_OUT_OF_RANGE: Self = Self { code: 1 };
+    pub const COORDINATOR_LOAD_IN_PROGRESS: Self = Self { code: 14 };
+    pub const COORDINATOR_NOT_AVAILABLE: Self = Self { code: 15 };
+    pub const NOT_COORDINATOR: Self = Self { code: 16 };
+    pub const ILLEGAL_GENERATION: Self = Self { code: 22 };
+    pub const INCONSISTENT_GROUP_PROTOCOL: Self = Self { code: 23 };
+    pub const UNKNOWN_MEMBER_ID: Self = Self { code: 25 };
+    pub const REBALANCE_IN_PROGRESS: Self = Self { code: 27 };
     pub const TOPIC_AUTHORIZATION_FAILED: Self = Self { code: 29 };
     pub const CLUSTER_AUTHORIZATION_FAILED: Self = Self { code: 31 };
     pub const INVALID_TIMESTAMP: Self = Self { code: 32 };
@@ -29,6 +36,9 @@ impl KafkaError {
     pub const QUEUE_FULL: Self = Self { code: -184 };
     /// librdkafka's own: another instance holds the transactional id.
     pub const FENCED: Self = Self { code: -144 };
+
+    pub const MEMBER_ID_REQUIRED: Self = Self { code: 79 };
+    pub const FENCED_INSTANCE_ID: Self = Self { code: 82 };
 
     /// Wraps `code`, or `None` for no error.
     pub fn from_code(code: impl Into<i32>) -> Option<Self> {

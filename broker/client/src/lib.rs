@@ -20,5 +20,6 @@ pub mod producer;
 pub mod admin;
 pub mod cluster;
 pub mod compacted_log;
+pub mod group_member;
 pub mod partitioner;
 pub mod wire;

@@ -5,6 +5,7 @@
 //! (see the worker), and HTTP stays in `rest`.
 
 pub mod error;
+pub mod group;
 pub mod handle;
 pub mod herder;
 pub mod info;

@@ -5,4 +5,4 @@ pub mod state;
 
 mod store;
 
-pub use store::ConfigStore;
+pub use store::{ConfigReader, ConfigStore};

@@ -42,7 +42,7 @@ enum Backend {
         topic: InternalTopic,
         wire: Box<WireSettings>,
         isolation: Isolation,
-        log: Option<Box<CompactedLog>>,
+        log: Option<Arc<CompactedLog>>,
         privileged: Option<Box<Privileged>>,
     },
 }
@@ -147,7 +147,7 @@ impl ConfigStore {
                 shared.take(record.key, record.value, |_| record.offset + 1);
             });
             let followed = opened.follow(handler).await;
-            *log = Some(Box::new(
+            *log = Some(Arc::new(
                 followed.map_err(StoreError::client("reading the config topic"))?,
             ));
         }
@@ -197,6 +197,20 @@ impl ConfigStore {
     /// The state now.
     pub fn snapshot(&self) -> Arc<ClusterState> {
         self.shared.log.lock().snapshot()
+    }
+
+    /// Makes a view for another task; after [`ConfigStore::start`].
+    ///
+    /// *Errors*: `NotRunning` before that.
+    pub fn reader(&self) -> Result<ConfigReader, StoreError> {
+        let log = match &self.backend {
+            Backend::Memory => None,
+            Backend::Topic { log, .. } => Some(Arc::clone(log.as_ref().ok_or(StoreError::NotRunning)?)),
+        };
+        Ok(ConfigReader {
+            shared: Arc::clone(&self.shared),
+            log,
+        })
     }
 
     /// Takes the receiving end of the events; a second call gets one that is closed.
@@ -308,6 +322,39 @@ impl ConfigStore {
     }
 }
 
+/// A view of the configs that reads and never writes. The topic is followed until the store and all its readers are dropped.
+#[derive(Debug, Clone)]
+pub struct ConfigReader {
+    shared: Arc<Shared>,
+    /// `None` for the store in memory.
+    log: Option<Arc<CompactedLog>>,
+}
+
+impl ConfigReader {
+    /// The state now.
+    pub fn snapshot(&self) -> Arc<ClusterState> {
+        self.shared.log.lock().snapshot()
+    }
+
+    /// Offset after the last record read.
+    pub fn offset(&self) -> i64 {
+        self.shared.log.lock().next_offset()
+    }
+
+    /// Reads what others wrote since.
+    ///
+    /// *Errors*: `Client` when the end is not reached in time.
+    pub async fn refresh(&self, timeout: Duration) -> Result<(), StoreError> {
+        match &self.log {
+            None => Ok(()),
+            Some(log) => log
+                .read_to_end(timeout)
+                .await
+                .map_err(StoreError::client("Error trying to read to end of config log")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,6 +384,16 @@ mod tests {
         assert!(events.try_recv().is_err());
         assert!(store.snapshot().connectors.is_empty());
         assert_eq!(snapshot.connectors.len(), 1, "an earlier snapshot does not change");
+    }
+
+    #[tokio::test]
+    async fn a_reader_sees_what_the_store_wrote() {
+        let mut store = ConfigStore::memory();
+        store.start().await.unwrap();
+        let reader = store.reader().unwrap();
+        store.put_connector("c", &config("1"), None).await.unwrap();
+        reader.refresh(OPERATION_TIMEOUT).await.unwrap();
+        assert_eq!((reader.offset(), reader.snapshot().connectors.len()), (1, 1));
     }
 
     #[tokio::test]
