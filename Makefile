@@ -31,9 +31,12 @@ faults: setup ## Kill, fill and tear: twenty rounds each
 bench: build ## One table from one run against Apache Kafka and Connect
 	@tests/bench/run.sh
 
+record: setup ## Record anew what Apache Connect answers to the scenarios in tests/conformance
+	@tests/conformance/record.sh
+
 docs: ## Renew the generated reference pages
 	$(CARGO) run --locked -q -p weir-cli -- docs docs/config
 
 ci: check test ## What CI runs
 
-.PHONY: help setup build run check test clients faults bench docs ci
+.PHONY: help setup build run check test clients faults bench record docs ci

@@ -3,6 +3,7 @@
 //! Nothing imports this but the test binaries in `tests/`.
 
 pub mod apache;
+pub mod conformance;
 pub mod guests;
 pub mod kafka;
 pub mod process;
