@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 use weir_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use weir_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use weir_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
@@ -80,6 +80,10 @@ impl Admin {
         Self {
             cluster: Mutex::new(Cluster::new(settings)),
         }
+    }
+
+    pub(crate) async fn cluster(&self) -> MutexGuard<'_, Cluster> {
+        self.cluster.lock().await
     }
 
     /// The cluster's id; `None` when the broker has none.

@@ -39,6 +39,9 @@ impl KafkaError {
 
     pub const MEMBER_ID_REQUIRED: Self = Self { code: 79 };
     pub const FENCED_INSTANCE_ID: Self = Self { code: 82 };
+    pub const NON_EMPTY_GROUP: Self = Self { code: 68 };
+    pub const GROUP_ID_NOT_FOUND: Self = Self { code: 69 };
+    pub const GROUP_SUBSCRIBED_TO_TOPIC: Self = Self { code: 86 };
 
     /// Wraps `code`, or `None` for no error.
     pub fn from_code(code: impl Into<i32>) -> Option<Self> {

@@ -21,5 +21,6 @@ pub mod admin;
 pub mod cluster;
 pub mod compacted_log;
 pub mod group_member;
+pub mod groups;
 pub mod partitioner;
 pub mod wire;
