@@ -174,6 +174,37 @@ impl ClientLayers {
         Ok(settings)
     }
 
+    /// Returns the settings of the admin client that reads and changes the offsets of a sink connector.
+    ///
+    /// # Errors
+    /// An override that the policy forbids.
+    pub fn offsets_admin(&self, connector: &str, config: &ConfigMap) -> Result<Properties, WorkerError> {
+        let id = TaskId {
+            connector: connector.to_owned(),
+            task: 0,
+        };
+        let mut settings = self.admin(&id, config)?;
+        if config.get("admin.override.client.id").is_none() {
+            settings.insert("client.id", format!("connector-worker-adminclient-{connector}"));
+        }
+        Ok(settings)
+    }
+
+    /// Returns the consumer group that a sink connector's tasks really use.
+    ///
+    /// # Errors
+    /// An override that the policy forbids.
+    pub fn sink_group(&self, connector: &str, config: &ConfigMap) -> Result<String, WorkerError> {
+        let id = TaskId {
+            connector: connector.to_owned(),
+            task: 0,
+        };
+        let settings = self.consumer(&id, config)?;
+        Ok(settings
+            .get("group.id")
+            .map_or_else(|| sink_group_id(connector), str::to_owned))
+    }
+
     fn base(&self, client_id: &str) -> Properties {
         let mut settings = Properties::new();
         settings.insert("bootstrap.servers", self.bootstrap_servers.as_str());

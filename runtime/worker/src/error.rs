@@ -52,6 +52,9 @@ pub enum WorkerError {
         generated: usize,
         max: u32,
     },
+    /// Offsets of a connector could not be read or changed; the whole text.
+    #[error("{0}")]
+    Offsets(String),
     /// The connector was told to change state again before it finished.
     #[error("{0}")]
     Superseded(String),
@@ -72,6 +75,7 @@ impl WorkerError {
             | Self::Secrets(_)
             | Self::Exists(_)
             | Self::NotFound(_)
+            | Self::Offsets(_)
             | Self::TooManyTasks { .. } => false,
         }
     }
@@ -219,6 +223,7 @@ impl From<WorkerError> for TaskFailure {
             | WorkerError::Invalid(_)
             | WorkerError::Exists(_)
             | WorkerError::NotFound(_)
+            | WorkerError::Offsets(_)
             | WorkerError::TooManyTasks { .. }
             | WorkerError::Superseded(_) => Self::connect(error.to_string()),
         }

@@ -24,6 +24,7 @@ pub mod worker_config;
 pub mod worker_keys;
 
 pub mod lifecycle;
+pub mod offset_requests;
 
 pub mod error;
 pub mod pattern;

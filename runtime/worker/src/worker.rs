@@ -37,9 +37,9 @@ const CONNECTOR_STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs connectors and tasks.
 pub struct Worker {
-    settings: WorkerSettings,
-    plugins: Arc<Plugins>,
-    offsets: OffsetStores,
+    pub(crate) settings: WorkerSettings,
+    pub(crate) plugins: Arc<Plugins>,
+    pub(crate) offsets: OffsetStores,
     gate: OnceLock<Arc<dyn SourceGate>>,
     events: mpsc::Sender<WorkerEvent>,
     running: Mutex<Running>,

@@ -72,6 +72,11 @@ pub enum ConfigEvent {
     TasksUpdated(String),
     TargetStateChanged(String),
     Restart(RestartRequest),
+    /// A log level for all workers (KIP-976).
+    Logger {
+        namespace: String,
+        level: String,
+    },
 }
 
 /// One connector of a snapshot.
@@ -166,8 +171,8 @@ impl ConfigLog {
                 None
             }
             ConfigRecord::Restart(request) => Some(ConfigEvent::Restart(request)),
-            // Levels of the whole cluster are the log layer's matter.
-            ConfigRecord::Logger { .. } => None,
+            // No state: a worker that starts later has the levels of its own start.
+            ConfigRecord::Logger { namespace, level } => Some(ConfigEvent::Logger { namespace, level }),
         }
     }
 

@@ -268,6 +268,15 @@ impl ConfigStore {
         .await
     }
 
+    /// Writes a log level for all workers.
+    pub async fn put_logger(&self, namespace: &str, level: &str) -> Result<(), StoreError> {
+        self.write(
+            "Error writing logger level to Kafka",
+            vec![records::logger(namespace, level)],
+        )
+        .await
+    }
+
     /// Reads what others wrote since.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         match &self.backend {

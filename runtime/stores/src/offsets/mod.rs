@@ -1,5 +1,6 @@
 //! Source offsets: what each source partition has reached.
 
+pub mod connector_offset;
 pub mod java_map;
 pub mod table;
 

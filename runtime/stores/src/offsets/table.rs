@@ -148,8 +148,9 @@ fn flat_map(text: Option<&str>, what: &str) -> Result<Value, StoreError> {
         _ => return Err(StoreError::Offset(format!("source {what} must be a map"))),
     };
     match fields.iter().find(|(_, value)| value.is_array() || value.is_object()) {
-        Some((name, _)) => Err(StoreError::Offset(format!(
-            "Offsets may only contain primitive types as values, but field {name} contains a nested value"
+        Some((name, nested)) => Err(StoreError::Offset(format!(
+            "Offsets may only contain primitive types as values, but field {name} contains {}",
+            if nested.is_array() { "ARRAY" } else { "MAP" }
         ))),
         None => Ok(value),
     }
