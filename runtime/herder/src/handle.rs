@@ -13,31 +13,37 @@ use weir_plugins::plugins::{PluginInfo, Plugins};
 use weir_stores::configs::state::TargetState;
 use weir_stores::status::StatusStore;
 use weir_stores::status::records::Status;
+use weir_worker::worker::Worker;
+use weir_worker::worker_config::TopicRules;
 
 use crate::error::HerderError;
 use crate::info::{
     ConfigInfo, ConfigInfos, ConnectorInfo, ConnectorStateInfo, ConnectorType, Health, Put, ServerInfo, StateInfo,
 };
+use crate::loggers::Loggers;
 use crate::request::{ConfigChange, Reply, Request, RestartScope};
 use crate::stage::Stage;
 use crate::validate;
 
 /// How long a request waits for the event loop (fixed in Apache Connect).
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long `GET /health` waits.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A cheap, cloneable handle to one herder.
 #[derive(Debug, Clone)]
 pub struct HerderHandle {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     requests: mpsc::Sender<Request>,
+    pub(crate) worker: Arc<Worker>,
+    pub(crate) topic_rules: TopicRules,
+    pub(crate) loggers: Loggers,
     plugins: Arc<Plugins>,
-    status: StatusStore,
+    pub(crate) status: StatusStore,
     converters: validate::WorkerConverters,
     server: ServerInfo,
     stage: Stage,
@@ -49,6 +55,12 @@ struct Inner {
 pub struct HandleParts {
     /// To the event loop.
     pub requests: mpsc::Sender<Request>,
+    /// The data plane, for offsets.
+    pub worker: Arc<Worker>,
+    /// Whether topics are tracked, and may be reset.
+    pub topic_rules: TopicRules,
+    /// Log levels of this worker.
+    pub loggers: Loggers,
     /// The plugins of this worker.
     pub plugins: Arc<Plugins>,
     /// Cached statuses.
@@ -67,6 +79,9 @@ impl HerderHandle {
         HerderHandle {
             inner: Arc::new(Inner {
                 requests: parts.requests,
+                worker: parts.worker,
+                topic_rules: parts.topic_rules,
+                loggers: parts.loggers,
                 plugins: parts.plugins,
                 status: parts.status,
                 converters: parts.converters,
@@ -87,7 +102,11 @@ impl HerderHandle {
         &self.inner.server
     }
 
-    async fn ask<T>(&self, timeout: Duration, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, HerderError> {
+    pub(crate) async fn ask<T>(
+        &self,
+        timeout: Duration,
+        request: impl FnOnce(Reply<T>) -> Request,
+    ) -> Result<T, HerderError> {
         let (reply, answer) = oneshot::channel();
         let exchange = async {
             self.inner

@@ -21,11 +21,14 @@ use weir_stores::status::StatusStore;
 use weir_stores::status::records::{State, Status};
 use weir_worker::lifecycle::WorkerEvent;
 use weir_worker::worker::Worker;
+use weir_worker::worker_config::TopicRules;
 
 use crate::error::HerderError;
 use crate::handle::{HandleParts, HerderHandle, patched, status_of};
 use crate::info::{ConnectorInfo, ConnectorStateInfo, ConnectorType, Put, ServerInfo};
 use crate::lane::{self, Lane, Outcome, Step, StepContext, StepReply};
+use crate::loggers::Loggers;
+use crate::offsets;
 use crate::request::{ConfigChange, Reply, Request, RestartScope};
 use crate::restart;
 use crate::stage::Stage;
@@ -64,6 +67,10 @@ pub struct HerderParts {
     pub converters: WorkerConverters,
     /// Answer of `GET /`.
     pub server: ServerInfo,
+    /// Whether topics are tracked, and may be reset.
+    pub topic_rules: TopicRules,
+    /// Log levels of this worker.
+    pub loggers: Loggers,
 }
 
 /// The herder before and while it runs.
@@ -84,6 +91,7 @@ pub struct Herder {
     /// Whose step a task is, so that a panic still frees its lane.
     owners: HashMap<tokio::task::Id, String>,
     stage: Stage,
+    loggers: Loggers,
     handle: HerderHandle,
 }
 
@@ -102,6 +110,9 @@ impl Herder {
         let stage = Stage::default();
         let handle = HerderHandle::new(HandleParts {
             requests: sender,
+            worker: parts.worker.clone(),
+            topic_rules: parts.topic_rules,
+            loggers: parts.loggers.clone(),
             plugins: parts.plugins.clone(),
             status: parts.status.clone(),
             converters: parts.converters,
@@ -125,6 +136,7 @@ impl Herder {
             steps: JoinSet::new(),
             owners: HashMap::new(),
             stage,
+            loggers: parts.loggers,
             handle,
         }
     }
@@ -347,6 +359,7 @@ impl Herder {
                 self.push(&name, Step::Remove, None);
             }
             ConfigEvent::Restart(request) => self.on_restart_record(&request),
+            ConfigEvent::Logger { namespace, level } => self.loggers.set_from_cluster(&namespace, &level),
         }
     }
 
@@ -438,6 +451,18 @@ impl Herder {
                 let _ = reply.send(result);
             }
             Request::RestartTask { name, task, reply } => self.restart_task(name, task, reply),
+            Request::OffsetsModifiable { name, reply } => {
+                drop(reply.send(offsets::modifiable(&self.configs.snapshot(), &name)));
+            }
+            Request::SetClusterLogger {
+                namespace,
+                level,
+                reply,
+            } => {
+                let written = self.configs.put_logger(&namespace, &level).await;
+                self.drain_config_events();
+                let _ = reply.send(written.map_err(store_failure));
+            }
         }
     }
 

@@ -105,6 +105,22 @@ pub enum Request {
         /// The plan, states as they become.
         reply: Reply<ConnectorStateInfo>,
     },
+    /// May the offsets of a connector be changed now (KIP-875)?
+    OffsetsModifiable {
+        /// Its name.
+        name: String,
+        /// Its config; elsewhere when another worker leads.
+        reply: Reply<ConfigMap>,
+    },
+    /// Set a log level on all workers (KIP-976).
+    SetClusterLogger {
+        /// The logger's name.
+        namespace: String,
+        /// Upper case.
+        level: String,
+        /// Answered when written.
+        reply: Reply<()>,
+    },
     /// Restart one task and wait for it.
     RestartTask {
         /// Its connector.

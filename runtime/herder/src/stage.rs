@@ -71,8 +71,8 @@ fn instant_text(time: SystemTime) -> String {
     )
 }
 
-/// Year, month and day of a day number since 1970-01-01 in the proleptic Gregorian calendar.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+/// Returns year, month and day of a day number since 1970-01-01 in the proleptic Gregorian calendar.
+pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
