@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,8 @@ use weir_plugins::egress::settings::HttpSettings;
 use weir_plugins::limits::Limits;
 use weir_plugins::plugins::{BundledComponent, PluginSettings, Plugins};
 use weir_plugins::policy::Grants;
-use weir_rest::rest_config::Listener;
+use weir_rest::forward::Forwarder;
+use weir_rest::rest_config::Scheme;
 use weir_rest::server::{Api, BoundRest};
 use weir_secrets::providers::Providers;
 use weir_stores::configs::ConfigStore;
@@ -33,11 +34,10 @@ use weir_stores::offsets::OffsetStore;
 use weir_stores::status::StatusStore;
 use weir_worker::settings::WorkerSettings;
 use weir_worker::worker::Worker;
-use weir_worker::worker_config::{
-    DEFAULT_REGISTRY_URL, ExactlyOnceSource, RestSettings, WorkerConfig, WorkerMode, is_client_key,
-};
+use weir_worker::worker_config::{DEFAULT_REGISTRY_URL, ExactlyOnceSource, WorkerConfig, WorkerMode, is_client_key};
 
 use crate::connector_file::ConnectorFile;
+use crate::logging;
 
 /// Events of the data plane that may wait for the herder; tasks wait beyond it.
 const WORKER_EVENTS: usize = 1024;
@@ -65,17 +65,16 @@ struct Stores {
 }
 
 impl BoundWorker {
-    /// Binds the REST socket.
+    /// Binds the REST sockets.
     pub(crate) async fn bind(config: WorkerConfig) -> anyhow::Result<Self> {
-        let listener = listener(&config.rest)?;
-        let rest = BoundRest::bind(&listener).await?;
+        let rest = BoundRest::bind(&config.originals).await?;
         Ok(BoundWorker { config, rest })
     }
 
     /// Starts everything behind the socket. Answers when the herder and REST are running.
     pub(crate) async fn start(self) -> anyhow::Result<RunningWorker> {
         let address = self.rest.address();
-        let worker_id = worker_id(&self.config.rest, address);
+        let worker_id = self.rest.advertised(&host_name()).authority;
         let plugins = open_plugins(&self.config, &worker_id).await?;
         let wire =
             WireSettings::from_properties(&client_properties(&self.config)).context("client settings of the worker")?;
@@ -111,6 +110,8 @@ impl BoundWorker {
                 commit: option_env!("WEIR_COMMIT").unwrap_or("unknown").to_owned(),
                 kafka_cluster_id: cluster_id.unwrap_or_default(),
             },
+            topic_rules: self.config.topics,
+            loggers: logging::loggers(),
         });
         let handle = herder.handle();
         let stop = CancellationToken::new();
@@ -122,6 +123,8 @@ impl BoundWorker {
         let api = Api {
             herder: handle.clone(),
             worker_id,
+            forwarder: Forwarder::new().map_err(|error| anyhow!("the client between workers: {error}"))?,
+            scheme: Scheme::Http,
         };
         roles.spawn(async move { self.rest.serve(api, rest_stop).await.context("REST failed") });
         // The first answer shows that the config store was read.
@@ -205,29 +208,6 @@ fn role_end(ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>) -
         Some(Err(error)) => anyhow::Error::new(error).context("a role of the worker crashed"),
         Some(Ok(Ok(()))) | None => anyhow!("a role of the worker ended by itself"),
     }
-}
-
-/// The one listener REST has as yet.
-fn listener(rest: &RestSettings) -> anyhow::Result<Listener> {
-    match rest.listeners.as_slice() {
-        [] => bail!("listeners is empty; give one such as http://127.0.0.1:8083"),
-        [one] => Ok(Listener::parse(one)?),
-        [first, rest @ ..] => {
-            tracing::warn!(listening = first, ignored = ?rest, "REST listens on the first of its listeners only");
-            Ok(Listener::parse(first)?)
-        }
-    }
-}
-
-/// `host:port` that others use, and that statuses carry (connect.md B.2 in Apache's terms).
-fn worker_id(rest: &RestSettings, address: SocketAddr) -> String {
-    let bound = match address.ip() {
-        ip if ip.is_unspecified() => host_name(),
-        std::net::IpAddr::V6(ip) => format!("[{ip}]"),
-        ip @ std::net::IpAddr::V4(_) => ip.to_string(),
-    };
-    let host = rest.advertised_host.clone().unwrap_or(bound);
-    format!("{host}:{}", rest.advertised_port.unwrap_or(address.port()))
 }
 
 fn host_name() -> String {

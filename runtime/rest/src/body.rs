@@ -1,24 +1,36 @@
-//! Reading request bodies: media type, size cap, JSON, and the texts of what can be wrong.
+//! Reading request bodies: size cap, JSON, and the texts of what can be wrong.
 //!
-//! Connect answers 500 with its JSON parser's words to a malformed body; clients match on the beginnings, which are kept here.
-//! Scalars in a config map become texts; null stays null; nested values are refused.
+//! Connect answers 500 with its JSON parser's words to a malformed body, and with Java's words for a missing one; clients and their
+//! tests match on both. Scalars in a config map become texts as they are written; null stays null; nested values are refused.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use serde_json::{Map, Value};
 use weir_config::map::ConfigMap;
 use weir_herder::request::ConfigChange;
 use weir_stores::configs::state::TargetState;
+use weir_stores::offsets::connector_offset::ConnectorOffset;
 
 use crate::error::RestError;
+use crate::json::{JsonError, Place, Reader, Token};
 
 /// Largest body read; connector configs are far smaller.
 const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
-const CREATE_REQUEST: &str = "org.apache.kafka.connect.runtime.rest.entities.CreateConnectorRequest";
+const ENTITIES: &str = "org.apache.kafka.connect.runtime.rest.entities";
+const STRING_MAP: &str = "java.util.LinkedHashMap<java.lang.String,java.lang.String>";
+const OBJECT_MAP: &str = "java.util.LinkedHashMap<java.lang.String,java.lang.Object>";
+
+/// What Java says where a config is null.
+pub const NULL_CONFIG: &str = "Cannot invoke \"java.util.Map.get(Object)\" because \"connectorConfig\" is null";
+/// What Java says where a patch is null.
+pub const NULL_PATCH: &str =
+    "Cannot invoke \"java.util.Map.forEach(java.util.function.BiConsumer)\" because \"patch\" is null";
+/// What Java says where a level map is null.
+pub const NULL_LEVEL: &str = "Cannot invoke \"java.util.Map.get(Object)\" because \"levelMap\" is null";
 
 /// A parsed `POST /connectors`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct CreateRequest {
     /// Trimmed; empty when the body has none.
     pub name: String,
@@ -27,7 +39,7 @@ pub struct CreateRequest {
 }
 
 /// Config and initial state of a create request.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct CreateChange {
     /// The config as given.
     pub config: ConfigMap,
@@ -44,11 +56,10 @@ impl From<CreateChange> for ConfigChange {
     }
 }
 
-/// Reads a JSON body.
+/// Reads a JSON body, as bytes.
 ///
-/// *Errors*: 415 for another media type, 413 above the cap, 500 for what is not JSON.
-pub async fn read_json(headers: &HeaderMap, body: Body) -> Result<Option<Value>, RestError> {
-    require_json(headers)?;
+/// *Errors*: 415 for bytes of no media type, 413 above the cap.
+pub async fn read_json(headers: &HeaderMap, body: Body) -> Result<Bytes, RestError> {
     let collected = Limited::new(body, MAX_BODY_BYTES).collect().await;
     let bytes = collected
         .map_err(|_| {
@@ -58,190 +69,312 @@ pub async fn read_json(headers: &HeaderMap, body: Body) -> Result<Option<Value>,
             )
         })?
         .to_bytes();
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
+    // Another type than JSON was refused before; here there is none.
+    if !bytes.is_empty() && !headers.contains_key(header::CONTENT_TYPE) {
+        return Err(RestError::http(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
-    serde_json::from_slice(&bytes)
-        .map(Some)
-        .map_err(|error| RestError::unreadable(format!("Unexpected input in JSON: {error}")))
+    Ok(bytes)
 }
 
-fn require_json(headers: &HeaderMap) -> Result<(), RestError> {
-    let given = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let media = given.split(';').next().unwrap_or("").trim();
-    if media.eq_ignore_ascii_case("application/json") {
-        return Ok(());
-    }
-    Err(RestError::http(StatusCode::UNSUPPORTED_MEDIA_TYPE))
+/// Reads the flat config map of `PUT …/config` and of validate.
+pub fn config_map(body: Bytes) -> Result<ConfigMap, RestError> {
+    string_map(&body, NULL_CONFIG)
 }
 
-/// Reads the flat config map of `PUT` and `PATCH …/config` and of validate.
-pub fn config_map(body: Option<Value>) -> Result<ConfigMap, RestError> {
-    match body {
-        None => Err(RestError::unreadable(
-            "Cannot read a config: the request has no body, a JSON object of settings is needed",
-        )),
-        Some(Value::Object(map)) => flat(map, ""),
-        Some(other) => Err(wrong_shape(
-            "java.util.LinkedHashMap<java.lang.String,java.lang.String>",
-            &other,
-            "",
-        )),
+/// Reads a flat map; `null` is what is answered where there is none.
+pub fn string_map(body: &[u8], null: &str) -> Result<ConfigMap, RestError> {
+    match optional_string_map(body)? {
+        Some(map) => Ok(map),
+        None => Err(RestError::unreadable(null)),
     }
+}
+
+/// Reads a flat map, none where the body is empty or null.
+pub fn optional_string_map(body: &[u8]) -> Result<Option<ConfigMap>, RestError> {
+    root(body, |reader, token, place| flat(reader, token, place))
 }
 
 /// Reads `{"name":…,"config":{…},"initial_state":…}`.
-pub fn create_request(body: Option<Value>) -> Result<CreateRequest, RestError> {
-    let map = match body {
-        None => {
-            return Err(RestError::unreadable(
-                "Cannot read a connector: the request has no body, {\"name\":…,\"config\":{…}} is needed",
-            ));
-        }
-        Some(Value::Object(map)) => map,
-        Some(other) => return Err(wrong_shape(CREATE_REQUEST, &other, "")),
+pub fn create_request(body: &[u8]) -> Result<CreateRequest, RestError> {
+    let parsed = root(body, |reader, token, place| {
+        let class = format!("{ENTITIES}.CreateConnectorRequest");
+        let mut bean = Bean::new(&class, &["config", "name", "initial_state"]);
+        let (mut name, mut config, mut state) = (None, None, None);
+        bean.read(reader, token, place, |reader, field, token, place| {
+            match field {
+                "name" => name = scalar(&token, place)?,
+                "config" if token == Token::Null => config = None,
+                "config" => config = Some(flat(reader, token, place)?),
+                _ => state = target_state(&token, place)?,
+            }
+            Ok(())
+        })?;
+        Ok((name, config, state))
+    })?;
+    let Some((name, config, initial_state)) = parsed else {
+        return Err(RestError::unreadable(format!(
+            "Cannot invoke \"{ENTITIES}.CreateConnectorRequest.name()\" because \"createRequest\" is null"
+        )));
     };
-    let (mut name, mut config, mut initial_state) = (String::new(), None, None);
-    for (key, value) in map {
-        match key.as_str() {
-            "name" => name = scalar(&value, "[\"name\"]")?.unwrap_or_default().trim().to_owned(),
-            "config" => {
-                config = match value {
-                    Value::Null => None,
-                    Value::Object(map) => Some(flat(map, "[\"config\"]")?),
-                    other => {
-                        return Err(wrong_shape(
-                            "java.util.LinkedHashMap<java.lang.String,java.lang.String>",
-                            &other,
-                            "[\"config\"]",
-                        ));
-                    }
-                }
-            }
-            "initial_state" => initial_state = target_state(&value)?,
-            other => {
-                return Err(RestError::unreadable(format!(
-                    "Unrecognized field \"{other}\" (class {CREATE_REQUEST}), not marked as ignorable (3 known properties: \"config\", \"name\", \"initial_state\")"
-                )));
-            }
-        }
-    }
-    let config =
-        config.ok_or_else(|| RestError::unreadable("Cannot read a connector: \"config\" is missing or null"))?;
+    let config = config.ok_or_else(|| RestError::unreadable(NULL_CONFIG))?;
     Ok(CreateRequest {
-        name,
+        name: name.unwrap_or_default().trim().to_owned(),
         change: CreateChange { config, initial_state },
     })
 }
 
-fn target_state(value: &Value) -> Result<Option<TargetState>, RestError> {
-    let Some(text) = scalar(value, "[\"initial_state\"]")? else {
-        return Ok(None);
+/// Reads the list of `PATCH …/offsets`.
+pub fn offsets(body: &[u8]) -> Result<Vec<ConnectorOffset>, RestError> {
+    let parsed = root(body, |reader, token, place| {
+        let class = format!("{ENTITIES}.ConnectorOffsets");
+        let mut bean = Bean::new(&class, &["offsets"]);
+        let mut entries = None;
+        bean.read(reader, token, place, |reader, _, token, place| {
+            entries = match token {
+                Token::Null => None,
+                token => Some(offset_list(reader, &token, place)?),
+            };
+            Ok(())
+        })?;
+        Ok(entries)
+    })?;
+    let Some(entries) = parsed else {
+        return Err(RestError::unreadable(format!(
+            "Cannot invoke \"{ENTITIES}.ConnectorOffsets.offsets()\" because \"offsets\" is null"
+        )));
     };
-    match text.to_ascii_uppercase().as_str() {
-        "RUNNING" => Ok(Some(TargetState::Started)),
-        "PAUSED" => Ok(Some(TargetState::Paused)),
-        "STOPPED" => Ok(Some(TargetState::Stopped)),
-        other => Err(RestError::unreadable(format!(
-            "Cannot construct instance of `{CREATE_REQUEST}$InitialState`, problem: No enum constant {}.InitialState.{other}",
-            CREATE_REQUEST
-        ))),
+    let entries = entries.unwrap_or_default();
+    if entries.is_empty() {
+        return Err(RestError::new(
+            StatusCode::BAD_REQUEST,
+            "Partitions / offsets need to be provided for an alter offsets request",
+        ));
+    }
+    let null = format!("Cannot invoke \"{ENTITIES}.ConnectorOffset.partition()\" because \"offset\" is null");
+    let complete: Option<Vec<ConnectorOffset>> = entries.into_iter().collect();
+    complete.ok_or_else(|| RestError::unreadable(null))
+}
+
+/// Reads the list of task configs of an internal request.
+pub fn task_configs(body: &[u8]) -> Result<Vec<ConfigMap>, RestError> {
+    let list = "java.util.ArrayList<java.util.Map<java.lang.String,java.lang.String>>";
+    let parsed = root(body, |reader, token, place| {
+        if token != Token::StartArray {
+            return Err(wrong_shape(list, &token, place));
+        }
+        let mut configs = Vec::new();
+        reader.array(place, |reader, index, token, place| {
+            let config = flat(reader, token, place);
+            configs.push(config.map_err(|error| error.inside(format!("java.util.ArrayList[{index}]")))?);
+            Ok(())
+        })?;
+        Ok(configs)
+    })?;
+    parsed.ok_or_else(|| {
+        RestError::unreadable(
+            "No content to map due to end-of-input\n at [Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1]",
+        )
+    })
+}
+
+// ---- shapes ----------------------------------------------------------------------------------------------
+
+type Outcome<T> = Result<T, JsonError>;
+
+/// Reads one value and the end of the body; none where it is empty or null.
+fn root<T>(
+    body: &[u8],
+    read: impl FnOnce(&mut Reader<'_>, Token, Place) -> Outcome<T>,
+) -> Result<Option<T>, RestError> {
+    let mut reader = Reader::new(body);
+    let outcome = (|| {
+        let value = match reader.first()? {
+            None | Some((Token::Null, _)) => None,
+            Some((token, place)) => Some(read(&mut reader, token, place)?),
+        };
+        reader.finish()?;
+        Ok(value)
+    })();
+    outcome.map_err(|error: JsonError| RestError::unreadable(error.to_string()))
+}
+
+/// A Java bean with a creator: unknown fields are told at its end.
+struct Bean<'a> {
+    class: &'a str,
+    fields: &'a [&'a str],
+}
+
+impl<'a> Bean<'a> {
+    fn new(class: &'a str, fields: &'a [&'a str]) -> Self {
+        Bean { class, fields }
+    }
+
+    fn read(
+        &mut self,
+        reader: &mut Reader<'_>,
+        token: Token,
+        place: Place,
+        mut take: impl FnMut(&mut Reader<'_>, &str, Token, Place) -> Outcome<()>,
+    ) -> Outcome<()> {
+        let Bean { class, fields } = *self;
+        if token != Token::StartObject {
+            return Err(not_constructed(class, class, &token, place));
+        }
+        let mut unknown = None;
+        reader.object(place, |reader, name, token, place| {
+            let outcome = if fields.contains(&name.as_str()) {
+                take(reader, &name, token, place)
+            } else {
+                unknown.get_or_insert_with(|| name.clone());
+                reader.tree(token, place).map(drop)
+            };
+            outcome.map_err(|error| error.inside(format!("{class}[\"{name}\"]")))
+        })?;
+        let Some(name) = unknown else {
+            return Ok(());
+        };
+        let known: Vec<String> = fields.iter().map(|field| format!("\"{field}\"")).collect();
+        let count = match known.len() {
+            1 => "one known property".to_owned(),
+            count => format!("{count} known properties"),
+        };
+        let text = format!(
+            "Unrecognized field \"{name}\" (class {class}), not marked as ignorable ({count}: {})",
+            known.join(", ")
+        );
+        Err(JsonError::shape(text, reader.place()).inside(format!("{class}[\"{name}\"]")))
     }
 }
 
-fn flat(map: Map<String, Value>, path: &str) -> Result<ConfigMap, RestError> {
-    let mut config = ConfigMap::new();
-    for (key, value) in map {
-        let text = scalar(&value, &format!("{path}[\"{key}\"]"))?;
-        config.insert_entry(key, text);
+fn offset_list(reader: &mut Reader<'_>, token: &Token, place: Place) -> Outcome<Vec<Option<ConnectorOffset>>> {
+    let class = format!("{ENTITIES}.ConnectorOffset");
+    if *token != Token::StartArray {
+        return Err(wrong_shape(&format!("java.util.ArrayList<{class}>"), token, place));
     }
+    let mut entries = Vec::new();
+    reader.array(place, |reader, index, token, place| {
+        let entry = match token {
+            Token::Null => Ok(None),
+            token => offset_entry(reader, &class, token, place).map(Some),
+        };
+        entries.push(entry.map_err(|error| error.inside(format!("java.util.ArrayList[{index}]")))?);
+        Ok(())
+    })?;
+    Ok(entries)
+}
+
+fn offset_entry(reader: &mut Reader<'_>, class: &str, token: Token, place: Place) -> Outcome<ConnectorOffset> {
+    let mut entry = ConnectorOffset::default();
+    let mut bean = Bean::new(class, &["partition", "offset"]);
+    bean.read(reader, token, place, |reader, field, token, place| {
+        let map = object_map(reader, token, place)?;
+        match field {
+            "partition" => entry.partition = map,
+            _ => entry.offset = map,
+        }
+        Ok(())
+    })?;
+    Ok(entry)
+}
+
+fn object_map(reader: &mut Reader<'_>, token: Token, place: Place) -> Outcome<Option<Map<String, Value>>> {
+    match token {
+        Token::Null => Ok(None),
+        Token::StartObject => match reader.tree(token, place)? {
+            Value::Object(fields) => Ok(Some(fields)),
+            _ => Ok(None),
+        },
+        other => Err(not_constructed(OBJECT_MAP, "java.util.LinkedHashMap", &other, place)),
+    }
+}
+
+fn target_state(token: &Token, place: Place) -> Outcome<Option<TargetState>> {
+    let class = format!("{ENTITIES}.CreateConnectorRequest");
+    let Some(text) = scalar(token, place)? else {
+        return Ok(None);
+    };
+    match text.to_uppercase().as_str() {
+        "RUNNING" => Ok(Some(TargetState::Started)),
+        "PAUSED" => Ok(Some(TargetState::Paused)),
+        "STOPPED" => Ok(Some(TargetState::Stopped)),
+        other => Err(JsonError::shape(
+            format!(
+                "Cannot construct instance of `{class}$InitialState`, problem: No enum constant {class}.InitialState.{other}"
+            ),
+            place,
+        )),
+    }
+}
+
+fn flat(reader: &mut Reader<'_>, token: Token, place: Place) -> Outcome<ConfigMap> {
+    if token != Token::StartObject {
+        return Err(not_constructed(STRING_MAP, "java.util.LinkedHashMap", &token, place));
+    }
+    let mut config = ConfigMap::new();
+    reader.object(place, |_, key, token, place| {
+        let text = scalar(&token, place).map_err(|error| error.inside_map(&key))?;
+        config.insert_entry(key, text);
+        Ok(())
+    })?;
     Ok(config)
 }
 
 /// A JSON scalar as text, as Connect's parser coerces it.
-fn scalar(value: &Value, path: &str) -> Result<Option<String>, RestError> {
-    match value {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text.clone())),
-        Value::Bool(flag) => Ok(Some(flag.to_string())),
-        Value::Number(number) => Ok(Some(number.to_string())),
-        Value::Array(_) | Value::Object(_) => Err(wrong_shape("java.lang.String", value, path)),
+fn scalar(token: &Token, place: Place) -> Outcome<Option<String>> {
+    match token {
+        Token::Null => Ok(None),
+        Token::Text(text) | Token::Number(text) => Ok(Some(text.clone())),
+        Token::True => Ok(Some("true".to_owned())),
+        Token::False => Ok(Some("false".to_owned())),
+        Token::StartArray | Token::StartObject => Err(wrong_shape("java.lang.String", token, place)),
     }
 }
 
-fn wrong_shape(wanted: &str, found: &Value, path: &str) -> RestError {
+/// A text or, for beans, a number cannot become an object; everything else is of a wrong type.
+fn not_constructed(target: &str, class: &str, token: &Token, place: Place) -> JsonError {
+    let is_map = target != class;
+    let from = match token {
+        Token::Text(text) => {
+            format!("String-argument constructor/factory method to deserialize from String value ('{text}')")
+        }
+        Token::Number(text) if !is_map && is_float(text) => {
+            format!("double/Double-argument constructor/factory method to deserialize from Number value ({text})")
+        }
+        Token::Number(text) if !is_map => {
+            format!("int/Int-argument constructor/factory method to deserialize from Number value ({text})")
+        }
+        Token::True | Token::False if !is_map => format!(
+            "boolean/Boolean-argument constructor/factory method to deserialize from boolean value ({})",
+            *token == Token::True
+        ),
+        other => return wrong_shape(target, other, place),
+    };
+    JsonError::shape(
+        format!("Cannot construct instance of `{class}` (although at least one Creator exists): no {from}"),
+        place,
+    )
+}
+
+fn is_float(number: &str) -> bool {
+    number.contains(['.', 'e', 'E'])
+}
+
+fn wrong_shape(wanted: &str, found: &Token, place: Place) -> JsonError {
     let (shape, token) = match found {
-        Value::Array(_) => ("Array value", "START_ARRAY"),
-        Value::Object(_) => ("Object value", "START_OBJECT"),
-        Value::String(_) => ("String value", "VALUE_STRING"),
-        Value::Bool(_) => ("Boolean value", "VALUE_TRUE"),
-        Value::Number(_) => ("Integer value", "VALUE_NUMBER_INT"),
-        Value::Null => ("Null value", "VALUE_NULL"),
+        Token::StartArray => ("Array value", "START_ARRAY"),
+        Token::StartObject => ("Object value", "START_OBJECT"),
+        Token::Text(_) => ("String value", "VALUE_STRING"),
+        Token::True => ("Boolean value", "VALUE_TRUE"),
+        Token::False => ("Boolean value", "VALUE_FALSE"),
+        Token::Number(text) if is_float(text) => ("Floating-point value", "VALUE_NUMBER_FLOAT"),
+        Token::Number(_) => ("Integer value", "VALUE_NUMBER_INT"),
+        Token::Null => ("Null value", "VALUE_NULL"),
     };
-    let through = if path.is_empty() {
-        String::new()
-    } else {
-        format!(" (through reference chain: {path})")
-    };
-    RestError::unreadable(format!(
-        "Cannot deserialize value of type `{wanted}` from {shape} (token `JsonToken.{token}`){through}"
-    ))
+    JsonError::shape(
+        format!("Cannot deserialize value of type `{wanted}` from {shape} (token `JsonToken.{token}`)"),
+        place,
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn refused(body: Value) -> String {
-        let error = create_request(Some(body)).err();
-        error
-            .map(|error| format!("{} {}", error.status.as_u16(), error.message))
-            .unwrap_or_default()
-    }
-
-    #[test]
-    fn scalars_become_texts_and_null_stays() {
-        let config = config_map(Some(json!({"a": 3, "b": true, "c": "x", "d": null, "e": 1.5}))).unwrap_or_default();
-        let pairs: Vec<_> = config.iter().collect();
-        assert_eq!(
-            pairs,
-            [
-                ("a", Some("3")),
-                ("b", Some("true")),
-                ("c", Some("x")),
-                ("d", None),
-                ("e", Some("1.5"))
-            ]
-        );
-    }
-
-    #[test]
-    fn a_create_request_is_trimmed_and_its_state_read_in_any_case() {
-        let request =
-            create_request(Some(json!({"name": " a ", "config": {}, "initial_state": "paused"}))).expect("valid");
-        assert_eq!(
-            (request.name.as_str(), request.change.initial_state),
-            ("a", Some(TargetState::Paused))
-        );
-    }
-
-    #[test]
-    fn malformed_requests_answer_500_with_the_words_clients_match() {
-        assert!(refused(json!([1])).starts_with("500 Cannot deserialize value of type"));
-        assert!(refused(json!({"name": "e", "configs": {}})).starts_with("500 Unrecognized field \"configs\""));
-        assert!(
-            refused(json!({"name": "e", "config": {"a": {"b": 1}}}))
-                .starts_with("500 Cannot deserialize value of type `java.lang.String` from Object value")
-        );
-        assert!(
-            refused(json!({"name": "e", "config": {}, "initial_state": "bad"}))
-                .starts_with("500 Cannot construct instance of")
-        );
-        assert!(refused(json!({"name": "e"})).starts_with("500 "));
-        assert!(create_request(None).is_err());
-    }
-}
+mod tests;

@@ -7,19 +7,21 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 use weir_config::map::ConfigMap;
 use weir_herder::error::HerderError;
 use weir_herder::request::{ConfigChange, RestartScope};
 use weir_stores::configs::state::TargetState;
 
-use crate::body::{config_map, create_request, read_json};
+use crate::body::{NULL_PATCH, config_map, create_request, optional_string_map, read_json};
 use crate::error::RestError;
+use crate::forward::{Done, Onward, forward_flag, passed_on};
 use crate::model::{ConfigJson, ConnectorJson, ExpandedJson, StateJson, StatusJson, TaskJson};
 use crate::server::Api;
 
-type Answer<T> = Result<T, RestError>;
+pub(crate) type Answer<T> = Result<T, RestError>;
 
 /// `GET /connectors`, plain or with `expand=status` and `expand=info`.
 pub(crate) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Answer<Response> {
@@ -64,13 +66,39 @@ async fn expand(api: &Api, name: &str, expansions: &[String]) -> Answer<Option<E
 }
 
 /// `POST /connectors`
-pub(crate) async fn create(State(api): State<Api>, headers: HeaderMap, body: Body) -> Answer<Response> {
-    let request = create_request(read_json(&headers, body).await?)?;
-    let mut change = request.change;
-    check_name(&request.name, &mut change.config)?;
-    let put = api.herder.put_connector(&request.name, change.into()).await?;
-    let location = location(&api, &headers, &request.name);
-    Ok((StatusCode::CREATED, location, Json(ConnectorJson::from(put.info))).into_response())
+pub(crate) async fn create(
+    State(api): State<Api>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Response> {
+    let request = create_request(&read_json(&headers, body).await?)?;
+    let (name, mut change) = (request.name, request.change);
+    check_name(&name, &mut change.config)?;
+    let state = change.initial_state.map(initial_state_name);
+    let text = json!({ "name": name, "config": ConfigJson(change.config.clone()), "initial_state": state });
+    let onward = Onward {
+        method: Method::POST,
+        path: "/connectors".to_owned(),
+        query: Vec::new(),
+        headers: &headers,
+        body: Some(text.to_string()),
+        forward: forward_flag(query.as_deref()),
+    };
+    let put = api.herder.put_connector(&name, change.into()).await;
+    let location = location(&api, &headers, &name);
+    Ok(match api.forwarder.complete(put, onward).await? {
+        Done::Here(put) => (StatusCode::CREATED, location, Json(ConnectorJson::from(put.info))).into_response(),
+        Done::There(answer) => passed_on(answer, location),
+    })
+}
+
+fn initial_state_name(state: TargetState) -> &'static str {
+    match state {
+        TargetState::Started => "RUNNING",
+        TargetState::Paused => "PAUSED",
+        TargetState::Stopped => "STOPPED",
+    }
 }
 
 /// The config's `name` is filled in, or must be that of the request.
@@ -94,7 +122,7 @@ fn location(api: &Api, headers: &HeaderMap, name: &str) -> HeaderMap {
         .get(header::HOST)
         .and_then(|host| host.to_str().ok())
         .unwrap_or(&api.worker_id);
-    let url = format!("http://{host}/connectors/{}", percent_encode(name));
+    let url = format!("{}://{host}{}", api.scheme.name(), connector_path(name, ""));
     let mut answer = HeaderMap::new();
     if let Ok(value) = HeaderValue::from_str(&url) {
         answer.insert(header::LOCATION, value);
@@ -102,12 +130,18 @@ fn location(api: &Api, headers: &HeaderMap, name: &str) -> HeaderMap {
     answer
 }
 
-/// Encodes a path segment; unreserved characters stay.
+/// The path of a connector, encoded.
+pub(crate) fn connector_path(name: &str, rest: &str) -> String {
+    format!("/connectors/{}{rest}", percent_encode(name))
+}
+
+/// Encodes a path segment as Java's `UriBuilder` does: what may stand in a path stays, slashes as well.
 fn percent_encode(segment: &str) -> String {
     let mut encoded = String::with_capacity(segment.len());
     for byte in segment.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' => encoded.push(char::from(byte)),
+            other if b"-._~!$&'()*+,;=:@/".contains(&other) => encoded.push(char::from(other)),
             other => encoded.push_str(&format!("%{other:02X}")),
         }
     }
@@ -128,35 +162,82 @@ pub(crate) async fn config(State(api): State<Api>, Path(name): Path<String>) -> 
 pub(crate) async fn put_config(
     State(api): State<Api>,
     Path(name): Path<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Response> {
     let mut config = config_map(read_json(&headers, body).await?)?;
     check_name(&name, &mut config)?;
-    let put = api.herder.put_connector(&name, ConfigChange::Replace(config)).await?;
-    let info = Json(ConnectorJson::from(put.info));
-    if put.created {
-        return Ok((StatusCode::CREATED, location(&api, &headers, &name), info).into_response());
-    }
-    Ok(info.into_response())
+    let onward = Onward {
+        method: Method::PUT,
+        path: connector_path(&name, "/config"),
+        query: Vec::new(),
+        headers: &headers,
+        body: Some(json!(ConfigJson(config.clone())).to_string()),
+        forward: forward_flag(query.as_deref()),
+    };
+    let put = api.herder.put_connector(&name, ConfigChange::Replace(config)).await;
+    let location = || location(&api, &headers, &name);
+    Ok(match api.forwarder.complete(put, onward).await? {
+        Done::Here(put) if put.created => {
+            (StatusCode::CREATED, location(), Json(ConnectorJson::from(put.info))).into_response()
+        }
+        Done::Here(put) => Json(ConnectorJson::from(put.info)).into_response(),
+        Done::There(answer) if answer.status == StatusCode::CREATED => passed_on(answer, location()),
+        Done::There(answer) => passed_on(answer, HeaderMap::new()),
+    })
 }
 
 /// `PATCH /connectors/{c}/config` (KIP-477)
 pub(crate) async fn patch_config(
     State(api): State<Api>,
     Path(name): Path<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Json<ConnectorJson>> {
-    let patch = config_map(read_json(&headers, body).await?)?;
-    let put = api.herder.put_connector(&name, ConfigChange::Patch(patch)).await?;
-    Ok(Json(put.info.into()))
+) -> Answer<Response> {
+    let Some(patch) = optional_string_map(&read_json(&headers, body).await?)? else {
+        // An unknown connector is told first.
+        api.herder.connector_info(&name).await?;
+        return Err(RestError::unreadable(NULL_PATCH));
+    };
+    let onward = Onward {
+        method: Method::PATCH,
+        path: connector_path(&name, "/config"),
+        query: Vec::new(),
+        headers: &headers,
+        body: Some(json!(ConfigJson(patch.clone())).to_string()),
+        forward: forward_flag(query.as_deref()),
+    };
+    let put = api.herder.put_connector(&name, ConfigChange::Patch(patch)).await;
+    Ok(match api.forwarder.complete(put, onward).await? {
+        Done::Here(put) => Json(ConnectorJson::from(put.info)).into_response(),
+        Done::There(answer) => passed_on(answer, HeaderMap::new()),
+    })
 }
 
 /// `DELETE /connectors/{c}`
-pub(crate) async fn delete(State(api): State<Api>, Path(name): Path<String>) -> Answer<StatusCode> {
-    api.herder.delete_connector(&name).await?;
+pub(crate) async fn delete(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer<StatusCode> {
+    let onward = bodiless(Method::DELETE, connector_path(&name, ""), &headers, query.as_deref());
+    let deleted = api.herder.delete_connector(&name).await;
+    api.forwarder.complete(deleted, onward).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn bodiless<'a>(method: Method, path: String, headers: &'a HeaderMap, query: Option<&str>) -> Onward<'a> {
+    Onward {
+        method,
+        path,
+        query: Vec::new(),
+        headers,
+        body: None,
+        forward: forward_flag(query),
+    }
 }
 
 /// `GET /connectors/{c}/status`
@@ -180,13 +261,19 @@ pub(crate) async fn task_status(
     State(api): State<Api>,
     Path((name, task)): Path<(String, String)>,
 ) -> Answer<Json<StateJson>> {
-    let task = task_number(&task)?;
-    Ok(Json(StateJson::task(task, api.herder.task_status(&name, task)?)))
+    match task_number(&task)? {
+        Some(task) => Ok(Json(StateJson::task(task, api.herder.task_status(&name, task)?))),
+        None => Err(RestError::new(
+            StatusCode::NOT_FOUND,
+            format!("No status found for task {name}-{task}"),
+        )),
+    }
 }
 
-/// A task segment that is no number names no resource.
-fn task_number(text: &str) -> Answer<u32> {
-    text.parse().map_err(|_| RestError::http(StatusCode::NOT_FOUND))
+/// A task segment that is no number names no resource; none for a negative one, which names no task.
+fn task_number(text: &str) -> Answer<Option<u32>> {
+    let number: i32 = text.parse().map_err(|_| RestError::no_such_segment())?;
+    Ok(u32::try_from(number).ok())
 }
 
 /// `PUT /connectors/{c}/pause`: 202, written but not yet applied.
@@ -202,8 +289,15 @@ pub(crate) async fn resume(State(api): State<Api>, Path(name): Path<String>) -> 
 }
 
 /// `PUT /connectors/{c}/stop`
-pub(crate) async fn stop(State(api): State<Api>, Path(name): Path<String>) -> Answer<StatusCode> {
-    api.herder.set_target_state(&name, TargetState::Stopped).await?;
+pub(crate) async fn stop(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer<StatusCode> {
+    let onward = bodiless(Method::PUT, connector_path(&name, "/stop"), &headers, query.as_deref());
+    let stopped = api.herder.set_target_state(&name, TargetState::Stopped).await;
+    api.forwarder.complete(stopped, onward).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -212,30 +306,51 @@ pub(crate) async fn restart(
     State(api): State<Api>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Answer<Response> {
     let flag = |key: &str| {
-        query_values(query.as_deref(), key)
-            .last()
-            .is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        let given = query_values(query.as_deref(), key).into_iter().next();
+        given.is_some_and(|value| value.eq_ignore_ascii_case("true"))
     };
     let scope = RestartScope {
         include_tasks: flag("includeTasks"),
         only_failed: flag("onlyFailed"),
     };
+    let mut onward = bodiless(
+        Method::POST,
+        connector_path(&name, "/restart"),
+        &headers,
+        query.as_deref(),
+    );
+    onward.query = vec![
+        ("includeTasks", scope.include_tasks.to_string()),
+        ("onlyFailed", scope.only_failed.to_string()),
+    ];
     if !scope.include_tasks && !scope.only_failed {
-        api.herder.restart_connector(&name).await?;
+        let restarted = api.herder.restart_connector(&name).await;
+        api.forwarder.complete(restarted, onward).await?;
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let plan = api.herder.restart(&name, scope).await?;
-    Ok((StatusCode::ACCEPTED, Json(StatusJson::from(plan))).into_response())
+    let plan = api.herder.restart(&name, scope).await;
+    Ok(match api.forwarder.complete(plan, onward).await? {
+        Done::Here(plan) => (StatusCode::ACCEPTED, Json(StatusJson::from(plan))).into_response(),
+        Done::There(answer) => passed_on(answer, HeaderMap::new()),
+    })
 }
 
 /// `POST /connectors/{c}/tasks/{t}/restart`
 pub(crate) async fn restart_task(
     State(api): State<Api>,
     Path((name, task)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Answer<StatusCode> {
-    api.herder.restart_task(&name, task_number(&task)?).await?;
+    // No task has the highest number, nor a negative one.
+    let number = task_number(&task)?.unwrap_or(u32::MAX);
+    let path = connector_path(&name, &format!("/tasks/{task}/restart"));
+    let onward = bodiless(Method::POST, path, &headers, query.as_deref());
+    let restarted = api.herder.restart_task(&name, number).await;
+    api.forwarder.complete(restarted, onward).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -257,7 +372,7 @@ mod tests {
 
     #[test]
     fn names_are_encoded_into_the_location() {
-        assert_eq!(percent_encode("a b/ü-1._~"), "a%20b%2F%C3%BC-1._~");
+        assert_eq!(percent_encode("q rü+&=-1._~%?#"), "q%20r%C3%BC+&=-1._~%25%3F%23");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Bodies are `{"error_code":…,"message":…}` in this order, as every Connect client expects.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use weir_herder::error::HerderError;
@@ -15,6 +15,8 @@ pub struct RestError {
     pub status: StatusCode,
     /// Text of the body.
     pub message: String,
+    /// Of the HTTP layer, before any resource was reached: its body has no media type.
+    is_bare: bool,
 }
 
 #[derive(Serialize)]
@@ -29,6 +31,7 @@ impl RestError {
         RestError {
             status,
             message: message.into(),
+            is_bare: false,
         }
     }
 
@@ -39,8 +42,15 @@ impl RestError {
 
     /// An error of the HTTP layer itself, worded as Connect's server words it (`HTTP 404 Not Found`).
     pub fn http(status: StatusCode) -> Self {
-        let reason = status.canonical_reason().unwrap_or("Error");
-        RestError::new(status, format!("HTTP {} {reason}", status.as_u16()))
+        RestError {
+            is_bare: true,
+            ..RestError::new(status, http_text(status))
+        }
+    }
+
+    /// A path segment that names nothing, such as a task that is no number.
+    pub fn no_such_segment() -> Self {
+        RestError::new(StatusCode::NOT_FOUND, http_text(StatusCode::NOT_FOUND))
     }
 
     /// The validate resource wraps a refusal: 500, with the exception class in front.
@@ -50,6 +60,11 @@ impl RestError {
             other => other.into(),
         }
     }
+}
+
+fn http_text(status: StatusCode) -> String {
+    let reason = status.canonical_reason().unwrap_or("Error");
+    format!("HTTP {} {reason}", status.as_u16())
 }
 
 impl From<HerderError> for RestError {
@@ -76,7 +91,11 @@ impl IntoResponse for RestError {
             error_code: self.status.as_u16(),
             message: self.message,
         };
-        (self.status, Json(body)).into_response()
+        let mut response = (self.status, Json(body)).into_response();
+        if self.is_bare {
+            response.headers_mut().remove(header::CONTENT_TYPE);
+        }
+        response
     }
 }
 

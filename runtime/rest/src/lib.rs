@@ -2,11 +2,28 @@
 //!
 //! Translates HTTP into herder requests and herder answers into JSON; takes no decision of its own.
 
-pub mod body;
+pub mod server;
+
+pub mod basic_auth;
+pub mod cors;
+pub mod response_headers;
+pub mod rest_config;
+pub mod tls;
+
+pub mod forward;
+pub mod routes;
+
+mod incoming;
+mod transport;
+
 pub mod connector_plugins;
 pub mod connectors;
-pub mod error;
 pub mod health;
+pub mod loggers;
+pub mod offsets;
+pub mod topics;
+
+pub mod body;
+pub mod error;
+pub mod json;
 pub mod model;
-pub mod rest_config;
-pub mod server;

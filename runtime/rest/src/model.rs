@@ -4,14 +4,17 @@
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+use serde_json::{Map, Value};
 use weir_config::def::{ConfigKey, ConfigType, DefaultValue};
 use weir_config::map::ConfigMap;
 use weir_config::validate::ValueInfo;
 use weir_herder::info::{
     ConfigInfo, ConfigInfos, ConnectorInfo, ConnectorStateInfo, ConnectorType, ServerInfo, StateInfo,
 };
+use weir_herder::loggers::LoggerLevel;
 use weir_plugins::descriptor::PluginKind;
 use weir_plugins::plugins::PluginInfo;
+use weir_stores::offsets::connector_offset::ConnectorOffset;
 
 /// What a version reads when nobody knows it; such a field is left out.
 const UNDEFINED_VERSION: &str = "undefined";
@@ -180,6 +183,60 @@ impl From<ConnectorStateInfo> for StatusJson {
                 .map(|(id, state)| StateJson::task(id, state))
                 .collect(),
             kind: kind_text(info.kind),
+        }
+    }
+}
+
+/// `GET …/offsets`
+#[derive(Debug, Serialize)]
+pub struct OffsetsJson {
+    offsets: Vec<OffsetJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct OffsetJson {
+    partition: Option<Map<String, Value>>,
+    offset: Option<Map<String, Value>>,
+}
+
+impl From<Vec<ConnectorOffset>> for OffsetsJson {
+    fn from(offsets: Vec<ConnectorOffset>) -> Self {
+        let entry = |entry: ConnectorOffset| OffsetJson {
+            partition: entry.partition,
+            offset: entry.offset,
+        };
+        OffsetsJson {
+            offsets: offsets.into_iter().map(entry).collect(),
+        }
+    }
+}
+
+/// An answer that is one sentence.
+#[derive(Debug, Serialize)]
+pub struct MessageJson {
+    /// The sentence.
+    pub message: String,
+}
+
+/// `GET …/topics`
+#[derive(Debug, Serialize)]
+pub struct TopicsJson {
+    /// Names.
+    pub topics: Vec<String>,
+}
+
+/// One logger.
+#[derive(Debug, Serialize)]
+pub struct LoggerJson {
+    level: &'static str,
+    last_modified: Option<i64>,
+}
+
+impl From<LoggerLevel> for LoggerJson {
+    fn from(logger: LoggerLevel) -> Self {
+        LoggerJson {
+            level: logger.level.name(),
+            last_modified: logger.last_modified,
         }
     }
 }

@@ -1,26 +1,27 @@
 //! The REST server: sockets first, then routes, then a graceful end.
 //!
-//! Sockets are bound before the worker starts; requests that come earlier wait in the backlog. What no route answers
-//! gets Connect's own 404 and 405 bodies.
+//! Sockets are bound before the worker starts; requests that come earlier wait in the backlog. Admin resources may have listeners of
+//! their own. The routes themselves are in `routes.rs`.
 
 use std::future::IntoFuture as _;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Request;
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use thiserror::Error;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
+use weir_config::properties::Properties;
 use weir_herder::handle::HerderHandle;
 
-use crate::error::RestError;
-use crate::rest_config::Listener;
-use crate::{connector_plugins, connectors, health};
+use crate::forward::Forwarder;
+use crate::incoming::Incoming;
+use crate::rest_config::{AdminListeners, Advertised, Listener, RestConfig, RestConfigError, Scheme};
+use crate::routes::{Resources, router};
+use crate::tls::{TlsError, server_config};
 
 /// How long requests in flight may take once the worker stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -32,125 +33,217 @@ pub struct Api {
     pub herder: HerderHandle,
     /// `host:port` of this worker, used where a request names no host.
     pub worker_id: String,
+    /// Passes requests on to other workers.
+    pub forwarder: Forwarder,
+    /// How the listener of a request is spoken to.
+    pub scheme: Scheme,
 }
 
-/// A bound socket, not yet serving.
+/// Sockets that cannot be had.
+#[derive(Debug, Error)]
+pub enum BindError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] RestConfigError),
+    /// The TLS settings of a listener are wrong.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The port is taken, or the host is not of this machine.
+    #[error(
+        "REST cannot listen on {address}: {source}; stop what uses the port, or choose another (listeners, --connect-port)"
+    )]
+    Socket {
+        /// What was wanted.
+        address: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+}
+
+#[derive(Debug)]
+struct Bound {
+    socket: TcpListener,
+    address: SocketAddr,
+    scheme: Scheme,
+    resources: Resources,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+/// Bound sockets, not yet serving.
 #[derive(Debug)]
 pub struct BoundRest {
-    listener: TcpListener,
-    address: SocketAddr,
+    config: RestConfig,
+    bound: Vec<Bound>,
+}
+
+/// How other workers reach this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdvertisedUrl {
+    /// http or https.
+    pub scheme: Scheme,
+    /// Host and port; the worker's id.
+    pub authority: String,
+}
+
+impl AdvertisedUrl {
+    /// The URL, with a slash at its end as the group protocol carries it.
+    pub fn url(&self) -> String {
+        format!("{}://{}/", self.scheme.name(), self.authority)
+    }
 }
 
 impl BoundRest {
-    /// Binds one listener.
+    /// Reads the settings and binds all listeners.
     ///
-    /// *Errors*: the port is taken or the host is not of this machine; the text names the address.
-    pub async fn bind(listener: &Listener) -> io::Result<Self> {
-        let wanted = listener.bind_address();
-        let bound = TcpListener::bind(&wanted).await.map_err(|error| {
-            io::Error::new(error.kind(), format!("REST cannot listen on {wanted}: {error}; stop what uses the port, or choose another (listeners, --connect-port)"))
-        })?;
-        let address = bound.local_addr()?;
-        Ok(BoundRest {
-            listener: bound,
-            address,
-        })
+    /// *Errors*: [`BindError`]; every text names the setting or the address.
+    pub async fn bind(properties: &Properties) -> Result<Self, BindError> {
+        let config = RestConfig::from_properties(properties)?;
+        let (resources, own) = match &config.admin {
+            AdminListeners::Shared => (Resources::All, &[][..]),
+            AdminListeners::Off => (Resources::Main, &[][..]),
+            AdminListeners::Own(listeners) => (Resources::Main, listeners.as_slice()),
+        };
+        let mut bound = Vec::new();
+        for listener in &config.listeners {
+            bound.push(bind(listener, resources, &config.tls).await?);
+        }
+        for listener in own {
+            bound.push(bind(listener, Resources::Admin, &config.admin_tls).await?);
+        }
+        Ok(BoundRest { config, bound })
     }
 
-    /// The address in use, with the real port.
+    /// The address of the first listener, with the real port.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        let unbound = SocketAddr::from(([0, 0, 0, 0], 0));
+        self.bound.first().map_or(unbound, |bound| bound.address)
+    }
+
+    /// The addresses of all admin listeners.
+    pub fn admin_addresses(&self) -> Vec<SocketAddr> {
+        let own = self.bound.iter().filter(|bound| bound.resources == Resources::Admin);
+        own.map(|bound| bound.address).collect()
+    }
+
+    /// How others reach this worker; `host_name` stands in where all interfaces are bound.
+    pub fn advertised(&self, host_name: &str) -> AdvertisedUrl {
+        let main: Vec<(Scheme, SocketAddr)> = self
+            .bound
+            .iter()
+            .filter(|bound| bound.resources != Resources::Admin)
+            .map(|bound| (bound.scheme, bound.address))
+            .collect();
+        advertised_url(&self.config.advertised, &main, host_name)
     }
 
     /// Serves until `shutdown`, then lets requests in flight end for a moment.
     pub async fn serve(self, api: Api, shutdown: CancellationToken) -> io::Result<()> {
-        let drained = shutdown.clone();
-        let server =
-            axum::serve(self.listener, router(api)).with_graceful_shutdown(async move { drained.cancelled().await });
+        let mut servers = JoinSet::new();
+        for bound in self.bound {
+            let api = Api {
+                scheme: bound.scheme,
+                ..api.clone()
+            };
+            let routes = router(api, bound.resources, &self.config);
+            let incoming = Incoming::start(bound.socket, bound.address, bound.tls);
+            let drained = shutdown.clone();
+            let server = axum::serve(incoming, routes).with_graceful_shutdown(async move { drained.cancelled().await });
+            servers.spawn(server.into_future());
+        }
         let deadline = async {
             shutdown.cancelled().await;
             tokio::time::sleep(DRAIN_TIMEOUT).await;
         };
+        let ends = async {
+            while let Some(ended) = servers.join_next().await {
+                ended.map_err(io::Error::other)??;
+            }
+            Ok(())
+        };
         tokio::select! {
             biased;
-            result = server.into_future() => result,
+            result = ends => result,
             () = deadline => Ok(()),
         }
     }
 }
 
-/// All routes of the API.
-pub fn router(api: Api) -> Router {
-    let connector = Router::new()
-        .route("/connectors/{c}", get(connectors::info).delete(connectors::delete))
-        .route(
-            "/connectors/{c}/config",
-            get(connectors::config)
-                .put(connectors::put_config)
-                .patch(connectors::patch_config),
-        )
-        .route("/connectors/{c}/status", get(connectors::status))
-        .route("/connectors/{c}/tasks", get(connectors::tasks))
-        .route("/connectors/{c}/tasks/{t}/status", get(connectors::task_status))
-        .route("/connectors/{c}/tasks/{t}/restart", post(connectors::restart_task))
-        .route("/connectors/{c}/pause", put(connectors::pause))
-        .route("/connectors/{c}/resume", put(connectors::resume))
-        .route("/connectors/{c}/stop", put(connectors::stop))
-        .route("/connectors/{c}/restart", post(connectors::restart));
-    let routes = Router::new()
-        .route("/", get(health::root))
-        .route("/health", get(health::health))
-        .route("/connectors", get(connectors::list).post(connectors::create))
-        .route("/connector-plugins", get(connector_plugins::list))
-        .route("/connector-plugins/{p}/config", get(connector_plugins::config))
-        .route(
-            "/connector-plugins/{p}/config/validate",
-            put(connector_plugins::validate),
-        )
-        .merge(connector)
-        .fallback(|| async { RestError::http(StatusCode::NOT_FOUND) })
-        .layer(middleware::from_fn(connect_manners))
-        .with_state(api);
-    // A layer of the outer router runs before the inner one chooses a route.
-    Router::new()
-        .fallback_service(routes)
-        .layer(middleware::map_request(without_trailing_slash))
-}
-
-/// `/connectors/` is the same resource as `/connectors`.
-async fn without_trailing_slash(mut request: Request) -> Request {
-    let path = request.uri().path();
-    let trimmed = path.trim_end_matches('/');
-    if trimmed.len() == path.len() || trimmed.is_empty() {
-        return request;
-    }
-    let target = match request.uri().query() {
-        Some(query) => format!("{trimmed}?{query}"),
-        None => trimmed.to_owned(),
+async fn bind(listener: &Listener, resources: Resources, tls: &Properties) -> Result<Bound, BindError> {
+    let tls = match listener.scheme {
+        Scheme::Http => None,
+        Scheme::Https => Some(server_config(tls)?),
     };
-    if let Ok(uri) = target.parse::<Uri>() {
-        *request.uri_mut() = uri;
-    }
-    request
+    let wanted = listener.bind_address();
+    let refused = |source| BindError::Socket {
+        address: wanted.clone(),
+        source,
+    };
+    let socket = TcpListener::bind(&wanted).await.map_err(refused)?;
+    let address = socket.local_addr().map_err(refused)?;
+    Ok(Bound {
+        socket,
+        address,
+        scheme: listener.scheme,
+        resources,
+        tls,
+    })
 }
 
-/// What axum answers by itself gets Connect's bodies.
-async fn connect_manners(request: Request, next: Next) -> Response {
-    let options = request.method() == Method::OPTIONS;
-    let response = next.run(request).await;
-    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
-        return response;
+/// Apache's choice: the listener asked for, else the first http one, else the first of all.
+fn advertised_url(wanted: &Advertised, bound: &[(Scheme, SocketAddr)], host_name: &str) -> AdvertisedUrl {
+    let with = |scheme: Scheme| bound.iter().find(|(bound, _)| *bound == scheme);
+    let chosen = match wanted.scheme {
+        Some(scheme) => with(scheme),
+        None => with(Scheme::Http),
+    };
+    let unbound = (Scheme::Http, SocketAddr::from(([0, 0, 0, 0], 0)));
+    let (scheme, address) = chosen.or(bound.first()).copied().unwrap_or(unbound);
+    let host = match (&wanted.host, address.ip()) {
+        (Some(host), _) => host.clone(),
+        (None, ip) if ip.is_unspecified() => host_name.to_owned(),
+        (None, IpAddr::V6(ip)) => format!("[{ip}]"),
+        (None, ip @ IpAddr::V4(_)) => ip.to_string(),
+    };
+    AdvertisedUrl {
+        scheme: wanted.scheme.unwrap_or(scheme),
+        authority: format!("{host}:{}", wanted.port.unwrap_or(address.port())),
     }
-    let allow = response
-        .headers()
-        .get(header::ALLOW)
-        .cloned()
-        .unwrap_or_else(|| HeaderValue::from_static(""));
-    if options {
-        let text = allow.to_str().unwrap_or("").replace(',', ", ");
-        return ([(header::ALLOW, allow)], text).into_response();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advertised_url_follows_the_listeners() {
+        let at = |text: &str| text.parse::<SocketAddr>().expect("address");
+        let https = (Scheme::Https, at("0.0.0.0:8443"));
+        let http = (Scheme::Http, at("127.0.0.1:8083"));
+        let none = Advertised::default();
+        for (wanted, bound, expected) in [
+            (none.clone(), vec![https, http], "http://127.0.0.1:8083/"),
+            (none.clone(), vec![https], "https://here:8443/"),
+            (none, vec![(Scheme::Http, at("[::1]:1"))], "http://[::1]:1/"),
+            (
+                Advertised {
+                    scheme: Some(Scheme::Https),
+                    ..Advertised::default()
+                },
+                vec![http, https],
+                "https://here:8443/",
+            ),
+            (
+                Advertised {
+                    host: Some("h".to_owned()),
+                    port: Some(80),
+                    scheme: None,
+                },
+                vec![http],
+                "http://h:80/",
+            ),
+        ] {
+            assert_eq!(advertised_url(&wanted, &bound, "here").url(), expected);
+        }
     }
-    let mut refused = RestError::http(StatusCode::METHOD_NOT_ALLOWED).into_response();
-    refused.headers_mut().insert(header::ALLOW, allow);
-    refused
 }
