@@ -7,7 +7,7 @@
 use weir_config::map::ConfigMap;
 use weir_config::properties::Properties;
 
-use crate::connector_config::{ConfigProblem, ConnectorKind, uses_topic_creation};
+use crate::connector_config::{ConfigProblem, ConnectorKind, has_dead_letters, uses_topic_creation};
 use crate::error::WorkerError;
 use crate::lifecycle::TaskId;
 use crate::source::gate::transactional_id;
@@ -20,6 +20,7 @@ pub const ADMIN_OVERRIDE: &str = "admin.override.";
 /// Lists the overrides in a connector's config that the policy forbids.
 pub fn override_problems(policy: &OverridePolicy, kind: ConnectorKind, config: &ConfigMap) -> Vec<ConfigProblem> {
     let prefixes: &[&str] = match kind {
+        ConnectorKind::Sink if has_dead_letters(config) => &[CONSUMER_OVERRIDE, PRODUCER_OVERRIDE, ADMIN_OVERRIDE],
         ConnectorKind::Sink => &[CONSUMER_OVERRIDE],
         ConnectorKind::Source if uses_topic_creation(config) => &[PRODUCER_OVERRIDE, ADMIN_OVERRIDE],
         ConnectorKind::Source => &[PRODUCER_OVERRIDE],
@@ -64,7 +65,19 @@ impl ClientLayers {
     /// # Errors
     /// An override that the policy forbids.
     pub fn producer(&self, id: &TaskId, connector: &ConfigMap) -> Result<Properties, WorkerError> {
-        let mut settings = self.base(&format!("connector-producer-{}-{}", id.connector, id.task));
+        self.producer_named(&format!("connector-producer-{id}"), connector)
+    }
+
+    /// Returns the settings of the producer of a sink task's dead letter queue.
+    ///
+    /// # Errors
+    /// An override that the policy forbids.
+    pub fn dead_letter_producer(&self, id: &TaskId, connector: &ConfigMap) -> Result<Properties, WorkerError> {
+        self.producer_named(&format!("connector-dlq-producer-{id}"), connector)
+    }
+
+    fn producer_named(&self, client_id: &str, connector: &ConfigMap) -> Result<Properties, WorkerError> {
+        let mut settings = self.base(client_id);
         for (key, value) in [
             (
                 "key.serializer",
@@ -164,7 +177,19 @@ impl ClientLayers {
     /// # Errors
     /// An override that the policy forbids.
     pub fn admin(&self, id: &TaskId, connector: &ConfigMap) -> Result<Properties, WorkerError> {
-        let mut settings = self.base(&format!("connector-adminclient-{}-{}", id.connector, id.task));
+        self.admin_named(&format!("connector-adminclient-{id}"), connector)
+    }
+
+    /// Returns the settings of the admin client of a sink task's dead letter queue.
+    ///
+    /// # Errors
+    /// An override that the policy forbids.
+    pub fn dead_letter_admin(&self, id: &TaskId, connector: &ConfigMap) -> Result<Properties, WorkerError> {
+        self.admin_named(&format!("connector-dlq-adminclient-{id}"), connector)
+    }
+
+    fn admin_named(&self, client_id: &str, connector: &ConfigMap) -> Result<Properties, WorkerError> {
+        let mut settings = self.base(client_id);
         for (key, value) in self.worker.iter() {
             if is_client_key(key) && key != "client.id" {
                 settings.insert(key, value);
@@ -222,13 +247,19 @@ impl ClientLayers {
         for (key, value) in self.worker.with_prefix(worker_prefix).iter() {
             settings.insert(key, value);
         }
-        for (key, value) in connector.with_prefix(override_prefix).iter() {
-            if !self.policy.allows(key) {
-                return Err(WorkerError::Invalid(format!(
-                    "Client Config Overrides not allowed [The '{}' policy does not allow '{key}' to be overridden in the connector configuration.]",
-                    self.policy.name()
-                )));
-            }
+        let overrides = connector.with_prefix(override_prefix);
+        let refused: Vec<String> = overrides
+            .iter()
+            .filter(|(key, _)| !self.policy.allows(key))
+            .map(|(key, _)| self.refusal(key))
+            .collect();
+        if !refused.is_empty() {
+            return Err(WorkerError::Invalid(format!(
+                "Client Config Overrides not allowed [{}]",
+                refused.join(", ")
+            )));
+        }
+        for (key, value) in overrides.iter() {
             match value {
                 Some(value) => settings.insert(key, value),
                 None => {
@@ -237,6 +268,18 @@ impl ClientLayers {
             }
         }
         Ok(())
+    }
+}
+
+impl ClientLayers {
+    /// One refused override as Kafka's `ConfigValue` prints: name, value, recommended values, errors, visible.
+    ///
+    /// DIVERGES: the value is never shown, because it may be a secret.
+    fn refusal(&self, key: &str) -> String {
+        format!(
+            "[{key},[hidden],[],[The '{}' policy does not allow '{key}' to be overridden in the connector configuration.],true]",
+            self.policy.name()
+        )
     }
 }
 
@@ -340,6 +383,11 @@ mod tests {
             assert_eq!(layers.producer(&id(), &sasl).is_ok(), allows_sasl, "{policy}");
         }
         assert!(OverridePolicy::parse("Some", &[]).is_err());
+        let error = layers("None", "").producer(&id(), &acks).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "Client Config Overrides not allowed [[acks,[hidden],[],[The 'None' policy does not allow 'acks' to be overridden in the connector configuration.],true]]"
+        );
         let problems = override_problems(&OverridePolicy::None, ConnectorKind::Source, &acks);
         assert_eq!(problems[0].key, "producer.override.acks");
         assert_eq!(
@@ -347,5 +395,15 @@ mod tests {
             "The 'None' policy does not allow 'acks' to be overridden in the connector configuration."
         );
         assert!(override_problems(&OverridePolicy::None, ConnectorKind::Sink, &acks).is_empty());
+        let with_queue: ConfigMap = [
+            ("producer.override.acks", "1"),
+            ("errors.deadletterqueue.topic.name", "d"),
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(
+            override_problems(&OverridePolicy::None, ConnectorKind::Sink, &with_queue).len(),
+            1
+        );
     }
 }

@@ -91,6 +91,15 @@ pub struct ErrorSettings {
     pub log: ErrorLog,
 }
 
+/// `errors.deadletterqueue.*` of a sink that has a dead letter queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetterSettings {
+    pub topic: String,
+    /// Used when the topic is created.
+    pub replication_factor: i16,
+    pub context_headers: bool,
+}
+
 /// Settings every connector has.
 #[derive(Debug, Clone)]
 pub struct ConnectorConfig {
@@ -167,40 +176,33 @@ pub fn sink_topics(config: &ConfigMap) -> Result<SinkTopics, WorkerError> {
     }
 }
 
-/// Lists what is wrong with settings that depend on each other, and what is not built yet (connect.md A.8, C).
-pub fn config_problems(kind: ConnectorKind, config: &ConfigMap) -> Vec<ConfigProblem> {
-    let mut problems = not_built(kind, config);
-    match kind {
-        ConnectorKind::Sink => problems.extend(sink_problems(config)),
-        ConnectorKind::Source => {}
+/// Reads a sink's dead letter queue; none when it has no topic for one.
+///
+/// # Errors
+/// [`WorkerError::Config`] names the first key whose value does not parse.
+pub fn dead_letter_settings(config: &ConfigMap) -> Result<Option<DeadLetterSettings>, WorkerError> {
+    if !has_dead_letters(config) {
+        return Ok(None);
     }
-    problems
+    let parsed = sink_def().parse(config)?;
+    Ok(Some(DeadLetterSettings {
+        topic: parsed.get_text(DLQ_TOPIC)?.trim().to_owned(),
+        replication_factor: parsed.get_short(DLQ_REPLICATION_FACTOR)?,
+        context_headers: parsed.get_boolean(DLQ_HEADERS)?,
+    }))
 }
 
-/// DIVERGES: refused by name until built, rather than ignored.
-fn not_built(kind: ConnectorKind, config: &ConfigMap) -> Vec<ConfigProblem> {
-    let mut problems = Vec::new();
-    let mut refuse = |key: &str, what: &str| {
-        problems.push(ConfigProblem {
-            key: key.to_owned(),
-            message: format!(
-                "Invalid value {} for configuration {key}: {what} are not built yet",
-                config.get(key).unwrap_or("null")
-            ),
-        });
-    };
-    let set = |key: &str| config.get(key).is_some_and(|value| !value.trim().is_empty());
-    if set(TRANSFORMS) {
-        refuse(TRANSFORMS, "transformations");
-    }
-    if set(PREDICATES) {
-        refuse(PREDICATES, "predicates");
-    }
+/// Is true when a sink names a topic for its dead letters.
+pub fn has_dead_letters(config: &ConfigMap) -> bool {
+    config.get(DLQ_TOPIC).is_some_and(|topic| !topic.trim().is_empty())
+}
+
+/// Lists what is wrong with settings that depend on each other (connect.md A.8, C).
+pub fn config_problems(kind: ConnectorKind, config: &ConfigMap) -> Vec<ConfigProblem> {
     match kind {
-        ConnectorKind::Sink if set(DLQ_TOPIC) => refuse(DLQ_TOPIC, "dead letter queues"),
-        ConnectorKind::Sink | ConnectorKind::Source => {}
+        ConnectorKind::Sink => sink_problems(config),
+        ConnectorKind::Source => Vec::new(),
     }
-    problems
 }
 
 /// Runs the checks that [`Validator::Custom`] rows of this file stand for; gives the whole error text.
@@ -247,24 +249,39 @@ fn pattern_error(pattern: &str) -> Option<String> {
 }
 
 fn sink_problems(config: &ConfigMap) -> Vec<ConfigProblem> {
-    let has_list = !split_list(config.get(TOPICS).unwrap_or("")).is_empty();
-    let has_pattern = config
+    let topics = split_list(config.get(TOPICS).unwrap_or(""));
+    let pattern = config
         .get(TOPICS_REGEX)
-        .is_some_and(|pattern| !pattern.trim().is_empty());
-    let on_both = |message: &str| {
-        [TOPICS, TOPICS_REGEX]
-            .into_iter()
-            .map(|key| ConfigProblem {
-                key: key.to_owned(),
-                message: message.to_owned(),
-            })
-            .collect()
+        .map(str::trim)
+        .filter(|pattern| !pattern.is_empty());
+    let problem = |key: &str, message: &str| ConfigProblem {
+        key: key.to_owned(),
+        message: message.to_owned(),
     };
-    match (has_list, has_pattern) {
+    let on_both = |message: &str| vec![problem(TOPICS, message), problem(TOPICS_REGEX, message)];
+    let mut problems = match (!topics.is_empty(), pattern.is_some()) {
         (true, true) => on_both("topics and topics.regex are mutually exclusive options, but both are set."),
         (false, false) => on_both("Must configure one of topics or topics.regex"),
         (true, false) | (false, true) => Vec::new(),
+    };
+    let dead_letters = config.get(DLQ_TOPIC).map_or("", str::trim);
+    if dead_letters.is_empty() {
+        return problems;
     }
+    if topics.iter().any(|topic| topic == dead_letters) {
+        let list = config.get(TOPICS).unwrap_or_default();
+        problems.push(problem(TOPICS, &format!(
+            "The DLQ topic '{dead_letters}' may not be included in the list of topics ('{TOPICS}={list}') consumed by the connector"
+        )));
+    }
+    if let Some(pattern) = pattern
+        && pattern::whole(pattern).is_ok_and(|compiled| compiled.is_match(dead_letters))
+    {
+        problems.push(problem(TOPICS_REGEX, &format!(
+            "The DLQ topic '{dead_letters}' may not be matched by the regex for the topics ('{TOPICS_REGEX}={pattern}') consumed by the connector"
+        )));
+    }
+    problems
 }
 
 /// Returns the options every connector has (connect.md C.1).

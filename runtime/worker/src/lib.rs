@@ -23,6 +23,7 @@ pub mod connector_config;
 pub mod worker_config;
 pub mod worker_keys;
 
+pub mod figures;
 pub mod lifecycle;
 pub mod offset_requests;
 

@@ -17,17 +17,26 @@ use weir_plugins::descriptor::PluginKind;
 use weir_plugins::guest::sink::SinkTaskInstance;
 use weir_plugins::guest::source::SourceTaskInstance;
 use weir_plugins::plugins::{ConnectorPlugin, Plugins};
-use weir_plugins::sink_requests::SinkContextHandle;
+use weir_plugins::sink_requests::{ErrantReporter, SinkContextHandle};
 
-use crate::connector_config::{ConnectorConfig, ConnectorKind, SinkTopics, config_problems, sink_topics};
+use crate::connector_config::{
+    ConnectorConfig, ConnectorKind, ErrorSettings, SinkTopics, Tolerance, config_problems, dead_letter_settings,
+    sink_topics,
+};
 use crate::error::{TaskFailure, WorkerError};
+use crate::figures::ErrorCounters;
 use crate::lifecycle::{Control, Reports, TaskId};
 use crate::offset_stores::OffsetStores;
 use crate::pattern;
 use crate::pipeline::convert::Converters;
+use crate::pipeline::dead_letters::DeadLetters;
+use crate::pipeline::report::ErrorReporter;
 use crate::pipeline::tolerance::ErrorRules;
+use crate::pipeline::transform::Transforms;
 use crate::settings::WorkerSettings;
 use crate::sink::commit::{self, Commits};
+use crate::sink::errant::TaskReports;
+use crate::sink::originals::Originals;
 use crate::sink::reader::Reader;
 use crate::sink::subscription::Subscription;
 use crate::sink::task::SinkTask;
@@ -67,6 +76,14 @@ pub struct TaskRequest<'a> {
     pub reports: Reports,
 }
 
+/// What both kinds of task do to records.
+#[derive(Debug)]
+struct Pipeline {
+    converters: Converters,
+    transforms: Option<Transforms>,
+    errors: ErrorSettings,
+}
+
 /// A task ready to run.
 #[derive(Debug)]
 pub enum Task {
@@ -103,11 +120,14 @@ impl TaskBuilder<'_> {
         if let Some(problem) = config_problems(kind, request.connector).into_iter().next() {
             return Err(WorkerError::Invalid(problem.message));
         }
-        let converters = Converters::build(&self.settings.converters, request.connector)?;
-        let rules = ErrorRules::new(request.id.clone(), settings.errors);
+        let pipeline = Pipeline {
+            converters: Converters::build(&self.settings.converters, request.connector)?,
+            transforms: Transforms::build(request.connector)?,
+            errors: settings.errors,
+        };
         match kind {
-            ConnectorKind::Source => self.source(request, &plugin, converters, rules).await,
-            ConnectorKind::Sink => self.sink(request, &plugin, converters, rules).await,
+            ConnectorKind::Source => self.source(request, &plugin, pipeline).await,
+            ConnectorKind::Sink => self.sink(request, &plugin, pipeline).await,
         }
     }
 
@@ -115,8 +135,7 @@ impl TaskBuilder<'_> {
         self,
         request: TaskRequest<'_>,
         plugin: &ConnectorPlugin,
-        converters: Converters,
-        rules: ErrorRules,
+        pipeline: Pipeline,
     ) -> Result<Task, WorkerError> {
         let clients = &self.settings.clients;
         let group = self.settings.exactly_once_group.as_deref();
@@ -142,6 +161,12 @@ impl TaskBuilder<'_> {
             .offsets
             .of(&request.id.connector, request.connector, group.is_some())
             .await?;
+        let reporter = ErrorReporter {
+            id: request.id.clone(),
+            log: pipeline.errors.log,
+            dead_letters: None,
+            counters: Arc::default(),
+        };
         let timing = self.settings.timing;
         let transactions = match group {
             None => None,
@@ -163,8 +188,9 @@ impl TaskBuilder<'_> {
             id: request.id,
             instance,
             config: request.config.clone(),
-            converters,
-            rules,
+            transforms: pipeline.transforms,
+            converters: pipeline.converters,
+            rules: ErrorRules::new(Arc::new(reporter), pipeline.errors),
             topics,
             sender: Sender::new(producer),
             delivery: AtLeastOnce::new(InFlightLimits::default()),
@@ -183,8 +209,7 @@ impl TaskBuilder<'_> {
         self,
         request: TaskRequest<'_>,
         plugin: &ConnectorPlugin,
-        converters: Converters,
-        rules: ErrorRules,
+        pipeline: Pipeline,
     ) -> Result<Task, WorkerError> {
         let properties = self.settings.clients.consumer(&request.id, request.connector)?;
         let mut translated = translate_consumer(&properties)?;
@@ -193,7 +218,25 @@ impl TaskBuilder<'_> {
             translated = translated.with_prefetch_kbytes(PREFETCH_KBYTES);
         }
         let subscription = subscription(request.connector, &properties)?;
-        let handle = SinkContextHandle::new(None);
+        let counters = Arc::<ErrorCounters>::default();
+        let reporter = Arc::new(ErrorReporter {
+            id: request.id.clone(),
+            log: pipeline.errors.log,
+            dead_letters: self.dead_letters(&request, &counters)?,
+            counters,
+        });
+        let originals = Originals::default();
+        let reports = TaskReports {
+            reporter: Arc::clone(&reporter),
+            is_tolerated: pipeline.errors.tolerance == Tolerance::All,
+            originals: originals.clone(),
+            consumer: translated.clone(),
+        };
+        let reports: Option<Arc<dyn ErrantReporter>> = match reporter.is_listening() {
+            true => Some(Arc::new(reports)),
+            false => None,
+        };
+        let handle = SinkContextHandle::new(reports);
         let context = context(&request, Some(handle.clone()));
         let instance = SinkTaskInstance::create(self.plugins, plugin, context)
             .await
@@ -207,8 +250,10 @@ impl TaskBuilder<'_> {
             id: request.id,
             instance,
             config: request.config.clone(),
-            converters,
-            rules,
+            converters: pipeline.converters,
+            transforms: pipeline.transforms,
+            rules: ErrorRules::new(reporter, pipeline.errors),
+            originals,
             max_poll_records: translated.max_poll_records.unwrap_or(MAX_POLL_RECORDS).max(1),
             consumer: Reader::new(Consumer::new(&translated)?),
             subscription,
@@ -219,6 +264,29 @@ impl TaskBuilder<'_> {
             control: request.control,
             reports: request.reports,
         })))
+    }
+}
+
+impl TaskBuilder<'_> {
+    fn dead_letters(
+        self,
+        request: &TaskRequest<'_>,
+        counters: &Arc<ErrorCounters>,
+    ) -> Result<Option<DeadLetters>, WorkerError> {
+        let Some(settings) = dead_letter_settings(request.connector)? else {
+            return Ok(None);
+        };
+        let clients = &self.settings.clients;
+        let producer = translate_producer(&clients.dead_letter_producer(&request.id, request.connector)?)?;
+        warn_of(&request.id, &producer);
+        let admin = WireSettings::from_properties(&clients.dead_letter_admin(&request.id, request.connector)?)?;
+        Ok(Some(DeadLetters::new(
+            request.id.clone(),
+            settings,
+            Admin::new(admin),
+            producer,
+            Arc::clone(counters),
+        )))
     }
 }
 

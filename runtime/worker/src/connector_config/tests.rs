@@ -2,8 +2,8 @@ use weir_config::map::ConfigMap;
 use weir_config::validate::Hooks;
 
 use super::{
-    ConnectorConfig, ConnectorKind, ErrorLog, SinkTopics, Tolerance, config_problems, custom_problem, enriched_def,
-    sink_def, sink_topics, source_def,
+    ConnectorConfig, ConnectorKind, DeadLetterSettings, ErrorLog, SinkTopics, Tolerance, config_problems,
+    custom_problem, dead_letter_settings, enriched_def, sink_def, sink_topics, source_def,
 };
 
 fn config(pairs: &[(&str, &str)]) -> ConfigMap {
@@ -118,36 +118,38 @@ fn a_sink_reads_either_a_list_or_a_pattern() {
 }
 
 #[test]
-fn what_is_not_built_is_refused_by_name() {
-    for (kind, key, value, expected) in [
-        (
-            ConnectorKind::Source,
-            "transforms",
-            "a",
-            "transformations are not built yet",
-        ),
-        (ConnectorKind::Source, "predicates", "a", "predicates are not built yet"),
-        (
-            ConnectorKind::Sink,
-            "errors.deadletterqueue.topic.name",
-            "d",
-            "dead letter queues are not built yet",
-        ),
-    ] {
-        let found = problems(kind, &[("topics", "x"), (key, value)]);
-        assert_eq!(found.len(), 1, "{key}");
-        assert!(found[0].starts_with(key) && found[0].contains(expected), "{found:?}");
-    }
-    assert!(
-        problems(
-            ConnectorKind::Source,
-            &[
-                ("transforms", ""),
-                ("exactly.once.support", "required"),
-                ("offsets.storage.topic", "t")
-            ]
-        )
-        .is_empty()
+fn a_dead_letter_queue_may_not_be_read_by_its_own_sink() {
+    let dlq = ("errors.deadletterqueue.topic.name", "d");
+    assert!(problems(ConnectorKind::Sink, &[("topics", "x"), dlq]).is_empty());
+    assert_eq!(
+        problems(ConnectorKind::Sink, &[("topics", "x,d"), dlq]),
+        [
+            "topics: The DLQ topic 'd' may not be included in the list of topics ('topics=x,d') consumed by the connector"
+        ]
+    );
+    assert_eq!(
+        problems(ConnectorKind::Sink, &[("topics.regex", "[a-e]"), dlq]),
+        [
+            "topics.regex: The DLQ topic 'd' may not be matched by the regex for the topics ('topics.regex=[a-e]') consumed by the connector"
+        ]
+    );
+}
+
+#[test]
+fn dead_letter_settings_have_kafkas_defaults() {
+    let config = |pairs: &[(&str, &str)]| {
+        let base = [("name", "c"), ("connector.class", "X"), ("topics", "x")];
+        base.iter().chain(pairs).copied().collect::<ConfigMap>()
+    };
+    assert_eq!(dead_letter_settings(&config(&[])).unwrap(), None);
+    let set = config(&[("errors.deadletterqueue.topic.name", "d")]);
+    assert_eq!(
+        dead_letter_settings(&set).unwrap(),
+        Some(DeadLetterSettings {
+            topic: "d".to_owned(),
+            replication_factor: 3,
+            context_headers: false,
+        })
     );
 }
 

@@ -60,7 +60,7 @@ impl Converters {
             Stage::KeyConverter => &self.key.class,
             Stage::ValueConverter => &self.value.class,
             Stage::HeaderConverter => &self.header.class,
-            Stage::TaskPoll | Stage::TaskPut | Stage::KafkaProduce | Stage::KafkaConsume => "",
+            Stage::TaskPoll | Stage::TaskPut | Stage::Transformation | Stage::KafkaProduce | Stage::KafkaConsume => "",
         }
     }
 
@@ -117,7 +117,8 @@ impl Converters {
             index: record.index,
             topic: record.topic_index,
             partition: record.partition,
-            timestamp: record.timestamp,
+            // As in Kafka, -1 says that there is none.
+            timestamp: record.timestamp.filter(|timestamp| *timestamp != -1),
             key,
             value,
             first_header,

@@ -7,6 +7,7 @@
 pub enum Stage {
     TaskPoll,
     TaskPut,
+    Transformation,
     KeyConverter,
     ValueConverter,
     HeaderConverter,
@@ -20,6 +21,7 @@ impl Stage {
         match self {
             Self::TaskPoll => "TASK_POLL",
             Self::TaskPut => "TASK_PUT",
+            Self::Transformation => "TRANSFORMATION",
             Self::KeyConverter => "KEY_CONVERTER",
             Self::ValueConverter => "VALUE_CONVERTER",
             Self::HeaderConverter => "HEADER_CONVERTER",

@@ -4,28 +4,19 @@
 //! The decision is here, the operation itself stays with its caller.
 //! Source: `RetryWithToleranceOperator`, KIP-298.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use weir_api::error::ConnectError;
 
-use crate::connector_config::{ErrorLog, ErrorSettings, Tolerance};
+use crate::connector_config::{ErrorSettings, Tolerance};
 use crate::error::TaskFailure;
-use crate::lifecycle::{Control, TaskId};
-use crate::pipeline::stage::Stage;
+use crate::lifecycle::Control;
+use crate::pipeline::report::{ErrorReporter, Failing};
 
 /// First wait between two tries; doubled each time.
 const RETRY_DELAY_MIN_MS: u64 = 300;
-
-/// Where a failure happened.
-#[derive(Debug, Clone, Copy)]
-pub struct Failing<'a> {
-    pub stage: Stage,
-    /// Class that was executing.
-    pub class: &'a str,
-    /// The record in words, for `errors.log.include.messages`.
-    pub record: &'a str,
-}
 
 /// What the caller does next.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,7 +32,7 @@ pub enum Verdict {
 /// The error rules of one task, and how far the current operation has come.
 #[derive(Debug)]
 pub struct ErrorRules {
-    id: TaskId,
+    reporter: Arc<ErrorReporter>,
     settings: ErrorSettings,
     attempt: u32,
     since: Option<Instant>,
@@ -51,10 +42,11 @@ pub struct ErrorRules {
 
 impl ErrorRules {
     /// Creates the rules of one task.
-    pub fn new(id: TaskId, settings: ErrorSettings) -> Self {
+    pub fn new(reporter: Arc<ErrorReporter>, settings: ErrorSettings) -> Self {
+        let id = &reporter.id;
         let random = 0x9E37_79B9_7F4A_7C15 ^ u64::from(id.task).wrapping_add(id.connector.len() as u64) << 17;
         Self {
-            id,
+            reporter,
             settings,
             attempt: 0,
             since: None,
@@ -62,50 +54,55 @@ impl ErrorRules {
         }
     }
 
+    /// What failures are reported to.
+    pub fn reporter(&self) -> &ErrorReporter {
+        &self.reporter
+    }
+
     /// Is true when failed records are left out rather than failing the task.
     pub fn tolerates(&self) -> bool {
         self.settings.tolerance == Tolerance::All
     }
 
-    /// Decides about a failure. Waits before answering `Retry`; a stop request ends the wait.
+    /// Decides about a failure and reports it when it is final. Waits before answering `Retry`; a stop
+    /// request ends the wait.
     pub async fn judge(&mut self, failing: Failing<'_>, error: ConnectError, control: &Control) -> Verdict {
+        let reporter = Arc::clone(&self.reporter);
+        let counters = &reporter.counters;
+        counters.failed();
         if error.is_retriable()
             && let Some(delay) = self.next_delay(Instant::now())
         {
-            tracing::debug!(task = %self.id, stage = failing.stage.name(), delay_ms = delay.as_millis() as u64, "operation failed, trying again");
+            tracing::debug!(task = %reporter.id, stage = failing.stage.name(), delay_ms = delay.as_millis() as u64, "operation failed, trying again");
             control.sleep(delay).await;
+            counters.retried();
             if !control.is_stopping() {
                 return Verdict::Retry;
             }
         }
         self.succeeded();
-        self.log(failing, &error);
+        counters.gave_up();
+        reporter.report(failing, &error).await;
         if self.tolerates() {
+            counters.skipped();
             return Verdict::Skip;
         }
         Verdict::Fail(TaskFailure::connect("Tolerance exceeded in error handler").caused_by(error))
+    }
+
+    /// Notes that a source's record was left out without another try, because the broker refused it.
+    pub fn tolerate(&self, failing: Failing<'_>, error: &ConnectError) {
+        let counters = &self.reporter.counters;
+        counters.failed();
+        counters.gave_up();
+        counters.skipped();
+        self.reporter.log(failing, error);
     }
 
     /// Notes that the operation went through: the next failure starts afresh.
     pub fn succeeded(&mut self) {
         self.attempt = 0;
         self.since = None;
-    }
-
-    /// Reports an error that is not tried again, such as a record the broker refused.
-    pub fn log(&self, failing: Failing<'_>, error: &ConnectError) {
-        let record = match self.settings.log {
-            ErrorLog::Off => return,
-            ErrorLog::Context => "",
-            ErrorLog::ContextAndRecord => failing.record,
-        };
-        tracing::error!(
-            error = %error,
-            "Error encountered in task {}. Executing stage '{}' with class '{}'{record}.",
-            self.id,
-            failing.stage.name(),
-            failing.class,
-        );
     }
 
     /// Time to wait before the next try; none when there is to be no other.
@@ -140,6 +137,7 @@ fn delay_ms(attempt: u32, max_ms: u64, random: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use tokio::sync::watch;
@@ -148,15 +146,17 @@ mod tests {
     use weir_plugins::stop::StopSignal;
     use weir_stores::configs::state::TargetState;
 
-    use super::{ErrorRules, Failing, Verdict, delay_ms};
+    use super::{ErrorRules, Verdict, delay_ms};
     use crate::connector_config::{ErrorLog, ErrorSettings, Tolerance};
+    use crate::figures::ErrorFigures;
     use crate::lifecycle::{Control, TaskId};
+    use crate::pipeline::report::{ErrorReporter, FailedRecord, Failing};
     use crate::pipeline::stage::Stage;
 
     const FAILING: Failing<'static> = Failing {
         stage: Stage::ValueConverter,
         class: "C",
-        record: "",
+        record: FailedRecord::Source(""),
     };
 
     fn rules(retry_timeout_ms: i64, tolerance: Tolerance) -> ErrorRules {
@@ -166,13 +166,17 @@ mod tests {
             tolerance,
             log: ErrorLog::Off,
         };
-        ErrorRules::new(
-            TaskId {
-                connector: "c".to_owned(),
-                task: 0,
-            },
-            settings,
-        )
+        let id = TaskId {
+            connector: "c".to_owned(),
+            task: 0,
+        };
+        let reporter = ErrorReporter {
+            id,
+            log: settings.log,
+            dead_letters: None,
+            counters: Arc::default(),
+        };
+        ErrorRules::new(Arc::new(reporter), settings)
     }
 
     fn control() -> (watch::Sender<TargetState>, Control) {
@@ -212,6 +216,10 @@ mod tests {
         assert_eq!(failure.cause.unwrap().message, "later");
         let verdict = rules.judge(FAILING, ConnectError::data("bad"), &control).await;
         assert!(matches!(verdict, Verdict::Fail(_)));
+        let figures = rules.reporter().counters.figures();
+        assert_eq!((figures.failures, figures.retries), (5, 3), "{figures:?}");
+        assert_eq!((figures.errors, figures.skipped), (2, 0), "{figures:?}");
+        assert!(figures.last_error_ms > 0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -221,6 +229,16 @@ mod tests {
         assert_eq!(
             rules.judge(FAILING, ConnectError::data("bad"), &control).await,
             Verdict::Skip
+        );
+        assert_eq!(
+            rules.reporter().counters.figures(),
+            ErrorFigures {
+                failures: 1,
+                errors: 1,
+                skipped: 1,
+                last_error_ms: rules.reporter().counters.figures().last_error_ms,
+                ..ErrorFigures::default()
+            }
         );
         assert_eq!(
             rules.judge(FAILING, ConnectError::retriable("x"), &control).await,

@@ -7,13 +7,17 @@
 use std::collections::BTreeSet;
 
 use weir_api::data::schemas::SchemaTable;
+use weir_api::error::ConnectError;
 use weir_api::frame::frame_error::FrameError;
-use weir_api::frame::reader::{Frame, FrameLimits};
-use weir_api::frame::writer::{FrameWriter, HeaderParts, SinkParts};
+use weir_api::frame::layout::record_flags;
+use weir_api::frame::writer::{FrameWriter, HeaderParts, OriginParts, SinkParts};
 use weir_client::consumer::{MessageBatch, MessageView};
 use weir_client::topic_partition::TopicPartition;
 
 use crate::pipeline::convert::{ConvertError, Converters, Scratch};
+use crate::pipeline::original::Original;
+use crate::pipeline::transform::{Transforms, parse_own};
+use crate::sink::originals::Originals;
 
 /// Size at which a frame is put and the next one begun; one message may be larger.
 const FRAME_BYTES: usize = 1024 * 1024;
@@ -21,6 +25,8 @@ const FRAME_BYTES: usize = 1024 * 1024;
 /// Messages of one poll, the frame made of them so far, and the positions it leads to.
 #[derive(Debug)]
 pub struct SinkBatch {
+    /// What `rest` points into.
+    originals: Originals,
     rest: Option<Rest>,
     writer: FrameWriter,
     /// The frame that is put, and how many records it holds.
@@ -35,7 +41,6 @@ pub struct SinkBatch {
 /// Messages not yet converted.
 #[derive(Debug)]
 struct Rest {
-    messages: MessageBatch,
     /// Indexes into the messages, where those had to be brought together by partition.
     order: Option<Vec<u32>>,
     at: usize,
@@ -50,11 +55,11 @@ struct Position {
     is_moved: bool,
 }
 
-/// A message that could not be converted, in words.
+/// A message that could not be converted.
 #[derive(Debug)]
 pub struct FailedMessage {
     pub error: ConvertError,
-    pub record: String,
+    pub original: Original,
 }
 
 /// How far filling a frame came.
@@ -74,6 +79,7 @@ enum Progress {
 impl Default for SinkBatch {
     fn default() -> Self {
         let mut batch = Self {
+            originals: Originals::default(),
             rest: None,
             writer: FrameWriter::sink(0),
             frame: Vec::new(),
@@ -88,6 +94,14 @@ impl Default for SinkBatch {
 }
 
 impl SinkBatch {
+    /// Starts empty; messages are shared through `originals`.
+    pub fn new(originals: Originals) -> Self {
+        Self {
+            originals,
+            ..Self::default()
+        }
+    }
+
     /// Takes the messages of a poll; answers where reading began for partitions seen first.
     pub fn begin(&mut self, messages: MessageBatch) -> Vec<(TopicPartition, i64)> {
         let mut began = Vec::new();
@@ -107,7 +121,8 @@ impl SinkBatch {
         for position in &mut self.positions {
             position.is_moved = false;
         }
-        self.rest = Some(Rest { messages, order, at: 0 });
+        self.originals.set(messages);
+        self.rest = Some(Rest { order, at: 0 });
         began
     }
 
@@ -159,14 +174,18 @@ impl SinkBatch {
         converters: &mut Converters,
         schemas: &mut SchemaTable,
     ) -> Result<Progress, Box<FailedMessage>> {
+        let originals = self.originals.clone();
+        let Some(messages) = originals.get() else {
+            return Ok(Progress::All);
+        };
         let (views, mut ordered, mut plain);
         let walk: &mut dyn Iterator<Item = MessageView<'_>> = match &rest.order {
             None => {
-                plain = rest.messages.iter().skip(rest.at);
+                plain = messages.iter().skip(rest.at);
                 &mut plain
             }
             Some(order) => {
-                views = rest.messages.iter().collect::<Vec<_>>();
+                views = messages.iter().collect::<Vec<_>>();
                 ordered = order
                     .iter()
                     .skip(rest.at)
@@ -196,7 +215,7 @@ impl SinkBatch {
                 rest.at += done - 1;
                 return Err(Box::new(FailedMessage {
                     error,
-                    record: in_words(&message),
+                    original: Original::from(&message),
                 }));
             }
             position.next = Some(message.offset() + 1);
@@ -212,10 +231,36 @@ impl SinkBatch {
             Some(order) => order.get(rest.at).copied().unwrap_or(u32::MAX) as usize,
         };
         rest.at += 1;
-        if let Some(message) = rest.messages.iter().nth(index)
+        let originals = self.originals.clone();
+        if let Some(messages) = originals.get()
+            && let Some(message) = messages.iter().nth(index)
             && let Some(position) = slot(&self.positions, &message).and_then(|at| self.positions.get_mut(at))
         {
             position.next = Some(message.offset() + 1);
+        }
+    }
+
+    /// Takes the frame out, to be transformed and given back by [`SinkBatch::transformed`].
+    pub fn take_frame(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.frame)
+    }
+
+    /// Makes the frame of what the transformations left of `bytes`, the frame taken out.
+    ///
+    /// # Errors
+    /// The frame becomes too large.
+    pub fn transformed(&mut self, bytes: Vec<u8>, transforms: &Transforms) -> Result<(), FrameError> {
+        transforms.write_sink(&bytes, &mut self.writer)?;
+        // Its allocation is what the next frame is written into.
+        self.frame = bytes;
+        self.seal();
+        Ok(())
+    }
+
+    /// Lets go of messages that were put.
+    pub fn release(&mut self) {
+        if self.rest.is_none() {
+            self.originals.clear();
         }
     }
 
@@ -251,7 +296,7 @@ impl SinkBatch {
     ///
     /// # Errors
     /// The frame cannot be written anew.
-    pub fn revoke(&mut self, partitions: &BTreeSet<TopicPartition>) -> Result<(), FrameError> {
+    pub fn revoke(&mut self, partitions: &BTreeSet<TopicPartition>) -> Result<(), ConnectError> {
         self.positions
             .retain(|position| !partitions.contains(&position.partition));
         if self.records > 0 {
@@ -294,15 +339,20 @@ fn slot(positions: &[Position], message: &MessageView<'_>) -> Option<usize> {
     positions.iter().position(|position| position.is_of(message))
 }
 
-fn copy_without(bytes: &[u8], partitions: &BTreeSet<TopicPartition>, out: &mut FrameWriter) -> Result<(), FrameError> {
-    let limits = FrameLimits {
-        max_bytes: usize::MAX,
-        ..FrameLimits::default()
-    };
-    let frame = Frame::parse(bytes, &limits)?;
+fn copy_without(
+    bytes: &[u8],
+    partitions: &BTreeSet<TopicPartition>,
+    out: &mut FrameWriter,
+) -> Result<(), ConnectError> {
+    let frame = parse_own(bytes)?;
     for record in frame.records() {
         let partition = record.partition.unwrap_or(-1);
-        if partitions.contains(&TopicPartition::new(record.topic, partition)) {
+        // Where it was read from; a transformation may have given it another topic.
+        let read_from = match record.origin {
+            Some(origin) => TopicPartition::new(origin.topic, origin.partition),
+            None => TopicPartition::new(record.topic, partition),
+        };
+        if partitions.contains(&read_from) {
             continue;
         }
         let topic = out.intern(record.topic);
@@ -313,6 +363,11 @@ fn copy_without(bytes: &[u8], partitions: &BTreeSet<TopicPartition>, out: &mut F
                 value: header.slot(),
             })
             .collect();
+        let origin = record.origin.map(|origin| OriginParts {
+            topic: out.intern(origin.topic),
+            partition: origin.partition,
+            offset: origin.offset,
+        });
         out.sink_record(&SinkParts {
             topic,
             partition,
@@ -321,22 +376,11 @@ fn copy_without(bytes: &[u8], partitions: &BTreeSet<TopicPartition>, out: &mut F
             key: record.key,
             value: record.value,
             headers: &headers,
-            flags: record.flags,
-            origin: None,
+            flags: record.flags & record_flags::LOG_APPEND_TIME,
+            origin,
         })?;
     }
     Ok(())
-}
-
-fn in_words(message: &MessageView<'_>) -> String {
-    let (timestamp, kind) = message.timestamp();
-    format!(
-        ", where consumed record is {{topic='{}', partition={}, offset={}, timestamp={}, timestampType={kind:?}}}",
-        message.topic(),
-        message.partition(),
-        message.offset(),
-        timestamp.map_or_else(|| "null".to_owned(), |timestamp| timestamp.to_string()),
-    )
 }
 
 #[cfg(test)]
@@ -345,7 +389,7 @@ mod tests {
 
     use weir_api::frame::reader::{Frame, FrameLimits};
     use weir_api::frame::slot::Slot;
-    use weir_api::frame::writer::{FrameWriter, HeaderParts, SinkParts};
+    use weir_api::frame::writer::{FrameWriter, HeaderParts, OriginParts, SinkParts};
     use weir_client::topic_partition::TopicPartition;
 
     use super::copy_without;
@@ -371,13 +415,35 @@ mod tests {
             };
             writer.sink_record(&parts).unwrap();
         }
+        let (other, read_from) = (writer.intern("other"), writer.intern("t"));
+        let origin = |partition, offset| OriginParts {
+            topic: read_from,
+            partition,
+            offset,
+        };
+        for (partition, offset) in [(0, 7), (1, 10)] {
+            // Sent to another topic by a transformation.
+            let parts = SinkParts {
+                topic: other,
+                partition,
+                offset,
+                origin: Some(origin(partition, offset)),
+                ..SinkParts::default()
+            };
+            writer.sink_record(&parts).unwrap();
+        }
         let mut out = FrameWriter::sink(7);
         let gone: BTreeSet<_> = [TopicPartition::new("t", 0)].into();
         copy_without(&writer.finish(), &gone, &mut out).unwrap();
         let bytes = out.finish();
         let frame = Frame::parse(&bytes, &FrameLimits::default()).unwrap();
         let records: Vec<_> = frame.records().collect();
-        assert_eq!(records.len(), 1);
+        assert_eq!(records.len(), 2);
+        let origin = records[1].origin.unwrap();
+        assert_eq!(
+            (records[1].topic, origin.topic, origin.partition, origin.offset),
+            ("other", "t", 1, 10)
+        );
         assert_eq!(
             (records[0].partition, records[0].kafka_offset, records[0].timestamp),
             (Some(1), 9, Some(3))

@@ -3,8 +3,11 @@
 pub mod task;
 
 pub mod batch;
+pub mod errant;
+pub mod originals;
 pub mod reader;
 pub mod subscription;
+mod transforming;
 
 pub mod commit;
 pub mod partitions;

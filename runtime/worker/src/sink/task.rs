@@ -21,9 +21,12 @@ use weir_stores::status::records::State;
 use crate::error::TaskFailure;
 use crate::lifecycle::{Control, Reports, TaskId};
 use crate::pipeline::convert::Converters;
-use crate::pipeline::tolerance::{ErrorRules, Failing, Verdict};
+use crate::pipeline::report::{FailedRecord, Failing};
+use crate::pipeline::tolerance::{ErrorRules, Verdict};
+use crate::pipeline::transform::Transforms;
 use crate::sink::batch::{Filled, SinkBatch};
 use crate::sink::commit::{Commits, Decision, Offered, Offsets};
+use crate::sink::originals::Originals;
 use crate::sink::partitions::Partitions;
 use crate::sink::reader::Reader;
 use crate::sink::subscription::Subscription;
@@ -38,7 +41,10 @@ pub struct SinkTask {
     pub instance: SinkTaskInstance,
     pub config: ConfigMap,
     pub converters: Converters,
+    pub transforms: Option<Transforms>,
     pub rules: ErrorRules,
+    /// Shared with what the guest reports errors through.
+    pub originals: Originals,
     pub consumer: Reader,
     pub subscription: Subscription,
     pub context: SinkContextHandle,
@@ -78,16 +84,24 @@ impl SinkTask {
                 return Ok(());
             }
         }
-        if let Err(error) = self.instance.start(&self.config).await {
+        if let Err(failure) = self.start().await {
             self.stop_guest().await;
             self.consumer.close().await;
-            return Err(error.into());
+            return Err(failure);
         }
         self.reports.task(&self.id, State::Running, None).await;
-        let mut work = Work::default();
+        let mut work = Work {
+            batch: SinkBatch::new(self.originals.clone()),
+            ..Work::default()
+        };
         let result = self.work(&mut work).await;
         let closed = self.finish(work).await;
         result.and(closed)
+    }
+
+    async fn start(&mut self) -> Result<(), TaskFailure> {
+        self.rules.reporter().prepare().await?;
+        Ok(self.instance.start(&self.config).await?)
     }
 
     async fn work(&mut self, work: &mut Work) -> Result<(), TaskFailure> {
@@ -171,7 +185,7 @@ impl SinkTask {
             let failing = Failing {
                 stage,
                 class: self.converters.class(stage),
-                record: &failed.record,
+                record: FailedRecord::Message(&failed.original),
             };
             match self.rules.judge(failing, failed.error.error, &self.control).await {
                 Verdict::Retry => {}
@@ -180,6 +194,7 @@ impl SinkTask {
             }
         }
         self.rules.succeeded();
+        self.transform(&mut work.batch).await?;
         self.put(work).await
     }
 
@@ -190,6 +205,7 @@ impl SinkTask {
                     self.commits.consumed(partition, offset);
                 }
                 work.batch.begin_frame();
+                work.batch.release();
                 if work.is_redelivering {
                     work.is_redelivering = false;
                     work.partitions.set_redelivering(false);
@@ -225,6 +241,11 @@ impl SinkTask {
                 return Ok(());
             }
         };
+        if !self.rules.reporter().settle(self.commit_timeout).await? {
+            tracing::warn!(task = %self.id, "dead letters are not stored yet, offsets are committed later");
+            self.commits.completed(offered.sequence, None);
+            return Ok(());
+        }
         if let Some(offsets) = self.decide(&offered, answer, work) {
             let (consumer, limit) = (Consumer::clone(&self.consumer), self.commit_timeout);
             work.commit.spawn(async move {
@@ -291,7 +312,16 @@ impl SinkTask {
             Some(offered) => self.instance.pre_commit(&to_guest_offsets(&offered.offsets)).await,
         };
         let closed = self.close_guest(partitions).await;
+        let settled = match self.rules.reporter().settle(self.commit_timeout).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(TaskFailure::connect("dead letters were not stored in time")),
+            Err(failure) => Err(failure),
+        };
         match (offered, answer) {
+            (Some(offered), Ok(_)) if settled.is_err() => {
+                tracing::warn!(task = %self.id, "offsets of closed partitions are not committed: their dead letters are not stored");
+                self.commits.completed(offered.sequence, None);
+            }
             (Some(offered), Ok(answer)) => {
                 if let Some(offsets) = self.decide(&offered, answer, work) {
                     self.commit_now(offered.sequence, offsets).await;
@@ -303,7 +333,7 @@ impl SinkTask {
             }
             (None, _) => {}
         }
-        closed
+        closed.and(settled)
     }
 
     async fn commit_now(&mut self, sequence: u64, offsets: Offsets) {
@@ -514,6 +544,7 @@ impl SinkTask {
         self.stop_guest().await;
         drop(work);
         self.consumer.close().await;
+        self.rules.reporter().close().await;
         closed
     }
 

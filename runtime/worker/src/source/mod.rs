@@ -9,6 +9,7 @@ pub mod exactly_once;
 pub mod gate;
 pub mod send;
 pub mod topics;
+mod transforming;
 
 pub mod offsets;
 pub mod preflight;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 use weir_api::error::{ConnectError, ErrorKind};
 use weir_api::frame::layout::record_flags;
 use weir_api::frame::reader::{Frame, RecordView, Records};
+use weir_client::error::KafkaError;
 use weir_config::map::ConfigMap;
 use weir_plugins::error::GuestError;
 use weir_plugins::guest::source::{Acks, PollBudget, SourceTaskInstance};
@@ -22,8 +23,10 @@ use weir_stores::status::records::State;
 use crate::error::{KAFKA_EXCEPTION, TaskFailure};
 use crate::lifecycle::{Control, Reports, TaskId};
 use crate::pipeline::convert::{ConvertError, Converters, Outgoing};
+use crate::pipeline::report::{FailedRecord, Failing};
 use crate::pipeline::stage::Stage;
-use crate::pipeline::tolerance::{ErrorRules, Failing, Verdict};
+use crate::pipeline::tolerance::{ErrorRules, Verdict};
+use crate::pipeline::transform::{Transforms, parse_own};
 use crate::source::acks::AckColumns;
 use crate::source::at_least_once::AtLeastOnce;
 use crate::source::exactly_once::{Transactions, flush_failure};
@@ -61,6 +64,7 @@ pub struct SourceTask {
     pub id: TaskId,
     pub instance: SourceTaskInstance,
     pub config: ConfigMap,
+    pub transforms: Option<Transforms>,
     pub converters: Converters,
     pub rules: ErrorRules,
     pub topics: Option<TopicCreation>,
@@ -174,11 +178,30 @@ impl SourceTask {
 
     /// Sends one frame; answers how many records it held.
     async fn deliver(&mut self, bytes: Arc<Vec<u8>>, work: &mut Work) -> Result<u32, TaskFailure> {
-        let frame = self.instance.frame(&bytes)?;
-        let base = self.delivery.begin_batch(&bytes, &frame);
-        let result = self.deliver_records(&bytes, &frame, base, work).await;
+        if self.transforms.is_none() {
+            let frame = self.instance.frame(&bytes)?;
+            return self.deliver_frame(&bytes, &frame, None, work).await;
+        }
+        let (bytes, ending) = self.transform(bytes).await?;
+        let frame = parse_own(&bytes)?;
+        self.deliver_frame(&bytes, &frame, ending, work).await
+    }
+
+    /// Sends a frame, the last one when `ending` is to end the task.
+    async fn deliver_frame(
+        &mut self,
+        bytes: &Arc<Vec<u8>>,
+        frame: &Frame<'_>,
+        ending: Option<TaskFailure>,
+        work: &mut Work,
+    ) -> Result<u32, TaskFailure> {
+        let base = self.delivery.begin_batch(bytes, frame);
+        let result = self.deliver_records(bytes, frame, base, work).await;
         // Sealed on failure too: what was sent may still be committed.
         self.delivery.batch_sent();
+        if let Some(failure) = ending {
+            return Err(failure);
+        }
         if result? {
             self.batch_dispatched(frame.flags(), work).await?;
         } else {
@@ -220,12 +243,18 @@ impl SourceTask {
     ) -> Result<Converted, TaskFailure> {
         for record in records {
             let mut is_sent = record.flags & record_flags::DROPPED == 0;
+            if let Some(timestamp) = record.timestamp.filter(|timestamp| is_sent && *timestamp < -1) {
+                return Err(invalid_timestamp(timestamp));
+            }
             if is_sent
                 && let Err(failed) =
                     self.converters
                         .to_kafka(self.instance.schemas(), bytes, &record, &mut work.outgoing)
             {
-                is_sent = self.recover(failed, bytes, &record, &mut work.outgoing).await?;
+                let text = in_words(&record, frame);
+                is_sent = self
+                    .recover(failed, bytes, (&record, &text), &mut work.outgoing)
+                    .await?;
             }
             if !is_sent {
                 if let Some(acks) = &mut work.acks {
@@ -255,16 +284,15 @@ impl SourceTask {
         &mut self,
         mut failed: ConvertError,
         bytes: &[u8],
-        record: &RecordView<'_>,
+        (record, text): (&RecordView<'_>, &str),
         outgoing: &mut Outgoing,
     ) -> Result<bool, TaskFailure> {
-        let text = in_words(record);
         loop {
             let class = self.converters.class(failed.stage);
             let failing = Failing {
                 stage: failed.stage,
                 class,
-                record: &text,
+                record: FailedRecord::Source(text),
             };
             match self.rules.judge(failing, failed.error, &self.control).await {
                 Verdict::Retry => {}
@@ -359,7 +387,7 @@ impl SourceTask {
                 .as_mut()
                 .is_some_and(|transactions| transactions.take_ack(ack));
             if let Some(error) = ack.error {
-                let cause = TaskFailure::of(KAFKA_EXCEPTION, error.to_string());
+                let cause = refused(error);
                 // No record of a transaction may be missing from it.
                 if !self.rules.tolerates() || self.transactions.is_some() {
                     failure.get_or_insert((error, cause));
@@ -368,10 +396,10 @@ impl SourceTask {
                 let error = ConnectError::fatal(cause.message).with_class_name(KAFKA_EXCEPTION);
                 let failing = Failing {
                     stage: Stage::KafkaProduce,
-                    class: "org.apache.kafka.connect.source.SourceTask",
-                    record: "",
+                    class: "org.apache.kafka.connect.runtime.WorkerSourceTask",
+                    record: FailedRecord::Source(""),
                 };
-                self.rules.log(failing, &error);
+                self.rules.tolerate(failing, &error);
             }
             if is_offset {
                 continue;
@@ -565,16 +593,40 @@ fn retry_after(error: &GuestError) -> Duration {
     wish.clamp(IDLE_BACKOFF, MAX_RETRY_AFTER)
 }
 
-fn in_words(record: &RecordView<'_>) -> String {
+/// Says why the broker, or the client in its place, did not take a record.
+fn refused(error: KafkaError) -> TaskFailure {
+    if error == KafkaError::INVALID_TIMESTAMP {
+        return TaskFailure::of(
+            "org.apache.kafka.common.errors.InvalidTimestampException",
+            "a record with timestamp 0 cannot be sent: the client library would send the current time instead",
+        );
+    }
+    TaskFailure {
+        retriable: error.is_retriable(),
+        ..TaskFailure::of(KAFKA_EXCEPTION, error.to_string())
+    }
+}
+
+/// Kafka has no such time; as in Connect no tolerance covers it.
+fn invalid_timestamp(timestamp: i64) -> TaskFailure {
+    TaskFailure::of(
+        "org.apache.kafka.common.InvalidRecordException",
+        format!("Invalid record timestamp {timestamp}"),
+    )
+}
+
+/// Tells a record as Connect's error log does, without key, value and headers.
+pub(crate) fn in_words(record: &RecordView<'_>, frame: &Frame<'_>) -> String {
+    let or_null = |number: Option<i64>| number.map_or_else(|| "null".to_owned(), |number| number.to_string());
     format!(
-        ", where source record is = SourceRecord{{topic='{}', kafkaPartition={}, timestamp={}, sourceOffset={}}}",
-        record.topic,
+        ", where source record is = SourceRecord{{sourcePartition={}, sourceOffset={}}} ConnectRecord{{topic='{}', kafkaPartition={}, timestamp={}}}",
         record
-            .partition
-            .map_or_else(|| "null".to_owned(), |partition| partition.to_string()),
-        record
-            .timestamp
-            .map_or_else(|| "null".to_owned(), |timestamp| timestamp.to_string()),
+            .source_partition
+            .and_then(|index| frame.table(index))
+            .unwrap_or("null"),
         record.source_offset.map_or("null".into(), String::from_utf8_lossy),
+        record.topic,
+        or_null(record.partition.map(i64::from)),
+        or_null(record.timestamp),
     )
 }
