@@ -21,7 +21,7 @@ use crate::info::{
     ConfigInfo, ConfigInfos, ConnectorInfo, ConnectorStateInfo, ConnectorType, Health, Put, ServerInfo, StateInfo,
 };
 use crate::loggers::Loggers;
-use crate::request::{ConfigChange, Reply, Request, RestartScope};
+use crate::request::{ConfigChange, InternalSignature, Reply, Request, RestartScope, Signed};
 use crate::stage::Stage;
 use crate::validate;
 
@@ -206,6 +206,48 @@ impl HerderHandle {
     pub async fn restart_task(&self, name: &str, task: u32) -> Result<(), HerderError> {
         let name = name.to_owned();
         self.ask(REQUEST_TIMEOUT, |reply| Request::RestartTask { name, task, reply })
+            .await
+    }
+
+    /// Takes the tasks that a connector made on another worker; the leader writes them.
+    ///
+    /// *Errors*: a signature that is missing, malformed (bad request) or wrong (forbidden); unavailable before there is a key.
+    pub async fn submit_task_configs(
+        &self,
+        name: &str,
+        configs: Vec<ConfigMap>,
+        raw_body: &[u8],
+        signature: Option<InternalSignature>,
+    ) -> Result<(), HerderError> {
+        let name = name.to_owned();
+        let signed = Signed {
+            body: raw_body.to_vec(),
+            signature,
+        };
+        self.ask(REQUEST_TIMEOUT, |reply| Request::SubmitTaskConfigs {
+            name,
+            configs,
+            signed,
+            reply,
+        })
+        .await
+    }
+
+    /// Fences all earlier tasks of an exactly-once source connector; the leader does it.
+    ///
+    /// *Errors*: as [`HerderHandle::submit_task_configs`]; a conflict when a new task set overtook it.
+    pub async fn fence_zombies(
+        &self,
+        name: &str,
+        raw_body: &[u8],
+        signature: Option<InternalSignature>,
+    ) -> Result<(), HerderError> {
+        let name = name.to_owned();
+        let signed = Some(Signed {
+            body: raw_body.to_vec(),
+            signature,
+        });
+        self.ask(REQUEST_TIMEOUT, |reply| Request::FenceZombies { name, signed, reply })
             .await
     }
 

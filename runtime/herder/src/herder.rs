@@ -463,6 +463,12 @@ impl Herder {
                 self.drain_config_events();
                 let _ = reply.send(written.map_err(store_failure));
             }
+            Request::SubmitTaskConfigs { reply, .. } => drop(reply.send(Err(HerderError::Failed(
+                "Kafka Connect in standalone mode does not support externally setting task configurations.".to_owned(),
+            )))),
+            Request::FenceZombies { reply, .. } => drop(reply.send(Err(HerderError::Failed(
+                "Kafka Connect in standalone mode does not support exactly-once source connectors.".to_owned(),
+            )))),
         }
     }
 

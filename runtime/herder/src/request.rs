@@ -37,6 +37,24 @@ pub struct RestartScope {
     pub only_failed: bool,
 }
 
+/// How an internal request is signed (KIP-507), as its two headers say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InternalSignature {
+    /// `X-Connect-Authorization`
+    pub signature_base64: String,
+    /// `X-Connect-Request-Signature-Algorithm`
+    pub algorithm: String,
+}
+
+/// A request of another worker: what was signed, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Signed {
+    /// The body as it came; empty where there was none.
+    pub body: Vec<u8>,
+    /// None when a header is missing.
+    pub signature: Option<InternalSignature>,
+}
+
 /// One request to the event loop.
 #[derive(Debug)]
 pub enum Request {
@@ -128,6 +146,26 @@ pub enum Request {
         /// Its number.
         task: u32,
         /// Answered once it was started.
+        reply: Reply<()>,
+    },
+    /// A worker whose connector made these tasks hands them to the leader.
+    SubmitTaskConfigs {
+        /// Their connector.
+        name: String,
+        /// The whole set.
+        configs: Vec<ConfigMap>,
+        /// Checked before anything else.
+        signed: Signed,
+        /// Answered when written.
+        reply: Reply<()>,
+    },
+    /// A worker that starts an exactly-once source task has the leader fence its predecessors.
+    FenceZombies {
+        /// The connector.
+        name: String,
+        /// None for this worker's own task, which signs nothing.
+        signed: Option<Signed>,
+        /// Answered when no predecessor can write any more.
         reply: Reply<()>,
     },
 }

@@ -17,7 +17,7 @@ use weir_client::wire::WireSettings;
 use weir_config::map::ConfigMap;
 
 use crate::configs::records;
-use crate::configs::state::{ClusterState, ConfigEvent, ConfigLog, RestartRequest, TargetState};
+use crate::configs::state::{ClusterState, ConfigEvent, ConfigLog, RestartRequest, SessionKey, TargetState};
 use crate::error::StoreError;
 use crate::internal_topic::InternalTopic;
 
@@ -273,6 +273,21 @@ impl ConfigStore {
         self.write(
             "Error writing logger level to Kafka",
             vec![records::logger(namespace, level)],
+        )
+        .await
+    }
+
+    /// Writes the key that workers sign internal requests with.
+    pub async fn put_session_key(&self, key: &SessionKey) -> Result<(), StoreError> {
+        self.write_privileged("Failed to write session key to Kafka", vec![records::session_key(key)])
+            .await
+    }
+
+    /// Writes how many tasks a connector has, once all earlier ones are fenced.
+    pub async fn put_task_count(&self, name: &str, tasks: u32) -> Result<(), StoreError> {
+        self.write_privileged(
+            "Failed to write task count record for connector to Kafka",
+            vec![records::tasks_fencing(name, tasks)],
         )
         .await
     }
