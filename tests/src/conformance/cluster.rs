@@ -348,6 +348,9 @@ impl Cluster {
                 text = text.replace(&value, &format!("{{{name}}}"));
             }
         }
+        if self.processes.iter().any(|process| matches!(process, Process::Java(_))) {
+            text = text.replace(&peers().display().to_string(), "{peers}");
+        }
         text
     }
 
