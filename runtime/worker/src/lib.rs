@@ -19,6 +19,9 @@ pub mod settings;
 pub mod clients;
 pub mod offset_stores;
 
+pub mod metric_tables;
+pub mod worker_metrics;
+
 pub mod connector_config;
 pub mod worker_config;
 pub mod worker_keys;
