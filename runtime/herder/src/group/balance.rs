@@ -24,11 +24,8 @@ pub(super) fn fill<'a, T: Ord + Clone + 'a>(mut shares: Vec<&mut BTreeSet<T>>, w
 
 /// What members have beyond an even share of `total` pieces; empty when the shares are as even as they can be.
 ///
-/// As many members as there are pieces left over may keep one more than the others.
-pub(super) fn surplus<T: Ord + Clone>(
-    shares: &BTreeMap<&str, &BTreeSet<T>>,
-    total: usize,
-) -> BTreeMap<String, BTreeSet<T>> {
+/// The first of a share are the first to go. As many members as there are pieces left over may keep one more than the others.
+pub(super) fn surplus<T: Ord + Clone>(shares: &BTreeMap<&str, Vec<&T>>, total: usize) -> BTreeMap<String, BTreeSet<T>> {
     let mut revoked = BTreeMap::new();
     let (Some(floor), Some(extras)) = (total.checked_div(shares.len()), total.checked_rem(shares.len())) else {
         return revoked;
@@ -49,7 +46,7 @@ pub(super) fn surplus<T: Ord + Clone>(
             keeps += 1;
         }
         if share.len() > keeps {
-            let over = share.iter().take(share.len() - keeps).cloned().collect();
+            let over = share.iter().take(share.len() - keeps).copied().cloned().collect();
             revoked.insert((*member).to_owned(), over);
         }
     }
@@ -62,6 +59,10 @@ mod tests {
 
     fn set(pieces: std::ops::Range<u32>) -> BTreeSet<u32> {
         pieces.collect()
+    }
+
+    fn all(share: &BTreeSet<u32>) -> Vec<&u32> {
+        share.iter().collect()
     }
 
     #[test]
@@ -77,7 +78,7 @@ mod tests {
     #[test]
     fn as_many_as_are_left_over_keep_one_more() {
         let (a, b, c) = (set(0..5), set(10..14), set(0..0));
-        let shares = BTreeMap::from([("a", &a), ("b", &b), ("c", &c)]);
+        let shares = BTreeMap::from([("a", all(&a)), ("b", all(&b)), ("c", all(&c))]);
         let over = surplus(&shares, 10);
         assert_eq!(
             over,
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn even_shares_stay() {
         let (a, b) = (set(0..3), set(3..5));
-        assert!(surplus(&BTreeMap::from([("a", &a), ("b", &b)]), 5).is_empty());
+        assert!(surplus(&BTreeMap::from([("a", all(&a)), ("b", all(&b))]), 5).is_empty());
         assert!(surplus::<u32>(&BTreeMap::new(), 5).is_empty());
     }
 }

@@ -100,12 +100,15 @@ impl IncrementalAssignor {
         let mut owned = round.members.clone();
         take(&mut owned, &revoked);
 
-        let found = self.handle_lost(&lost, &mut owned, round.now_ms);
-        self.balance(round, &mut owned, &mut revoked);
+        let mut found = self.handle_lost(&lost, &owned, round.now_ms);
+        self.balance(round, &mut owned, &mut found.given, &mut revoked);
+        for (member, work) in found.given {
+            owned.entry(member).or_default().add(work);
+        }
         let parts = owned.values_mut().map(|share| &mut share.connectors).collect();
-        fill(parts, created.connectors.iter().chain(&found.connectors));
+        fill(parts, created.connectors.iter().chain(&found.rest.connectors));
         let parts = owned.values_mut().map(|share| &mut share.tasks).collect();
-        fill(parts, created.tasks.iter().chain(&found.tasks));
+        fill(parts, created.tasks.iter().chain(&found.rest.tasks));
 
         let assigned = added(&owned, round.members);
         revoked.retain(|_, work| !work.is_empty());
@@ -165,27 +168,24 @@ impl IncrementalAssignor {
         }
     }
 
-    /// Decides what becomes of lost work; answers what shall be given out with the new. Sets the delay.
-    fn handle_lost(&mut self, lost: &Work, owned: &mut BTreeMap<String, Work>, now_ms: i64) -> Work {
+    /// Decides what becomes of lost work, and sets the delay.
+    fn handle_lost(&mut self, lost: &Work, owned: &BTreeMap<String, Work>, now_ms: i64) -> Found {
         if lost.is_empty() && !self.has_revoked_for_balance {
             self.reset_delay();
-            return Work::default();
+            return Found::default();
         }
         let has_departed = self.previous_members.iter().any(|member| !owned.contains_key(member));
-        if self.scheduled_ms.is_none() && !has_departed {
-            // Probably members that never got the last assignment.
-            return lost.clone();
-        }
-        if self.max_delay_ms == 0 {
-            return lost.clone();
+        // Without a departure, probably members that never got the last assignment.
+        if (self.scheduled_ms.is_none() && !has_departed) || self.max_delay_ms == 0 {
+            return Found::as_new(lost);
         }
         match self.scheduled_ms {
             Some(scheduled_ms) if now_ms >= scheduled_ms => {
-                let rest = self.give_to_candidates(lost, owned);
+                let found = self.give_to_candidates(lost, owned);
                 self.reset_delay();
                 // A whole delay has passed, so revoking in the next round is no hurry.
                 self.has_revoked_for_balance = false;
-                return rest;
+                return found;
             }
             Some(scheduled_ms) => {
                 self.note_candidates(owned);
@@ -204,30 +204,31 @@ impl IncrementalAssignor {
             }
         }
         self.scheduled_ms = Some(now_ms.saturating_add(i64::from(self.delay_ms)));
-        Work::default()
+        Found::default()
     }
 
     /// Members that came while lost work waited get it in turn; without such, it is given out as if it were new.
-    fn give_to_candidates(&self, lost: &Work, owned: &mut BTreeMap<String, Work>) -> Work {
+    fn give_to_candidates(&self, lost: &Work, owned: &BTreeMap<String, Work>) -> Found {
         let present: Vec<&String> = self
             .candidates
             .iter()
             .filter(|member| owned.contains_key(*member))
             .collect();
         if present.is_empty() {
-            return lost.clone();
+            return Found::as_new(lost);
         }
+        let mut given: BTreeMap<String, Work> = BTreeMap::new();
         for (connector, member) in lost.connectors.iter().zip(present.iter().cycle()) {
-            if let Some(share) = owned.get_mut(*member) {
-                share.connectors.insert(connector.clone());
-            }
+            let share = given.entry((*member).clone()).or_default();
+            share.connectors.insert(connector.clone());
         }
         for (task, member) in lost.tasks.iter().zip(present.iter().cycle()) {
-            if let Some(share) = owned.get_mut(*member) {
-                share.tasks.insert(task.clone());
-            }
+            given.entry((*member).clone()).or_default().tasks.insert(task.clone());
         }
-        Work::default()
+        Found {
+            given,
+            rest: Work::default(),
+        }
     }
 
     fn note_candidates(&mut self, owned: &BTreeMap<String, Work>) {
@@ -245,12 +246,18 @@ impl IncrementalAssignor {
     }
 
     /// Revokes what members have too much, unless a delay is on or the last round did so too: then a growing wait comes first.
-    fn balance(&mut self, round: Round<'_>, owned: &mut BTreeMap<String, Work>, revoked: &mut BTreeMap<String, Work>) {
+    fn balance(
+        &mut self,
+        round: Round<'_>,
+        owned: &mut BTreeMap<String, Work>,
+        given: &mut BTreeMap<String, Work>,
+        revoked: &mut BTreeMap<String, Work>,
+    ) {
         if self.delay_ms != 0 {
             self.has_revoked_for_balance = false;
             return;
         }
-        let surplus = surplus_of(owned, round.configured);
+        let surplus = surplus_of(owned, given, round.configured);
         if surplus.is_empty() {
             if self.has_revoked_for_balance {
                 self.has_revoked_for_balance = false;
@@ -268,6 +275,7 @@ impl IncrementalAssignor {
         }
         self.has_revoked_for_balance = true;
         take(owned, &surplus);
+        take(given, &surplus);
         for (member, work) in surplus {
             revoked.entry(member).or_default().add(work);
         }
@@ -292,6 +300,24 @@ impl IncrementalAssignor {
         self.previous = previous;
         self.previous_generation = round.generation;
         self.previous_members = round.members.keys().cloned().collect();
+    }
+}
+
+/// Lost work that has a place again.
+#[derive(Debug, Default)]
+struct Found {
+    /// By candidate.
+    given: BTreeMap<String, Work>,
+    /// To be given out with the new.
+    rest: Work,
+}
+
+impl Found {
+    fn as_new(lost: &Work) -> Self {
+        Self {
+            given: BTreeMap::new(),
+            rest: lost.clone(),
+        }
     }
 }
 
@@ -369,23 +395,32 @@ fn take(owned: &mut BTreeMap<String, Work>, revoked: &BTreeMap<String, Work>) {
     }
 }
 
-fn surplus_of(owned: &BTreeMap<String, Work>, configured: &Work) -> BTreeMap<String, Work> {
+/// What members have too much of; what they hold goes before what they were just given, as with Apache's leader.
+fn surplus_of(
+    owned: &BTreeMap<String, Work>,
+    given: &BTreeMap<String, Work>,
+    configured: &Work,
+) -> BTreeMap<String, Work> {
     let mut all: BTreeMap<String, Work> = BTreeMap::new();
-    if owned.values().all(Work::is_empty) {
+    if configured.is_empty() || owned.values().chain(given.values()).all(Work::is_empty) {
         return all;
     }
-    let shares = owned
-        .iter()
-        .map(|(member, share)| (member.as_str(), &share.connectors))
-        .collect();
-    for (member, connectors) in surplus(&shares, configured.connectors.len()) {
+    let nothing = Work::default();
+    let shares = owned.iter().map(|(member, held)| {
+        let given = given.get(member).unwrap_or(&nothing);
+        (
+            member.as_str(),
+            held.connectors.iter().chain(&given.connectors).collect(),
+        )
+    });
+    for (member, connectors) in surplus(&shares.collect(), configured.connectors.len()) {
         all.entry(member).or_default().connectors = connectors;
     }
-    let shares = owned
-        .iter()
-        .map(|(member, share)| (member.as_str(), &share.tasks))
-        .collect();
-    for (member, tasks) in surplus(&shares, configured.tasks.len()) {
+    let shares = owned.iter().map(|(member, held)| {
+        let given = given.get(member).unwrap_or(&nothing);
+        (member.as_str(), held.tasks.iter().chain(&given.tasks).collect())
+    });
+    for (member, tasks) in surplus(&shares.collect(), configured.tasks.len()) {
         all.entry(member).or_default().tasks = tasks;
     }
     all
