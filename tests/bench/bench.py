@@ -458,7 +458,15 @@ def avro():
             row(f"Avro {parts[0]} of {parts[1]} fields, ns a record (Java's Avro library)", parts[3], parts[2], parts[4])
 
 
-SECTIONS = {"disk": disk, "start": start, "connect": connect, "broker": broker, "latency": latency, "feed": feed, "registry": registry, "avro": avro}
+def assignor():
+    printed = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "assignor.sh")], stdout=subprocess.PIPE, text=True, check=True).stdout
+    for line in printed.splitlines():
+        step, apache_ms, apache_moves, weir_ms, weir_moves = line.split()
+        row(f"assignment of 100,000 tasks to 1,000 workers, {step}: ms / tasks stopped", f"{apache_ms} / {apache_moves}", f"{weir_ms} / {weir_moves}",
+            f"{float(weir_ms) / float(apache_ms):.2f}")
+
+
+SECTIONS = {"disk": disk, "start": start, "connect": connect, "broker": broker, "latency": latency, "feed": feed, "registry": registry, "avro": avro, "assignor": assignor}
 
 
 def main():

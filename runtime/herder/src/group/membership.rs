@@ -3,8 +3,9 @@
 //! Heartbeats go on while the herder stops work or the config topic is read. Work is revoked before it may become another's, and the
 //! herder hears of a round only when the configs that it was made for have been read. Every wait ends early when the worker stops.
 //! Source: `WorkerCoordinator`, `WorkerGroupMember`, and the rebalancing half of `DistributedHerder`.
-//! DIVERGES: a worker that has read further than its assignment starts at once instead of joining again; an error that will come again
-//! (a refused authorisation) is logged and tried again instead of ending the worker.
+//! DIVERGES: heartbeats come more often than `heartbeat.interval.ms`, because a member learns of a rebalance from their answers alone.
+//! A worker that has read further than its assignment starts at once instead of joining again. An error that will come again (a refused
+//! authorisation) is logged and tried again instead of ending the worker.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -31,6 +32,12 @@ use crate::group::work::Work;
 const EVENTS: usize = 4;
 /// How often a worker that cannot read the config topic tries before it gives up its work.
 const SYNC_TRIES: u32 = 5;
+
+/// Time between heartbeats, where `heartbeat.interval.ms` is longer: half a second to notice a rebalance.
+const BEAT: Duration = Duration::from_millis(500);
+/// The same right after a round, which another may follow at once: revoked work is given out in a second one.
+const BEAT_AFTER_ROUND: Duration = Duration::from_millis(50);
+const AFTER_ROUND: Duration = Duration::from_secs(1);
 
 /// What a membership is made of.
 #[derive(Debug, Clone)]
@@ -107,6 +114,7 @@ pub fn start(parts: MembershipParts) -> (MembershipHandle, mpsc::Receiver<GroupE
         last_completed_generation: -1,
         rejoin: Some("worker starts".to_owned()),
         scheduled: None,
+        last_round: Instant::now(),
         next_beat: Instant::now(),
         sync_tries_left: SYNC_TRIES,
         parts,
@@ -138,6 +146,8 @@ struct Membership {
     rejoin: Option<String>,
     /// When it has to in any case.
     scheduled: Option<Instant>,
+    /// When the member last joined.
+    last_round: Instant,
     next_beat: Instant,
     sync_tries_left: u32,
 }
@@ -200,7 +210,7 @@ impl Membership {
 
     /// One heartbeat, and what its answer asks for.
     async fn beat(&mut self) -> Result<(), Abandoned> {
-        self.next_beat = Instant::now() + self.parts.settings.heartbeat_interval;
+        self.next_beat = Instant::now() + self.beat_interval();
         match self.member.heartbeat().await {
             Ok(Beat::Ok) => Ok(()),
             Ok(Beat::Rebalance) => {
@@ -307,7 +317,8 @@ impl Membership {
             .map(|protocol| (protocol.name().to_owned(), state.encode(*protocol).to_vec()))
             .collect();
         let joined = self.member.join(&protocols).await?;
-        self.next_beat = Instant::now() + self.parts.settings.heartbeat_interval;
+        self.last_round = Instant::now();
+        self.next_beat = Instant::now() + self.beat_interval();
         let mut assignments = Vec::new();
         let mut owners = None;
         if joined.is_leader() {
@@ -516,7 +527,7 @@ impl Membership {
                 () = self.events.closed() => return Err(Abandoned),
                 () = sleep_until(self.next_beat) => {}
             }
-            self.next_beat = Instant::now() + self.parts.settings.heartbeat_interval;
+            self.next_beat = Instant::now() + self.beat_interval();
             if self.member.generation() < 0 {
                 continue;
             }
@@ -532,6 +543,14 @@ impl Membership {
                 Err(error) => tracing::debug!(%error, "heartbeat failed"),
             }
         }
+    }
+
+    fn beat_interval(&self) -> Duration {
+        let beat = match self.last_round.elapsed() < AFTER_ROUND {
+            true => BEAT_AFTER_ROUND,
+            false => BEAT,
+        };
+        beat.min(self.parts.settings.heartbeat_interval)
     }
 
     fn pauses(&self) -> Pauses {
