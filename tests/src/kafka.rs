@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
@@ -215,6 +216,58 @@ fn read_partition(
         }
     }
     Ok(())
+}
+
+/// Which records of transactions a reader sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// Those of open and aborted transactions as well.
+    Uncommitted,
+    /// Up to the first open transaction, without those of aborted ones.
+    Committed,
+}
+
+/// Reads what a topic shows a reader now, partition after partition; a topic that does not exist shows nothing.
+pub fn read_now(address: &str, topic: &str, isolation: Isolation) -> anyhow::Result<Vec<Content>> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", address)
+        .set("group.id", "reader")
+        .set("enable.auto.commit", "false")
+        .set("check.crcs", "true")
+        .set("enable.partition.eof", "true")
+        .set("allow.auto.create.topics", "false")
+        .set(
+            "isolation.level",
+            match isolation {
+                Isolation::Uncommitted => "read_uncommitted",
+                Isolation::Committed => "read_committed",
+            },
+        )
+        .create()
+        .context("consumer")?;
+    let metadata = consumer
+        .fetch_metadata(Some(topic), Duration::from_secs(20))
+        .context("metadata")?;
+    let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
+    let mut contents = Vec::new();
+    for partition in 0..partitions {
+        let mut assignment = TopicPartitionList::new();
+        assignment
+            .add_partition_offset(topic, i32::try_from(partition)?, Offset::Beginning)
+            .context("assignment")?;
+        consumer.assign(&assignment).context("assign")?;
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match consumer.poll(Duration::from_millis(100)) {
+                Some(Ok(message)) => contents.push(Content::of(&message)),
+                Some(Err(KafkaError::PartitionEOF(_))) => break,
+                Some(Err(error)) => return Err(error).context("reading"),
+                None if Instant::now() > end => bail!("no end of {topic}-{partition} after {PATIENCE:?}"),
+                None => {}
+            }
+        }
+    }
+    Ok(contents)
 }
 
 /// End offset of partition 0; none while the topic or the broker is not there.

@@ -1,12 +1,16 @@
-//! `weir connect-standalone FILE CONNECTOR…`: Kafka's standalone worker.
+//! `weir connect-standalone FILE CONNECTOR…` and `weir connect-distributed FILE`: Kafka's two workers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use weir_config::properties::Properties;
+use weir_worker::error::WorkerError;
 use weir_worker::worker_config::WorkerConfig;
 
+use crate::connector_file::ConnectorFile;
 use crate::ready::Ready;
 use crate::worker_role::BoundWorker;
 use crate::{Failure, connector_file, overrides, shutdown};
@@ -31,27 +35,76 @@ pub(crate) struct StandaloneArguments {
     ready_file: Option<PathBuf>,
 }
 
+/// Start a distributed Connect worker
+///
+/// Example:  weir connect-distributed connect-distributed.properties
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct DistributedArguments {
+    /// A connect-distributed.properties file
+    #[arg(value_name = "FILE")]
+    worker: PathBuf,
+    /// A worker setting that wins over the file; may be given many times
+    #[arg(long = "override", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Write the addresses to this file as JSON once the worker answers
+    #[arg(long, value_name = "PATH")]
+    ready_file: Option<PathBuf>,
+}
+
 /// Runs until a signal.
 pub(crate) async fn run_standalone(arguments: StandaloneArguments) -> Result<(), Failure> {
     let mut tasks = JoinSet::new();
     let stop = shutdown::on_signal(&mut tasks)
         .context("signal handlers")
         .map_err(Failure::startup)?;
-    let mut properties = overrides::read_properties(&arguments.worker)?;
-    overrides::apply(&mut properties, &arguments.overrides)?;
-    let properties = overrides::filled(&properties).map_err(Failure::startup)?;
-    let (config, warnings) = WorkerConfig::parse_standalone(&properties)
-        .with_context(|| format!("worker settings in {}", arguments.worker.display()))
-        .map_err(Failure::startup)?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
+    let properties = settings(&arguments.worker, &arguments.overrides)?;
+    let parsed = WorkerConfig::parse_standalone(&properties);
+    let config = warned(parsed, &arguments.worker)?;
     let files = arguments
         .connectors
         .iter()
         .map(|path| connector_file::read(path))
         .collect::<anyhow::Result<Vec<_>>>();
     let files = files.map_err(Failure::connectors)?;
+    serve(config, files, arguments.ready_file.as_deref(), stop).await
+}
+
+/// Runs until a signal.
+pub(crate) async fn run_distributed(arguments: DistributedArguments) -> Result<(), Failure> {
+    let mut tasks = JoinSet::new();
+    let stop = shutdown::on_signal(&mut tasks)
+        .context("signal handlers")
+        .map_err(Failure::startup)?;
+    let properties = settings(&arguments.worker, &arguments.overrides)?;
+    let parsed = WorkerConfig::parse_distributed(&properties);
+    let config = warned(parsed, &arguments.worker)?;
+    serve(config, Vec::new(), arguments.ready_file.as_deref(), stop).await
+}
+
+fn settings(file: &Path, given: &[String]) -> Result<Properties, Failure> {
+    let mut properties = overrides::read_properties(file)?;
+    overrides::apply(&mut properties, given)?;
+    overrides::filled(&properties).map_err(Failure::startup)
+}
+
+/// Tells the warnings of a worker file.
+fn warned(parsed: Result<(WorkerConfig, Vec<String>), WorkerError>, file: &Path) -> Result<WorkerConfig, Failure> {
+    let (config, warnings) = parsed
+        .with_context(|| format!("worker settings in {}", file.display()))
+        .map_err(Failure::startup)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(config)
+}
+
+async fn serve(
+    config: WorkerConfig,
+    files: Vec<ConnectorFile>,
+    ready_file: Option<&Path>,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     let worker = BoundWorker::bind(config).await.map_err(Failure::startup)?;
     let mut running = tokio::select! {
         biased;
@@ -69,10 +122,10 @@ pub(crate) async fn run_standalone(arguments: StandaloneArguments) -> Result<(),
         connect: Some(running.address()),
         ..Ready::default()
     };
-    if let Some(path) = &arguments.ready_file {
+    if let Some(path) = ready_file {
         ready.write(path).map_err(Failure::startup)?;
     }
-    tracing::info!(connect = %running.address(), "standalone worker is ready");
+    tracing::info!(connect = %running.address(), "Connect worker is ready");
     let outcome = tokio::select! {
         biased;
         () = stop.cancelled() => Ok(()),

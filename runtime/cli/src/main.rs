@@ -44,6 +44,9 @@ enum Command {
     /// Start a standalone Connect worker with the given connectors
     #[command(name = "connect-standalone")]
     ConnectStandalone(connect::StandaloneArguments),
+    /// Start a distributed Connect worker
+    #[command(name = "connect-distributed")]
+    ConnectDistributed(connect::DistributedArguments),
     /// Start the bundled Kafka broker alone
     Broker(broker::BrokerArguments),
     /// Start the Schema Registry alone
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Up(arguments) => up::run(arguments).await,
             Command::ConnectStandalone(arguments) => connect::run_standalone(arguments).await,
+            Command::ConnectDistributed(arguments) => connect::run_distributed(arguments).await,
             Command::Broker(arguments) => broker::run(arguments).await,
             Command::SchemaRegistry(arguments) => registry::run(arguments).await,
             Command::Schema(arguments) => schema::run(arguments).await,

@@ -1,7 +1,7 @@
 //! Connectors that misbehave, for the tests
 //!
 //! One class for each thing a guest must not do to others: trap, never return, eat memory, open what it was not
-//! granted. The fetching one asks over HTTP what it is told to (`fetching.rs`). The others produce `rounds` good records first, one a poll, so that a test sees them run before they go wrong.
+//! granted. The fetching one asks over HTTP what it is told to (`fetching.rs`), the counting one ends transactions (`counting.rs`). The others produce `rounds` good records first, one a poll, so that a test sees them run before they go wrong.
 //! Built as a component and found by `plugin.path`; `weir_tests::guests` builds it.
 
 #![forbid(unsafe_code)]
@@ -19,6 +19,7 @@ use weir_sdk::sink::{SinkConnector, SinkTask};
 use weir_sdk::sink_batch::SinkBatch;
 use weir_sdk::source::{PollBudget, SourceConnector, SourceTask};
 
+mod counting;
 mod fetching;
 
 /// What a trapping guest says last.
@@ -52,6 +53,7 @@ pub fn plugin() -> Plugin {
             "Gives source offsets that are no JSON objects.",
         ))
         .class(source::<Quiet>("weir.guests.QuietSourceConnector", "Behaves."))
+        .class(counting::class())
         .class(fetching::class())
         .class(
             Class::sink::<Passing, TrappingSink>("weir.guests.TrappingSinkConnector")

@@ -248,3 +248,17 @@ fn librdkafka_accepts_every_default_and_names_the_java_key_it_refuses() {
         "7",
     );
 }
+
+#[test]
+fn times_of_a_transactional_producer_end_with_the_transaction() {
+    let value = |text: &str, key: &str| producer_value(&format!("transactional.id=t\n{text}"), key);
+    assert_eq!(value("", "message.timeout.ms").as_deref(), Some("60000"));
+    assert_eq!(
+        value("delivery.timeout.ms=2147483647", "message.timeout.ms").as_deref(),
+        Some("0")
+    );
+    let short = "transaction.timeout.ms=5000\nrequest.timeout.ms=40000";
+    assert_eq!(value(short, "socket.timeout.ms").as_deref(), Some("5000"));
+    assert_eq!(value(short, "message.timeout.ms").as_deref(), Some("5000"));
+    assert_eq!(producer_value("", "message.timeout.ms").as_deref(), Some("120000"));
+}

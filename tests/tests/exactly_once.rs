@@ -1,0 +1,339 @@
+//! Exactly-once sources against Apache Kafka: kills, zombies, the three boundaries, offsets.
+//!
+//! One Apache broker serves the file; each test has its own worker group and topics. What counts is what a reader of committed records
+//! sees: every record once, in order.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use weir_tests::apache::Broker;
+use weir_tests::kafka::{Isolation, end_offset, read_now};
+use weir_tests::process::{PATIENCE, Weir, await_true};
+use weir_tests::rest::Rest;
+
+const STRING: &str = "org.apache.kafka.connect.storage.StringConverter";
+
+/// The broker of this file, started by the first test that needs it.
+fn kafka() -> &'static str {
+    static BROKER: OnceLock<(Mutex<Broker>, String, TempDir)> = OnceLock::new();
+    let (_, address, _) = BROKER.get_or_init(|| {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut broker = Broker::start(folder.path()).expect("Apache Kafka");
+        let address = broker.address.clone();
+        broker
+            .await_true("Apache Kafka answers", || end_offset(&address, "nothing").is_some())
+            .expect("Apache Kafka");
+        (Mutex::new(broker), address, folder)
+    });
+    address
+}
+
+/// A worker of group `name` with its input file.
+struct Worker {
+    weir: Weir,
+    rest: Rest,
+    folder: PathBuf,
+    written: u32,
+}
+
+fn worker_file(name: &str, folder: &Path) -> PathBuf {
+    let plugins = folder.join("plugins");
+    if !plugins.exists() {
+        std::fs::create_dir(&plugins).expect("plugin folder");
+        std::fs::copy(weir_tests::guests::component(), plugins.join("guests.wasm")).expect("component");
+    }
+    let mut text = format!(
+        "bootstrap.servers={}\ngroup.id={name}\nexactly.once.source.support=enabled\nlisteners=http://127.0.0.1:0\n\
+         plugin.path={}\nkey.converter={STRING}\nvalue.converter={STRING}\noffset.flush.interval.ms=100\n\
+         session.timeout.ms=3000\nheartbeat.interval.ms=500\nscheduled.rebalance.max.delay.ms=0\nrebalance.timeout.ms=5000\n",
+        kafka(),
+        plugins.display()
+    );
+    for storage in ["config", "offset", "status"] {
+        let _ = writeln!(
+            text,
+            "{storage}.storage.topic={name}-{storage}\n{storage}.storage.replication.factor=1"
+        );
+    }
+    text.push_str("offset.storage.partitions=2\nstatus.storage.partitions=1\n");
+    let file = folder.join("worker.properties");
+    std::fs::write(&file, text).expect("worker file");
+    file
+}
+
+impl Worker {
+    fn start(name: &str) -> Self {
+        let folder = tempfile::tempdir().expect("folder").keep();
+        std::fs::write(folder.join("in.txt"), "").expect("input");
+        let (weir, rest) = run(name, &folder);
+        Self {
+            weir,
+            rest,
+            folder,
+            written: 0,
+        }
+    }
+
+    fn input(&self) -> PathBuf {
+        self.folder.join("in.txt")
+    }
+
+    /// Appends numbered lines to the input.
+    fn write(&mut self, lines: u32) {
+        let mut text = String::new();
+        for _ in 0..lines {
+            self.written += 1;
+            let _ = writeln!(text, "{}", self.written);
+        }
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .open(self.input())
+            .expect("input");
+        file.write_all(text.as_bytes()).expect("lines");
+    }
+
+    fn file_source(&self, topic: &str, more: &Value) -> Value {
+        let mut config = json!({"connector.class": "FileStreamSource", "tasks.max": "1", "file": self.input(), "topic": topic,
+            "exactly.once.support": "required"});
+        let more = more.as_object().expect("an object");
+        config.as_object_mut().expect("an object").extend(more.clone());
+        config
+    }
+
+    fn counting_source(&self, topic: &str, more: &Value) -> Value {
+        let mut config = json!({"connector.class": "weir.guests.CountingSourceConnector", "tasks.max": "1", "topic": topic,
+            "exactly.once.support": "required"});
+        let more = more.as_object().expect("an object");
+        config.as_object_mut().expect("an object").extend(more.clone());
+        config
+    }
+}
+
+fn run(name: &str, folder: &Path) -> (Weir, Rest) {
+    let file = worker_file(name, folder);
+    let mut weir = Weir::start_in(folder, &["connect-distributed", &file.display().to_string()]).expect("worker");
+    let ready = weir.await_ready().expect("worker");
+    let rest = Rest::new(ready.connect.as_deref().expect("connect"));
+    (weir, rest)
+}
+
+fn values(topic: &str, isolation: Isolation) -> Vec<u32> {
+    let contents = read_now(kafka(), topic, isolation).expect("records");
+    let text = |value: Option<Vec<u8>>| String::from_utf8(value.unwrap_or_default()).expect("text");
+    contents
+        .into_iter()
+        .map(|content| text(content.value).parse().expect("a number"))
+        .collect()
+}
+
+#[track_caller]
+fn await_committed(topic: &str, last: u32, worker: &Worker) {
+    await_true(&format!("{last} is committed to {topic}"), PATIENCE, || {
+        values(topic, Isolation::Committed).last() == Some(&last)
+    })
+    .unwrap_or_else(|error| panic!("{error:#}\n{}", worker.weir.log_text()));
+}
+
+#[track_caller]
+fn assert_exact(topic: &str, last: u32) {
+    let seen = values(topic, Isolation::Committed);
+    let expected: Vec<u32> = (1..=last).collect();
+    let first_wrong = seen.iter().zip(&expected).position(|(seen, expected)| seen != expected);
+    assert!(
+        seen == expected,
+        "{} of {last} records, first difference at {first_wrong:?}",
+        seen.len()
+    );
+}
+
+// ---- delivery ----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_worker_killed_again_and_again_loses_and_doubles_nothing() {
+    let mut worker = Worker::start("killed");
+    let config = worker.file_source("killed", &json!({"batch.size": "50"}));
+    worker.rest.put_connector("lines", &config).expect("connector");
+    for round in 1..=5 {
+        worker.write(2000);
+        // In the middle of them: at least one more commit than the last round had, and not yet all.
+        await_true("some are committed", PATIENCE, || {
+            let seen = values("killed", Isolation::Committed).len();
+            seen > 2000 * (round - 1)
+        })
+        .unwrap_or_else(|error| panic!("{error:#}\n{}", worker.weir.log_text()));
+        worker.weir.kill().expect("kill -9");
+        (worker.weir, worker.rest) = run("killed", &worker.folder);
+    }
+    worker.write(10);
+    await_committed("killed", worker.written, &worker);
+    assert_exact("killed", worker.written);
+}
+
+#[test]
+fn a_zombie_that_wakes_up_cannot_write() {
+    let mut worker = Worker::start("zombie");
+    let config = worker.file_source("zombie", &json!({"batch.size": "50"}));
+    worker.rest.put_connector("lines", &config).expect("connector");
+    worker.write(500);
+    await_committed("zombie", 500, &worker);
+    // More than it can send at once, so that it is frozen in the middle.
+    worker.write(20_000);
+    await_true("it goes on", PATIENCE, || {
+        values("zombie", Isolation::Committed).len() > 500
+    })
+    .expect("records");
+    signal(&worker.weir, libc::SIGSTOP);
+    let (successor, rest) = run("zombie", &worker.folder);
+    rest.await_state("lines", "RUNNING", 1)
+        .unwrap_or_else(|error| panic!("{error:#}\n{}", successor.log_text()));
+    await_committed("zombie", 20_500, &worker);
+    signal(&worker.weir, libc::SIGCONT);
+    worker
+        .weir
+        .await_log("fenced")
+        .unwrap_or_else(|error| panic!("{error:#}\n{}", worker.weir.log_text()));
+    worker.write(500);
+    await_committed("zombie", 21_000, &worker);
+    assert_exact("zombie", 21_000);
+}
+
+fn signal(weir: &Weir, signal: i32) {
+    let name = if signal == libc::SIGSTOP { "-STOP" } else { "-CONT" };
+    let status = std::process::Command::new("kill")
+        .args([name, &weir.pid().to_string()])
+        .status();
+    assert!(status.expect("kill").success());
+}
+
+// ---- boundaries --------------------------------------------------------------------------------------------------------
+
+#[test]
+fn an_interval_ends_the_transaction_and_so_does_a_pause() {
+    let mut worker = Worker::start("interval");
+    let more = json!({"transaction.boundary": "interval", "transaction.boundary.interval.ms": "3600000"});
+    let config = worker.file_source("interval", &more);
+    worker.rest.put_connector("lines", &config).expect("connector");
+    worker.write(100);
+    await_true("the records are sent", PATIENCE, || {
+        values("interval", Isolation::Uncommitted).len() == 100
+    })
+    .unwrap_or_else(|error| panic!("{error:#}\n{}", worker.weir.log_text()));
+    assert_eq!(values("interval", Isolation::Committed), [], "the interval is not over");
+    worker.rest.send("PUT", "/connectors/lines/pause", None).expect("pause");
+    await_committed("interval", 100, &worker);
+    worker
+        .rest
+        .send("PUT", "/connectors/lines/resume", None)
+        .expect("resume");
+    worker.rest.await_state("lines", "RUNNING", 1).expect("resumed");
+    // A short interval instead: commits come by themselves.
+    let more = json!({"transaction.boundary": "interval", "transaction.boundary.interval.ms": "200"});
+    worker
+        .rest
+        .put_connector("lines", &worker.file_source("interval", &more))
+        .expect("connector");
+    worker.write(100);
+    await_committed("interval", 200, &worker);
+    assert_exact("interval", 200);
+}
+
+#[test]
+fn a_connector_commits_and_aborts_where_it_says() {
+    const UNTIL: u32 = 200;
+    let worker = Worker::start("boundaries");
+    let more = json!({"transaction.boundary": "connector", "until": UNTIL.to_string(), "batch": "10",
+        "commit.every": "7", "abort.every": "25"});
+    let config = worker.counting_source("boundaries", &more);
+    worker.rest.put_connector("count", &config).expect("connector");
+    let (mut expected, mut open) = (Vec::new(), Vec::new());
+    for number in 1..=UNTIL {
+        open.push(number);
+        if number % 25 == 0 {
+            open.clear();
+        } else if number % 7 == 0 {
+            expected.append(&mut open);
+        }
+    }
+    let last = *expected.last().expect("some");
+    await_committed("boundaries", last, &worker);
+    await_true("everything is sent", PATIENCE, || {
+        values("boundaries", Isolation::Uncommitted).last() == Some(&UNTIL)
+    })
+    .expect("records");
+    assert_eq!(values("boundaries", Isolation::Committed), expected);
+    // A restart goes on behind the abort at 200, whose offset was committed: nothing comes again.
+    let more = json!({"transaction.boundary": "connector", "until": "210", "batch": "10", "commit.every": "210"});
+    worker
+        .rest
+        .put_connector("count", &worker.counting_source("boundaries", &more))
+        .expect("connector");
+    await_committed("boundaries", 210, &worker);
+    expected.extend(201..=210);
+    assert_eq!(values("boundaries", Isolation::Committed), expected);
+}
+
+// ---- offsets -----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn offsets_go_to_the_connectors_own_topic_and_are_found_there() {
+    let mut worker = Worker::start("own");
+    let config = worker.file_source("own", &json!({"offsets.storage.topic": "own-offsets"}));
+    worker.rest.put_connector("lines", &config).expect("connector");
+    worker.write(10);
+    await_committed("own", 10, &worker);
+    let offsets = read_now(kafka(), "own-offsets", Isolation::Committed).expect("offsets");
+    let newest = offsets.last().expect("an offset");
+    let key = String::from_utf8(newest.key.clone().unwrap_or_default()).expect("text");
+    assert_eq!(key, format!("[\"lines\",{{\"filename\":{}}}]", json!(worker.input())));
+    assert_eq!(newest.value.as_deref(), Some(&b"{\"position\":21}"[..]));
+    worker.weir.kill().expect("kill -9");
+    (worker.weir, worker.rest) = run("own", &worker.folder);
+    worker.write(10);
+    await_committed("own", 20, &worker);
+    assert_exact("own", 20);
+}
+
+#[test]
+fn records_for_the_own_offsets_topic_fail_the_task() {
+    let mut worker = Worker::start("loop");
+    worker
+        .rest
+        .put_connector("lines", &worker.file_source("loop-offset", &json!({})))
+        .expect("connector");
+    worker.write(1);
+    let trace = worker.rest.await_failed("lines", 0).expect("failed");
+    let text = "Source tasks may not produce to their own offsets topics when exactly-once support is enabled";
+    assert!(trace.contains(text), "{trace}");
+}
+
+// ---- what is refused ---------------------------------------------------------------------------------------------------
+
+#[test]
+fn connectors_that_cannot_are_refused_before_they_run() {
+    let worker = Worker::start("preflight");
+    for (config, expected) in [
+        (
+            json!({"connector.class": "weir.guests.QuietSourceConnector", "topic": "t", "exactly.once.support": "required"}),
+            "The connector does not implement the API required for preflight validation",
+        ),
+        (
+            json!({"connector.class": "FileStreamSource", "topic": "t", "exactly.once.support": "required"}),
+            "The connector does not support exactly-once semantics with the provided configuration.",
+        ),
+        (
+            json!({"connector.class": "FileStreamSource", "topic": "t", "file": "/x", "transaction.boundary": "connector"}),
+            "The connector does not support connector-defined transaction boundaries with the given configuration.",
+        ),
+    ] {
+        let answer = worker
+            .rest
+            .json("PUT", "/connectors/c/config", &config)
+            .expect("an answer");
+        assert_eq!(answer.status, 400, "{}", answer.text);
+        assert!(answer.text.contains(expected), "{}", answer.text);
+    }
+}
