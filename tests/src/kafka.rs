@@ -270,6 +270,12 @@ pub fn read_now(address: &str, topic: &str, isolation: Isolation) -> anyhow::Res
     Ok(contents)
 }
 
+/// Is true once a broker answers.
+pub fn is_up(address: &str) -> bool {
+    let consumer: Result<BaseConsumer, _> = ClientConfig::new().set("bootstrap.servers", address).create();
+    consumer.is_ok_and(|consumer| consumer.fetch_metadata(None, Duration::from_secs(1)).is_ok())
+}
+
 /// End offset of partition 0; none while the topic or the broker is not there.
 pub fn end_offset(address: &str, topic: &str) -> Option<i64> {
     let consumer: BaseConsumer = ClientConfig::new()

@@ -333,6 +333,7 @@ impl SourceTask {
         tracing::info!(task = %self.id, "aborting transaction as requested by the connector");
         while let Err(error) = self.sender.abort(CALL_TIMEOUT).await {
             if !error.is_retriable() {
+                tracing::error!(task = %self.id, %error, "failed to abort producer transaction");
                 return Err(transaction_failure(&self.id, error));
             }
         }

@@ -145,9 +145,13 @@ impl Sender {
 
     /// Aborts the open transaction; acknowledgements stay to be drained.
     ///
+    /// What is on its way goes out first: librdkafka 2.12 ends a transaction at the coordinator even when that has not heard of
+    /// it yet, which is refused for good.
+    ///
     /// # Errors
     /// As [`Producer::abort_transaction`].
     pub async fn abort(&mut self, timeout: Duration) -> Result<(), ClientError> {
+        self.flush(timeout).await;
         let producer = self.producer.as_ref().ok_or(ClientError::Closed)?;
         producer.abort_transaction(timeout, &mut self.acks).await
     }
