@@ -113,6 +113,9 @@ impl Gauge {
 }
 
 impl MetricRegistry {
+    /// The media type of [`MetricRegistry::render`].
+    pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
     /// An empty registry; sensors count over `windows`.
     pub fn new(windows: Windows, clock: Clock) -> Self {
         Self {

@@ -18,9 +18,11 @@ use weir_log::io::RealDisk;
 use weir_log::log_config::{LogConfig, LogsConfig};
 use weir_log::logs::{FoundPartition, Logs};
 use weir_metrics::clock::Clock;
+use weir_metrics::registry::MetricRegistry;
 
 use crate::background;
 use crate::broker_config::{BrokerConfig, FlushPolicy, LogSettings};
+use crate::broker_metrics::{BrokerMetrics, Counters};
 use crate::cluster::Cluster;
 use crate::context::Shared;
 use crate::error::ServerError;
@@ -74,6 +76,7 @@ impl Broker {
             config: Arc::new(config),
             listeners,
             logs: Arc::new(logs),
+            metrics: MetricRegistry::default(),
         })
     }
 }
@@ -84,6 +87,7 @@ pub struct BoundBroker {
     config: Arc<BrokerConfig>,
     listeners: Vec<BoundListener>,
     logs: Arc<Logs>,
+    metrics: MetricRegistry,
 }
 
 impl BoundBroker {
@@ -91,6 +95,12 @@ impl BoundBroker {
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().map(|listener| listener.address).collect()
+    }
+
+    /// Shows the broker's metrics in `metrics` instead of nowhere.
+    #[must_use]
+    pub fn with_metrics(self, metrics: MetricRegistry) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The id of the cluster, kept in the data directory.
@@ -108,6 +118,7 @@ impl BoundBroker {
             config,
             listeners,
             logs,
+            metrics,
         } = self;
         // With a handler in place, a file size limit is an error of the write, like a full disk,
         // and no longer ends the process. Nothing has to receive the signal.
@@ -133,6 +144,11 @@ impl BoundBroker {
             partitions: Arc::clone(&parts.partitions),
             groups: Arc::clone(&groups),
             clock: clock.clone(),
+            metrics: Arc::new(BrokerMetrics::new(
+                &metrics,
+                Arc::clone(&parts.counters),
+                &parts.partitions,
+            )),
             close_log: LogLimit::default(),
             stop: serving.clone(),
         });
@@ -197,6 +213,7 @@ struct Parts {
     flusher: Arc<Flusher>,
     partitions: Arc<Partitions>,
     cluster: Arc<Cluster>,
+    counters: Arc<Counters>,
     /// Cancelled by the panic of a writer or the flusher.
     failed: CancellationToken,
     /// Logs that could not be opened keep the directory from being marked clean.
@@ -206,6 +223,7 @@ struct Parts {
 impl Parts {
     fn recover(config: &Arc<BrokerConfig>, logs: &Arc<Logs>) -> Result<Self, ServerError> {
         let clock = Clock::System;
+        let counters = Arc::<Counters>::default();
         let failed = CancellationToken::new();
         let directory = &config.log.directory;
         let mut metadata = MetadataLog::open(directory)?;
@@ -227,6 +245,7 @@ impl Parts {
             },
             flush: flush_bounds(&config.log),
             defaults: log_defaults(&config.log),
+            counters: Arc::clone(&counters),
         });
         let flusher = Flusher::start(clock.clone(), &failed)?;
         let cores = thread::available_parallelism().map_or(2, usize::from);
@@ -240,6 +259,7 @@ impl Parts {
             flusher,
             partitions,
             cluster: Arc::new(cluster),
+            counters,
             failed,
             all_opened,
         })

@@ -11,6 +11,7 @@ use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use weir_protocol::api::ApiKey;
 
+use crate::broker_metrics::{BrokerMetrics, Counters};
 use crate::context::{ConnectionInfo, Shared};
 use crate::dispatch::dispatch;
 use crate::frame_reader::{FrameReader, ReadEnd};
@@ -43,6 +45,10 @@ const DRAIN: Duration = Duration::from_millis(250);
 struct InFlight {
     reply: ReplyFuture,
     bytes: usize,
+    /// API key and start, for the time the answer took.
+    api_key: i16,
+    began: Instant,
+    metrics: Arc<BrokerMetrics>,
 }
 
 impl Future for InFlight {
@@ -50,7 +56,12 @@ impl Future for InFlight {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let bytes = self.bytes;
-        self.reply.as_mut().poll(cx).map(|outcome| (outcome, bytes))
+        let polled = self.reply.as_mut().poll(cx);
+        if polled.is_ready() {
+            let took_ms = self.began.elapsed().as_secs_f64() * 1000.0;
+            self.metrics.answered(self.api_key, took_ms);
+        }
+        polled.map(|outcome| (outcome, bytes))
     }
 }
 
@@ -64,6 +75,7 @@ struct Requests {
 /// Serves a connection until the client leaves, breaks the protocol, idles or the broker stops.
 pub(crate) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, info: Arc<ConnectionInfo>) {
     let (mut receiver, mut sender) = stream.split();
+    let _open = Open::new(Arc::clone(&shared.metrics.counters));
     let mut reader = FrameReader::new(shared.config.sockets.request_max_bytes);
     let mut requests = Requests {
         in_flight: FuturesOrdered::new(),
@@ -87,7 +99,11 @@ pub(crate) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, info: Arc<
             Some((outcome, bytes)) = requests.in_flight.next() => {
                 last_active = Instant::now();
                 let written = match requests.collect(outcome, bytes) {
-                    Ok(()) => write_all(&mut sender, &mut requests.replies).await,
+                    Ok(()) => {
+                        let ready = requests.replies.iter().map(Bytes::len).sum();
+                        Counters::add(&shared.metrics.counters.bytes_out, ready);
+                        write_all(&mut sender, &mut requests.replies).await
+                    }
                     Err(reason) => return report(&shared, &info, &reason),
                 };
                 if written.is_err() {
@@ -122,15 +138,39 @@ pub(crate) async fn serve(mut stream: TcpStream, shared: Arc<Shared>, info: Arc<
     }
 }
 
+/// Counts a connection while it is open.
+struct Open(Arc<Counters>);
+
+impl Open {
+    fn new(counters: Arc<Counters>) -> Self {
+        counters.connections.fetch_add(1, Ordering::Relaxed);
+        Self(counters)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Requests {
     fn start(&mut self, shared: &Arc<Shared>, info: &Arc<ConnectionInfo>, frame: Bytes) -> Result<(), CloseReason> {
         let mut bytes = frame.len();
+        Counters::add(&shared.metrics.counters.bytes_in, bytes);
+        let api_key = frame.first_chunk().map_or(-1, |key| i16::from_be_bytes(*key));
         if frame.starts_with(&ApiKey::FETCH.0.to_be_bytes()) {
             bytes += FETCH_BYTES;
         }
         let reply = dispatch(shared, info, frame)?;
         self.bytes += bytes;
-        self.in_flight.push_back(InFlight { reply, bytes });
+        self.in_flight.push_back(InFlight {
+            reply,
+            bytes,
+            api_key,
+            began: Instant::now(),
+            metrics: Arc::clone(&shared.metrics),
+        });
         Ok(())
     }
 

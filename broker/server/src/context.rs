@@ -11,6 +11,7 @@ use weir_metrics::clock::Clock;
 use weir_protocol::messages::StrBytes;
 
 use crate::broker_config::BrokerConfig;
+use crate::broker_metrics::BrokerMetrics;
 use crate::cluster::Cluster;
 use crate::groups::Groups;
 use crate::listener_config::Advertised;
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) groups: Arc<Groups>,
     pub(crate) producer_ids: Arc<ProducerIds>,
     pub(crate) clock: Clock,
+    pub(crate) metrics: Arc<BrokerMetrics>,
     /// Keeps the lines about closed connections few.
     pub(crate) close_log: LogLimit,
     /// Cancelled when the broker stops: parked requests end at once.

@@ -5,6 +5,7 @@
 
 pub mod broker;
 pub mod broker_config;
+pub mod broker_metrics;
 pub mod error;
 
 mod append;

@@ -23,6 +23,7 @@ use weir_protocol::error_code::ErrorCode;
 use weir_protocol::messages::Uuid;
 
 use crate::append::{Ack, AppendError, AppendJob, AppendResult, Appended};
+use crate::broker_metrics::Counters;
 use crate::purgatory::WaiterList;
 use crate::topic_config::TopicConfig;
 use crate::uuid_text;
@@ -80,6 +81,7 @@ pub(crate) struct LogEnvironment {
     pub(crate) flush: FlushBounds,
     /// Settings of a log that are the broker's, not the topic's.
     pub(crate) defaults: LogConfig,
+    pub(crate) counters: Arc<Counters>,
 }
 
 /// How long and how much may stay unsynced when nobody waits.
@@ -373,6 +375,10 @@ impl PartitionHandle {
             }
         }
         self.unflushed_records
+            .fetch_add(records.unsigned_abs(), Ordering::Relaxed);
+        self.environment
+            .counters
+            .messages_in
             .fetch_add(records.unsigned_abs(), Ordering::Relaxed);
         let needs_sync = !parked.is_empty();
         if needs_sync {

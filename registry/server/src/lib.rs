@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod registry_config;
+pub mod registry_metrics;
 pub mod server;
 
 mod md5;

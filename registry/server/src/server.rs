@@ -12,6 +12,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::header;
+use axum::middleware::{self, Next};
+use axum::routing::get;
 use axum::serve::Listener;
 use parking_lot::RwLock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -21,12 +24,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 use weir_client::admin::Admin;
+use weir_metrics::registry::MetricRegistry;
 
 use crate::error::RegistryError;
 use crate::registry::handle::{Registry, State};
 use crate::registry::schemas::Schemas;
 use crate::registry::writer::{WAITING_CHANGES, WAITING_REPAIRS, Writer};
 use crate::registry_config::RegistryConfig;
+use crate::registry_metrics::RegistryMetrics;
 use crate::rest::call::{Api, Identity};
 use crate::rest::route::{Service, serve};
 use crate::store::cache::Cache;
@@ -39,6 +44,7 @@ pub struct BoundRegistry {
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
     is_ready: watch::Sender<bool>,
+    metrics: MetricRegistry,
 }
 
 impl BoundRegistry {
@@ -64,7 +70,14 @@ impl BoundRegistry {
             listeners,
             addresses,
             is_ready,
+            metrics: MetricRegistry::default(),
         })
+    }
+
+    /// Shows the registry's metrics beside others of the process.
+    #[must_use]
+    pub fn with_metrics(self, metrics: MetricRegistry) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Where it listens, with the real ports.
@@ -90,7 +103,7 @@ impl BoundRegistry {
             biased;
             // Nothing was written yet.
             () = shutdown.cancelled() => return Ok(()),
-            started = start(&self.config) => started?,
+            started = start(&self.config, &self.metrics) => started?,
         };
         let mut roles: JoinSet<Result<(), RegistryError>> = JoinSet::new();
         // Requests end before the writer they wait for.
@@ -104,7 +117,7 @@ impl BoundRegistry {
             api: started.api,
             http: self.config.http.clone(),
         };
-        let router: Router = Router::new().fallback(serve).with_state(service);
+        let router = measured(Router::new().fallback(serve).with_state(service), started.metrics);
         for listener in self.listeners {
             let patient = Patient {
                 listener,
@@ -146,9 +159,10 @@ fn ended_early(ended: Result<Result<(), RegistryError>, tokio::task::JoinError>)
 struct Started {
     api: Api,
     writer: Writer,
+    metrics: RegistryMetrics,
 }
 
-async fn start(config: &RegistryConfig) -> Result<Started, RegistryError> {
+async fn start(config: &RegistryConfig, metrics: &MetricRegistry) -> Result<Started, RegistryError> {
     let began = Instant::now();
     let cache = Arc::new(RwLock::new(Cache::default()));
     let (repairs, waiting_repairs) = mpsc::channel(WAITING_REPAIRS);
@@ -158,6 +172,7 @@ async fn start(config: &RegistryConfig) -> Result<Started, RegistryError> {
         context: "cannot ask for the id of the Kafka cluster".to_owned(),
         source,
     })?;
+    let metrics = RegistryMetrics::new(metrics, &cache);
     let state = Arc::new(State {
         cache,
         schemas: Schemas::new(config.decisions.parsed_schemas),
@@ -176,7 +191,24 @@ async fn start(config: &RegistryConfig) -> Result<Started, RegistryError> {
             }),
         },
         writer,
+        metrics,
     })
+}
+
+/// Adds `/metrics`, and measures everything else.
+fn measured(router: Router, metrics: RegistryMetrics) -> Router {
+    let shown = metrics.clone();
+    let text = move || async move { ([(header::CONTENT_TYPE, MetricRegistry::CONTENT_TYPE)], shown.text()) };
+    let measure = move |request: axum::extract::Request, next: Next| {
+        let metrics = metrics.clone();
+        async move {
+            let began = Instant::now();
+            let response = next.run(request).await;
+            metrics.answered(began.elapsed().as_secs_f64() * 1000.0);
+            response
+        }
+    };
+    router.layer(middleware::from_fn(measure)).route("/metrics", get(text))
 }
 
 async fn serve_listener(

@@ -120,6 +120,7 @@ impl Bench {
                 max_bytes: 1 << 20,
             },
             defaults: LogConfig::default(),
+            counters: Arc::default(),
         };
         let config = TopicConfig::resolve(Overrides::new(), &Properties::new()).unwrap();
         let partition = PartitionHandle::new(

@@ -125,6 +125,12 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
+    /// How many subjects and versions there are, deleted ones included.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let versions = self.subjects.keys().map(|subject| self.versions(subject).count()).sum();
+        (self.subjects.len(), versions)
+    }
+
     /// Takes one record.
     pub(crate) fn apply(&mut self, record: Record, timestamp_ms: i64) -> Applied {
         match record {
