@@ -11,7 +11,11 @@ use weir_config::validate::ParsedConfig;
 
 use crate::error::TransformError;
 use crate::transformation::{Predicate, Side, Transformation};
-use crate::{filter, hoist_field, insert_field, predicates};
+use crate::{
+    cast, drop_headers, extract_field, filter, flatten, header_from, hoist_field, insert_field, insert_header,
+    mask_field, predicates, regex_router, replace_field, set_schema_metadata, timestamp_converter, timestamp_router,
+    value_to_key,
+};
 
 /// Version of the classes: the release of Kafka whose behaviour they have.
 pub const VERSION: &str = "4.3.1";
@@ -136,6 +140,33 @@ pub(crate) fn replace_null_key() -> ConfigKey {
         .doc("Whether a field that is null and has a default is taken as its default (true) or as null (false).")
 }
 
+/// Gives the check on lists that must hold something; their repetitions count once.
+pub(crate) fn valid_list() -> Validator {
+    Validator::Custom("any non-empty value".to_owned())
+}
+
+/// Runs the check of [`valid_list`].
+pub(crate) fn not_empty_list(key: &ConfigKey, value: &ConfigValue) -> Option<String> {
+    match value {
+        ConfigValue::List(items) if items.is_empty() => Some(format!(
+            "Configuration '{}' must not be empty. Valid values include: any non-empty value",
+            key.name
+        )),
+        _ => None,
+    }
+}
+
+/// Gives the items of a list, each once.
+pub(crate) fn unique(items: &[String]) -> Vec<String> {
+    let mut unique: Vec<String> = Vec::with_capacity(items.len());
+    for item in items {
+        if !unique.contains(item) {
+            unique.push(item.clone());
+        }
+    }
+    unique
+}
+
 pub(crate) fn no_problem(_: &ConfigKey, _: &ConfigValue) -> Option<String> {
     None
 }
@@ -164,12 +195,33 @@ macro_rules! predicate {
     };
 }
 
-static TRANSFORMATIONS: [TransformClass; 5] = [
+static TRANSFORMATIONS: [TransformClass; 26] = [
+    class!("Cast$Key", Key, cast, []),
+    class!("Cast$Value", Value, cast, []),
+    class!("DropHeaders", Value, drop_headers, ["DropHeaders"]),
+    class!("ExtractField$Key", Key, extract_field, []),
+    class!("ExtractField$Value", Value, extract_field, []),
     class!("Filter", Value, filter, ["Filter"]),
+    class!("Flatten$Key", Key, flatten, []),
+    class!("Flatten$Value", Value, flatten, []),
+    class!("HeaderFrom$Key", Key, header_from, []),
+    class!("HeaderFrom$Value", Value, header_from, []),
     class!("HoistField$Key", Key, hoist_field, []),
     class!("HoistField$Value", Value, hoist_field, []),
     class!("InsertField$Key", Key, insert_field, []),
     class!("InsertField$Value", Value, insert_field, []),
+    class!("InsertHeader", Value, insert_header, ["InsertHeader"]),
+    class!("MaskField$Key", Key, mask_field, []),
+    class!("MaskField$Value", Value, mask_field, []),
+    class!("RegexRouter", Value, regex_router, ["RegexRouter"]),
+    class!("ReplaceField$Key", Key, replace_field, []),
+    class!("ReplaceField$Value", Value, replace_field, []),
+    class!("SetSchemaMetadata$Key", Key, set_schema_metadata, []),
+    class!("SetSchemaMetadata$Value", Value, set_schema_metadata, []),
+    class!("TimestampConverter$Key", Key, timestamp_converter, []),
+    class!("TimestampConverter$Value", Value, timestamp_converter, []),
+    class!("TimestampRouter", Value, timestamp_router, ["TimestampRouter"]),
+    class!("ValueToKey", Value, value_to_key, ["ValueToKey"]),
 ];
 
 static PREDICATES: [TransformClass; 3] = [

@@ -11,6 +11,7 @@ use weir_api::data::schemas::SchemaId;
 use weir_api::error::ConnectError;
 use weir_api::frame::value::tags;
 use weir_config::def::{ConfigDef, ConfigKey};
+use weir_config::error::ConfigError;
 use weir_config::validate::ParsedConfig;
 
 pub(crate) use crate::catalogue::no_problem as problem;
@@ -19,7 +20,7 @@ use crate::chain::RecordKind;
 use crate::error::TransformError;
 use crate::layout::{
     Layout, Pairs, copy_basics, declare, key_text, null_field, push_field, push_len, push_tagged_text, require_map,
-    require_struct, schema_of,
+    require_struct, schema_of, set_count,
 };
 use crate::plans::Plans;
 use crate::rows::Row;
@@ -33,6 +34,7 @@ const STATIC_FIELD: &str = "static.field";
 const STATIC_VALUE: &str = "static.value";
 
 const PURPOSE: &str = "field insertion";
+const INSERTION_SPEC: &str = "org.apache.kafka.connect.transforms.InsertField$InsertionSpec";
 
 /// What an added field holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,10 +99,19 @@ pub(crate) fn create(side: Side, config: &ParsedConfig) -> Result<Box<dyn Transf
     let asked = all
         .into_iter()
         .filter_map(|(key, what)| Some(Insertion::new(what, config.opt_text(key)?)));
+    let inserted: Vec<Insertion> = asked.collect();
+    if inserted.is_empty() {
+        return Err(TransformError::text("No field insertion configured"));
+    }
+    if config.opt_text(STATIC_FIELD).is_some() && config.opt_text(STATIC_VALUE).is_none() {
+        // Java prints the object that holds the field's name.
+        let reason = format!("No value specified for static field: {INSERTION_SPEC}");
+        return Err(ConfigError::invalid(STATIC_VALUE, "null", reason).into());
+    }
     Ok(Box::new(InsertField {
         side,
         replace_null: config.get_boolean(REPLACE_NULL)?,
-        inserted: asked.collect(),
+        inserted,
         plans: Plans::default(),
         pairs: Pairs::default(),
     }))
@@ -160,11 +171,7 @@ impl InsertField {
         if plan.is_verbatim {
             cx.out.extend_from_slice(value);
         } else {
-            let fields = plan.layout.fields.len();
-            let parts = plan.layout.split(value)?;
-            for at in 0..fields {
-                cx.out.extend_from_slice(parts.encoded(at));
-            }
+            plan.layout.copy(value, cx.out)?;
         }
         for insertion in &self.inserted {
             insertion.push(cx, row)?;
@@ -314,13 +321,5 @@ fn require_sink(cx: &ApplyCx<'_>) -> Result<(), ConnectError> {
         RecordKind::Source => Err(ConnectError::data(format!(
             "Only SinkRecord supported for [{PURPOSE}], found: org.apache.kafka.connect.source.SourceRecord"
         ))),
-    }
-}
-
-/// Writes the number of pairs where room was left for it.
-pub(crate) fn set_count(out: &mut [u8], at: usize, count: usize) {
-    let bytes = u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes();
-    if let Some(room) = out.get_mut(at..).and_then(|tail| tail.first_chunk_mut::<4>()) {
-        *room = bytes;
     }
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use weir_api::data::logical::Logical;
 use weir_api::data::schema::{MAX_DEPTH, Schema, SchemaType};
 use weir_api::data::schemas::{SchemaId, SchemaTable};
-use weir_api::data::value::Value;
+use weir_api::data::value::{StructValue, Value};
 use weir_api::error::ConnectError;
-use weir_api::frame::value::{encode_nested, encode_slot, tags};
+use weir_api::frame::value::{encode_nested, tags};
 use weir_api::frame::value_reader::{ValueError, ValueReader};
 
 /// Java class of errors in a schema put together by a transformation.
@@ -19,6 +19,9 @@ const SCHEMA_BUILDER_EXCEPTION: &str = "org.apache.kafka.connect.errors.SchemaBu
 
 /// Declares a schema that a transformation put together.
 pub(crate) fn declare(schemas: &mut SchemaTable, schema: Schema) -> Result<SchemaId, ConnectError> {
+    if schema.fields.iter().any(|field| field.name.is_empty()) {
+        return Err(ConnectError::fatal("fieldName cannot be null.").with_class_name(SCHEMA_BUILDER_EXCEPTION));
+    }
     schemas
         .declare(Arc::new(schema))
         .map_err(|error| error.with_class_name(SCHEMA_BUILDER_EXCEPTION))
@@ -85,9 +88,8 @@ impl Layout {
                 _ => None,
             };
             fields.push(FieldShape {
-                schema: Arc::clone(&field.schema),
-                size: Size::of(&field.schema),
                 default,
+                ..FieldShape::new(&field.schema)
             });
         }
         Ok(Self {
@@ -100,6 +102,16 @@ impl Layout {
     /// Tells whether copying all fields is copying the bytes.
     pub(crate) fn is_verbatim(&self) -> bool {
         self.fields.iter().all(|field| field.default.is_none())
+    }
+
+    /// Appends a value with its nulls replaced where that is asked for.
+    pub(crate) fn copy(&mut self, value: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
+        let fields = self.fields.len();
+        let parts = self.split(value)?;
+        for at in 0..fields {
+            out.extend_from_slice(parts.encoded(at));
+        }
+        Ok(())
     }
 
     /// Finds the fields of a value.
@@ -139,6 +151,11 @@ impl<'l, 'a: 'l> Parts<'l, 'a> {
         }
     }
 
+    /// Tells whether a field has a presence byte.
+    pub(crate) fn is_optional(&self, at: usize) -> bool {
+        self.fields.get(at).is_some_and(|field| field.schema.optional)
+    }
+
     /// Gives a field without presence byte; `None` is null.
     pub(crate) fn present(&self, at: usize) -> Option<&'l [u8]> {
         let encoded = self.encoded(at);
@@ -162,7 +179,16 @@ impl<'l, 'a: 'l> Parts<'l, 'a> {
 }
 
 impl FieldShape {
-    fn skip(&self, reader: &mut ValueReader<'_>) -> Result<(), ValueError> {
+    pub(crate) fn new(schema: &Arc<Schema>) -> Self {
+        Self {
+            schema: Arc::clone(schema),
+            size: Size::of(schema),
+            default: None,
+        }
+    }
+
+    /// Passes over the field, presence byte included.
+    pub(crate) fn skip(&self, reader: &mut ValueReader<'_>) -> Result<(), ValueError> {
         if self.schema.optional && !reader.is_present()? {
             return Ok(());
         }
@@ -321,9 +347,10 @@ impl Pairs {
         })
     }
 
-    /// Number of pairs.
-    pub(crate) fn len(&self) -> usize {
-        self.ranges.len()
+    /// Gives the value of a key, encoded.
+    pub(crate) fn get<'a>(&self, bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
+        self.iter(bytes)
+            .find_map(|(key, value)| (key_text(key) == Some(name)).then_some(value))
     }
 }
 
@@ -364,14 +391,21 @@ pub(crate) fn push_field(out: &mut Vec<u8>, schema: &Schema, present: Option<&[u
     }
 }
 
-/// Encodes a default as the bytes of a slot.
-pub(crate) fn default_slot(schemas: &mut SchemaTable, schema: &Schema) -> Result<Option<Vec<u8>>, ConnectError> {
-    let Some(default) = &schema.default else {
-        return Ok(None);
-    };
-    let mut bytes = Vec::new();
-    encode_slot(Some(schema), default, schemas, &mut bytes)?;
-    Ok(Some(bytes))
+/// Gives a struct schema anew with other attributes: a default that it has belongs to the old one.
+pub(crate) fn with_own_default(mut schema: Schema) -> Schema {
+    if let Some(Value::Struct(default)) = schema.default.take() {
+        let bare = Arc::new(schema.clone());
+        schema.default = Some(Value::Struct(StructValue {
+            schema: bare,
+            fields: default.fields,
+        }));
+    }
+    schema
+}
+
+/// Gives the slot bytes of a schemaless part; `None` is null.
+pub(crate) fn tagged_slot(encoded: &[u8]) -> Option<&[u8]> {
+    (encoded.first() != Some(&tags::NULL)).then_some(encoded)
 }
 
 /// Fails unless the value is a struct: `Only Struct objects supported for [purpose], found: class`.
@@ -449,5 +483,28 @@ pub(crate) fn null_field(name: &str, schema: &Schema) -> ConnectError {
     match weir_api::data::validate::validate_field(name, schema, &Value::Null) {
         Err(error) => error,
         Ok(()) => ConnectError::data(format!("{name} is null")),
+    }
+}
+
+/// Gives the error of looking into a schema that has no fields.
+pub(crate) fn no_struct(what: &str) -> ConnectError {
+    ConnectError::data(format!("Cannot {what} on non-struct type"))
+}
+
+/// Gives the error of a map key that is no text, where Java casts it to one.
+pub(crate) fn key_is_no_text(key: &[u8]) -> ConnectError {
+    let class = class_of_tagged(key);
+    ConnectError::data(format!(
+        "class {class} cannot be cast to class java.lang.String ({class} and java.lang.String are in module java.base of \
+         loader 'bootstrap')"
+    ))
+    .with_class_name("java.lang.ClassCastException")
+}
+
+/// Writes the number of pairs where room was left for it.
+pub(crate) fn set_count(out: &mut [u8], at: usize, count: usize) {
+    let bytes = u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes();
+    if let Some(room) = out.get_mut(at..).and_then(|tail| tail.first_chunk_mut::<4>()) {
+        *room = bytes;
     }
 }

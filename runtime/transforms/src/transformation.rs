@@ -98,6 +98,16 @@ impl<'a> ApplyCx<'a> {
         }
     }
 
+    /// Appends bytes as a new part.
+    pub(crate) fn write(&mut self, schema: SchemaId, bytes: Option<&[u8]>) -> Cell {
+        let Some(bytes) = bytes else {
+            return Cell { schema, place: None };
+        };
+        let start = self.out.len();
+        self.out.extend_from_slice(bytes);
+        self.written(start, schema)
+    }
+
     pub(crate) fn headers(&self, row: &Row) -> &[HeaderCell] {
         header_cells(self.headers, row).unwrap_or_default()
     }
@@ -112,13 +122,13 @@ impl<'a> ApplyCx<'a> {
     }
 
     /// Leaves out headers of a row that do not pass.
-    pub(crate) fn copy_headers(&mut self, row: &mut Row, keep: impl Fn(u32) -> bool) {
+    pub(crate) fn copy_headers(&mut self, row: &mut Row, keep: impl Fn(&str) -> bool) {
         let old = row.first_header..row.first_header + row.headers;
         row.first_header = self.headers.len();
         row.headers = 0;
         for at in old {
             if let Some(header) = self.headers.get(at).copied()
-                && keep(header.name)
+                && keep(self.names.get(header.name))
             {
                 self.headers.push(header);
                 row.headers += 1;

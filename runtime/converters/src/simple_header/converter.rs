@@ -11,8 +11,8 @@ use weir_api::error::ConnectError;
 use weir_api::frame::slot::Slot;
 use weir_api::frame::value::{decode_slot, encode_slot};
 
-use crate::simple_header::parse::{Parsed, parse};
 use crate::simple_header::text;
+use weir_api::data::literal::{Parsed, parse};
 
 /// The converter.
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ use weir_api::data::value::Value;
 use weir_api::error::ConnectError;
 use weir_config::number_text::{push_f32, push_f64};
 
-use crate::simple_header::temporal;
+use weir_api::data::temporal;
 
 /// Appends the text of a header's value; the schema, where there is one, tells logical types apart.
 ///

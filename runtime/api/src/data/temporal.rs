@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use weir_api::data::datetime::{civil_from_ms, days_from_civil};
-use weir_api::data::logical::{self, DAY_MS};
-use weir_api::data::schema::Schema;
-use weir_api::data::value::Value;
+use crate::data::datetime::{civil_from_ms, days_from_civil};
+use crate::data::logical::{self, DAY_MS};
+use crate::data::schema::Schema;
+use crate::data::value::Value;
 
 const TIME_LEN: usize = 13;
 const TIMESTAMP_LEN: usize = 24;

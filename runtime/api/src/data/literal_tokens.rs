@@ -5,7 +5,7 @@
 
 /// A cursor over the tokens of one text.
 #[derive(Debug)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     chars: Vec<char>,
     at: usize,
     peeked: Option<String>,
@@ -13,7 +13,7 @@ pub struct Tokens {
 
 impl Tokens {
     /// Starts at the first token.
-    pub fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         Self {
             chars: text.chars().collect(),
             at: 0,
@@ -22,24 +22,24 @@ impl Tokens {
     }
 
     /// Gives the position of the next token, to come back to.
-    pub fn mark(&self) -> usize {
+    pub(crate) fn mark(&self) -> usize {
         self.at
             .saturating_sub(self.peeked.as_ref().map_or(0, |token| token.chars().count()))
     }
 
     /// Goes back to a mark.
-    pub fn rewind(&mut self, mark: usize) {
+    pub(crate) fn rewind(&mut self, mark: usize) {
         self.at = mark;
         self.peeked = None;
     }
 
     /// Tells whether there is another token.
-    pub fn has_next(&self) -> bool {
+    pub(crate) fn has_next(&self) -> bool {
         self.peeked.is_some() || self.at < self.chars.len()
     }
 
     /// Takes the next token.
-    pub fn take(&mut self) -> String {
+    pub(crate) fn take(&mut self) -> String {
         match self.peeked.take() {
             Some(token) => token,
             None => self.consume(),
@@ -47,7 +47,7 @@ impl Tokens {
     }
 
     /// Takes the next tokens as one text; nothing is taken when there are fewer.
-    pub fn take_many(&mut self, count: usize) -> Option<String> {
+    pub(crate) fn take_many(&mut self, count: usize) -> Option<String> {
         let start = self.mark();
         for _ in 0..count {
             if !self.has_next() {
@@ -60,7 +60,7 @@ impl Tokens {
     }
 
     /// Takes the next token that is not blank if, trimmed, it is the one expected.
-    pub fn can_consume(&mut self, expected: &str) -> bool {
+    pub(crate) fn can_consume(&mut self, expected: &str) -> bool {
         if self.peeked.is_none() && !self.has_next() {
             return false;
         }

@@ -5,15 +5,15 @@
 
 use std::sync::Arc;
 
-use weir_api::data::builder;
-use weir_api::data::decimal::Decimal;
-use weir_api::data::logical;
-use weir_api::data::logical::{DAY_MS, Logical};
-use weir_api::data::schema::{MAX_DEPTH, Schema, SchemaType};
-use weir_api::data::value::Value;
+use crate::data::builder;
+use crate::data::decimal::Decimal;
+use crate::data::logical;
+use crate::data::logical::{DAY_MS, Logical};
+use crate::data::schema::{MAX_DEPTH, Schema, SchemaType};
+use crate::data::value::Value;
 
-use crate::simple_header::temporal;
-use crate::simple_header::tokens::Tokens;
+use crate::data::literal_tokens::Tokens;
+use crate::data::temporal;
 
 /// What a text means.
 #[derive(Debug, Clone, PartialEq)]
