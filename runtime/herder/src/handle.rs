@@ -13,6 +13,7 @@ use weir_plugins::plugins::{PluginInfo, Plugins};
 use weir_stores::configs::state::TargetState;
 use weir_stores::status::StatusStore;
 use weir_stores::status::records::Status;
+use weir_worker::lifecycle::TaskId;
 use weir_worker::worker::Worker;
 use weir_worker::worker_config::TopicRules;
 
@@ -258,8 +259,18 @@ impl HerderHandle {
             Err(HerderError::NotFound(_)) => ConnectorType::Unknown,
             Err(other) => return Err(other),
         };
-        status_of(&self.inner.status, name, kind)
-            .ok_or_else(|| HerderError::NotFound(format!("No status found for connector {name}")))
+        let mut info = status_of(&self.inner.status, name, kind)
+            .ok_or_else(|| HerderError::NotFound(format!("No status found for connector {name}")))?;
+        for (task, _) in &info.tasks {
+            let id = TaskId {
+                connector: name.to_owned(),
+                task: *task,
+            };
+            if let Some(figures) = self.inner.worker.figures(&id) {
+                info.figures.push((*task, figures));
+            }
+        }
+        Ok(info)
     }
 
     /// State of one task, from the local status cache.
@@ -314,6 +325,7 @@ pub(crate) fn status_of(status: &StatusStore, name: &str, kind: ConnectorType) -
         connector,
         tasks,
         kind,
+        figures: Vec::new(),
     })
 }
 

@@ -13,13 +13,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use weir_config::map::ConfigMap;
+use weir_metrics::clock::Clock;
 use weir_plugins::plugins::Plugins;
 use weir_stores::configs::ConfigStore;
 use weir_stores::configs::state::{ConfigEvent, ConnectorEntry, RestartRequest, TargetState};
 use weir_stores::error::StoreError;
 use weir_stores::status::StatusStore;
-use weir_stores::status::records::{State, Status};
-use weir_worker::lifecycle::WorkerEvent;
+use weir_stores::status::records::{State, Status, TopicStatus};
+use weir_worker::lifecycle::{TaskId, WorkerEvent};
 use weir_worker::worker::Worker;
 use weir_worker::worker_config::TopicRules;
 
@@ -396,7 +397,31 @@ impl Herder {
                 log_unwritten(self.put_task_status(&id.connector, id.task, status).await);
             }
             WorkerEvent::ReconfigureTasks { name } => self.push(&name, Step::Generate { attempt: 0 }, None),
+            WorkerEvent::TopicUsed { id, topic } => self.note_topic(id, topic).await,
+            WorkerEvent::RestartTask { id } => {
+                // Only while it is still the failed task of then: another start cancels the wait for this one.
+                if self.worker.task_ids(&id.connector).contains(&id) {
+                    self.push(&id.connector, Step::RestartTask(id.task), None);
+                }
+            }
         }
+    }
+
+    /// Writes that a connector uses a topic, unless that is known.
+    async fn note_topic(&self, id: TaskId, topic: String) {
+        let known = self.status.topics(&id.connector);
+        if known.iter().any(|status| status.topic == topic)
+            || !self.configs.snapshot().connectors.contains_key(&id.connector)
+        {
+            return;
+        }
+        let status = TopicStatus {
+            topic,
+            connector: id.connector,
+            task: id.task,
+            discover_timestamp: Clock::System.now_ms(),
+        };
+        log_unwritten(self.status.put_topic(status).await);
     }
 
     async fn put_connector_status(&self, name: &str, status: Status) -> Result<(), StoreError> {

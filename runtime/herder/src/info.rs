@@ -5,6 +5,7 @@
 use weir_config::def::ConfigKey;
 use weir_config::map::ConfigMap;
 use weir_config::validate::ValueInfo;
+use weir_worker::figures::TaskFigures;
 
 /// What kind of connector a config names, as far as this worker knows its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub struct ConnectorStateInfo {
     pub tasks: Vec<(u32, StateInfo)>,
     /// Source, sink or unknown.
     pub kind: ConnectorType,
+    /// What the tasks that run on this worker have done and use, by number.
+    pub figures: Vec<(u32, TaskFigures)>,
 }
 
 /// One key of a validation answer.

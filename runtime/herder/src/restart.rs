@@ -59,6 +59,7 @@ mod tests {
             connector: state(connector),
             tasks,
             kind: ConnectorType::Sink,
+            figures: Vec::new(),
         };
         let plan = plan(
             &now,

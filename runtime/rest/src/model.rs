@@ -170,10 +170,63 @@ pub struct StatusJson {
     tasks: Vec<StateJson>,
     #[serde(rename = "type")]
     kind: &'static str,
+    /// Beyond Connect, last, so that a client that knows nothing of it can leave it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weir: Option<BeyondJson>,
+}
+
+/// What this worker knows of the tasks that run on it.
+#[derive(Debug, Serialize)]
+struct BeyondJson {
+    tasks: Vec<FiguresJson>,
+}
+
+/// Figures of one task.
+#[derive(Debug, Serialize)]
+struct FiguresJson {
+    id: u32,
+    running_ms: u64,
+    records: u64,
+    bytes: u64,
+    records_per_second: u64,
+    in_flight: u64,
+    cpu_ms: u64,
+    memory_bytes: u64,
+    record_errors: u64,
+    records_skipped: u64,
+    dead_letters: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stalled: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
+    restarts: u32,
+    /// Milliseconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_restart: Option<i64>,
 }
 
 impl From<ConnectorStateInfo> for StatusJson {
     fn from(info: ConnectorStateInfo) -> Self {
+        let figures = info.figures.into_iter();
+        let figures: Vec<FiguresJson> = figures
+            .map(|(id, figures)| FiguresJson {
+                id,
+                running_ms: figures.running_ms,
+                records: figures.records,
+                bytes: figures.bytes,
+                records_per_second: figures.records_per_second,
+                in_flight: figures.in_flight,
+                cpu_ms: figures.cpu_ms,
+                memory_bytes: figures.memory_bytes,
+                record_errors: figures.errors.errors,
+                records_skipped: figures.errors.skipped,
+                dead_letters: figures.errors.dead_letters,
+                stalled: figures.stalled,
+                last_error: figures.restarts.last_error,
+                restarts: figures.restarts.count,
+                next_restart: figures.restarts.next_ms,
+            })
+            .collect();
         StatusJson {
             name: info.name,
             connector: StateJson::connector(info.connector),
@@ -183,6 +236,7 @@ impl From<ConnectorStateInfo> for StatusJson {
                 .map(|(id, state)| StateJson::task(id, state))
                 .collect(),
             kind: kind_text(info.kind),
+            weir: (!figures.is_empty()).then_some(BeyondJson { tasks: figures }),
         }
     }
 }
@@ -402,6 +456,7 @@ mod tests {
             connector: state(Some("4.3.1"), None),
             tasks: vec![(0, state(None, Some("boom"))), (1, state(Some("undefined"), None))],
             kind: ConnectorType::Source,
+            figures: Vec::new(),
         };
         assert_eq!(
             json(&StatusJson::from(info)),

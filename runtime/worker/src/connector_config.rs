@@ -11,6 +11,7 @@ use weir_config::parse::ConfigValue;
 
 use crate::error::WorkerError;
 use crate::pattern;
+use crate::restart::{RESTART_PREFIX, RestartSettings, restart_keys};
 
 pub const NAME: &str = "name";
 pub const CONNECTOR_CLASS: &str = "connector.class";
@@ -312,8 +313,17 @@ pub fn sink_def() -> ConfigDef {
 }
 
 /// Returns the options of one kind of connector with those that its own values bring in:
-/// the keys of each topic creation group.
+/// the keys of each topic creation group, and Weir's own once one of them is set.
 pub fn enriched_def(kind: ConnectorKind, config: &ConfigMap) -> ConfigDef {
+    let def = enriched_by_kind(kind, config);
+    if !config.keys().any(|key| key.starts_with(RESTART_PREFIX)) {
+        return def;
+    }
+    let keys = restart_keys(RestartSettings::default());
+    keys.into_iter().fold(def, ConfigDef::key)
+}
+
+fn enriched_by_kind(kind: ConnectorKind, config: &ConfigMap) -> ConfigDef {
     match kind {
         ConnectorKind::Sink => sink_def(),
         ConnectorKind::Source => {

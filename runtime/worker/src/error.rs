@@ -126,6 +126,18 @@ impl TaskFailure {
         self
     }
 
+    /// Is true when the failure may pass by itself: it or one of its causes is retriable.
+    pub fn may_pass(&self) -> bool {
+        self.retriable || self.cause.as_ref().is_some_and(|cause| cause.may_pass())
+    }
+
+    /// Returns the message of the innermost cause.
+    pub fn root_text(&self) -> String {
+        self.cause
+            .as_ref()
+            .map_or_else(|| self.message.clone(), |cause| cause.root_text())
+    }
+
     /// Prints the chain as a Java stack trace reads.
     pub fn to_trace(&self) -> String {
         let mut out = String::new();

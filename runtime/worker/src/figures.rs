@@ -3,9 +3,14 @@
 //! Loops write into atomics once a batch; whoever asks gets a copy. Nothing here decides anything but
 //! `watch`, which looks at the same numbers for tasks that stand still.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use weir_metrics::clock::Clock;
+
+use crate::restart::RestartFigures;
 
 /// Errors of one task, counted as Connect's `task-error-metrics` are.
 #[derive(Debug, Default)]
@@ -91,5 +96,248 @@ impl ErrorCounters {
             dead_letter_failures: read(&self.dead_letter_failures),
             last_error_ms: self.last_error_ms.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// What a task is doing outside of its own loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Call {
+    /// Nothing: the loop runs or waits.
+    None = 0,
+    Poll = 1,
+    Put = 2,
+    Commit = 3,
+}
+
+impl Call {
+    fn name(code: u8) -> Option<&'static str> {
+        match code {
+            1 => Some("poll"),
+            2 => Some("put"),
+            3 => Some("commit"),
+            _ => None,
+        }
+    }
+}
+
+/// Counts of one run of a task, written by its loop.
+#[derive(Debug)]
+pub struct TaskMeter {
+    pub errors: Arc<ErrorCounters>,
+    started: Instant,
+    records: AtomicU64,
+    bytes: AtomicU64,
+    in_flight: AtomicU64,
+    cpu_us: AtomicU64,
+    memory: AtomicU64,
+    call: AtomicU8,
+    /// Milliseconds since the start: when the call began, and when a record was last acknowledged or sent.
+    call_since_ms: AtomicU64,
+    acked_ms: AtomicU64,
+    /// Kept by `sample`.
+    sampled: AtomicU64,
+    rate: AtomicU64,
+    is_stalled: AtomicBool,
+}
+
+/// What is shown of a task besides its state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskFigures {
+    pub running_ms: u64,
+    pub records: u64,
+    pub bytes: u64,
+    pub records_per_second: u64,
+    /// Records sent and not acknowledged yet.
+    pub in_flight: u64,
+    /// CPU time of the guest.
+    pub cpu_ms: u64,
+    /// Linear memory of the guest.
+    pub memory_bytes: u64,
+    pub errors: ErrorFigures,
+    /// Why the task counts as standing still.
+    pub stalled: Option<String>,
+    pub restarts: RestartFigures,
+}
+
+impl Default for TaskMeter {
+    fn default() -> Self {
+        Self {
+            errors: Arc::default(),
+            started: Instant::now(),
+            records: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            cpu_us: AtomicU64::new(0),
+            memory: AtomicU64::new(0),
+            call: AtomicU8::new(Call::None as u8),
+            call_since_ms: AtomicU64::new(0),
+            acked_ms: AtomicU64::new(0),
+            sampled: AtomicU64::new(0),
+            rate: AtomicU64::new(0),
+            is_stalled: AtomicBool::new(false),
+        }
+    }
+}
+
+impl TaskMeter {
+    /// The guest is called.
+    pub fn enter(&self, call: Call) {
+        self.call_since_ms.store(self.now_ms(), Ordering::Relaxed);
+        self.call.store(call as u8, Ordering::Relaxed);
+    }
+
+    /// The guest returned; `cpu` and `memory_bytes` are its use so far.
+    pub fn left(&self, cpu: Duration, memory_bytes: usize) {
+        self.call.store(Call::None as u8, Ordering::Relaxed);
+        self.cpu_us
+            .store(u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.memory.store(memory_bytes as u64, Ordering::Relaxed);
+    }
+
+    /// A batch went on its way.
+    pub fn moved(&self, records: u32, bytes: usize) {
+        self.records.fetch_add(u64::from(records), Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Records on their way now; `has_moved` when some were acknowledged since the last call.
+    pub fn on_the_way(&self, in_flight: u64, has_moved: bool) {
+        let before = self.in_flight.swap(in_flight, Ordering::Relaxed);
+        if has_moved || before == 0 {
+            self.acked_ms.store(self.now_ms(), Ordering::Relaxed);
+        }
+    }
+
+    /// Copies everything.
+    pub fn figures(&self, stall_timeout: Duration, restarts: RestartFigures) -> TaskFigures {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        TaskFigures {
+            running_ms: self.now_ms(),
+            records: read(&self.records),
+            bytes: read(&self.bytes),
+            records_per_second: read(&self.rate),
+            in_flight: read(&self.in_flight),
+            cpu_ms: read(&self.cpu_us) / 1000,
+            memory_bytes: read(&self.memory),
+            errors: self.errors.figures(),
+            stalled: self.stalled(stall_timeout),
+            restarts,
+        }
+    }
+
+    /// Tells why the task counts as standing still; none while it does not.
+    pub fn stalled(&self, timeout: Duration) -> Option<String> {
+        if timeout.is_zero() {
+            return None;
+        }
+        let limit = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        let now = self.now_ms();
+        let since = |start: &AtomicU64| now.saturating_sub(start.load(Ordering::Relaxed));
+        let in_call = since(&self.call_since_ms);
+        if let Some(call) = Call::name(self.call.load(Ordering::Relaxed))
+            && in_call >= limit
+        {
+            return Some(format!("has not returned from {call} for {} s", in_call / 1000));
+        }
+        let unacked = since(&self.acked_ms);
+        match self.in_flight.load(Ordering::Relaxed) {
+            0 => None,
+            _ if unacked < limit => None,
+            count => Some(format!(
+                "{count} records were sent and none acknowledged for {} s",
+                unacked / 1000
+            )),
+        }
+    }
+
+    /// Takes the rate since the last sample, `every` ago; answers what changed about standing still.
+    pub fn sample(&self, every: Duration, timeout: Duration) -> Option<Stall> {
+        let records = self.records.load(Ordering::Relaxed);
+        let before = self.sampled.swap(records, Ordering::Relaxed);
+        let rate = records.saturating_sub(before) as f64 / every.as_secs_f64().max(0.001);
+        self.rate.store(rate.round() as u64, Ordering::Relaxed);
+        let stalled = self.stalled(timeout);
+        let was_stalled = self.is_stalled.swap(stalled.is_some(), Ordering::Relaxed);
+        match stalled {
+            Some(reason) if !was_stalled => Some(Stall::Began(reason)),
+            None if was_stalled => Some(Stall::Ended),
+            Some(_) | None => None,
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A task began or ceased to stand still.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stall {
+    Began(String),
+    Ended,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Call, Stall, TaskMeter};
+
+    const LIMIT: Duration = Duration::from_secs(60);
+    const EVERY: Duration = Duration::from_secs(5);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_does_not_return_is_a_stall_until_it_does() {
+        let meter = TaskMeter::default();
+        meter.enter(Call::Poll);
+        tokio::time::advance(Duration::from_secs(59)).await;
+        assert_eq!(meter.sample(EVERY, LIMIT), None);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        let reason = "has not returned from poll for 61 s".to_owned();
+        assert_eq!(meter.sample(EVERY, LIMIT), Some(Stall::Began(reason)));
+        assert_eq!(meter.sample(EVERY, LIMIT), None, "told once");
+        meter.left(Duration::from_millis(3), 10);
+        assert_eq!(meter.sample(EVERY, LIMIT), Some(Stall::Ended));
+        assert_eq!(meter.stalled(Duration::ZERO), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn records_that_nobody_acknowledges_are_a_stall() {
+        let meter = TaskMeter::default();
+        tokio::time::advance(Duration::from_secs(100)).await;
+        meter.on_the_way(5, false);
+        tokio::time::advance(Duration::from_secs(50)).await;
+        meter.on_the_way(9, false);
+        assert_eq!(meter.stalled(LIMIT), None);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(
+            meter.stalled(LIMIT).as_deref(),
+            Some("9 records were sent and none acknowledged for 60 s")
+        );
+        meter.on_the_way(8, true);
+        assert_eq!(meter.stalled(LIMIT), None);
+        tokio::time::advance(Duration::from_secs(70)).await;
+        meter.on_the_way(0, true);
+        assert_eq!(meter.stalled(LIMIT), None, "idle is no stall");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn figures_add_up() {
+        let meter = TaskMeter::default();
+        meter.moved(100, 1000);
+        meter.sample(EVERY, LIMIT);
+        meter.moved(50, 500);
+        meter.left(Duration::from_millis(12), 4096);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let figures = meter.figures(LIMIT, super::RestartFigures::default());
+        assert_eq!(
+            (figures.records, figures.bytes, figures.records_per_second),
+            (150, 1500, 20)
+        );
+        assert_eq!(
+            (figures.cpu_ms, figures.memory_bytes, figures.running_ms),
+            (12, 4096, 1000)
+        );
     }
 }

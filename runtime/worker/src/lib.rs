@@ -29,6 +29,8 @@ pub mod worker_keys;
 pub mod figures;
 pub mod lifecycle;
 pub mod offset_requests;
+pub mod restart;
+pub mod topics_used;
 
 pub mod error;
 pub mod pattern;

@@ -44,6 +44,10 @@ pub enum WorkerEvent {
     },
     /// The connector asks for its task set to be computed again.
     ReconfigureTasks { name: String },
+    /// A task used a topic, for the first time or again after a while.
+    TopicUsed { id: TaskId, topic: String },
+    /// A failed task is to be started again.
+    RestartTask { id: TaskId },
 }
 
 /// The way in to a running task: what it should be, and its stop signal.
@@ -141,6 +145,20 @@ impl Reports {
     /// Asks for the task set to be computed again.
     pub async fn reconfigure(&self, name: &str) {
         self.send(WorkerEvent::ReconfigureTasks { name: name.to_owned() }).await;
+    }
+
+    /// Reports that a task used a topic.
+    pub async fn topic(&self, id: &TaskId, topic: &str) {
+        self.send(WorkerEvent::TopicUsed {
+            id: id.clone(),
+            topic: topic.to_owned(),
+        })
+        .await;
+    }
+
+    /// Asks for a failed task to be started again.
+    pub async fn restart(&self, id: &TaskId) {
+        self.send(WorkerEvent::RestartTask { id: id.clone() }).await;
     }
 
     async fn send(&self, event: WorkerEvent) {

@@ -1,6 +1,7 @@
 //! What the data plane needs of the worker's settings.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use weir_config::map::ConfigMap;
 use weir_secrets::error::SecretsError;
@@ -8,6 +9,7 @@ use weir_secrets::providers::Providers;
 
 use crate::clients::ClientLayers;
 use crate::connector_config::HEADER_CONVERTER;
+use crate::restart::RestartSettings;
 use crate::worker_config::{ExactlyOnceSource, WorkerConfig, WorkerMode, WorkerTiming};
 
 const DEFAULT_HEADER_CONVERTER: &str = "org.apache.kafka.connect.storage.SimpleHeaderConverter";
@@ -20,6 +22,10 @@ pub struct WorkerSettings {
     pub converters: ConfigMap,
     pub clients: ClientLayers,
     pub topic_creation_enabled: bool,
+    pub topic_tracking_enabled: bool,
+    pub restart: RestartSettings,
+    /// Time after which a task that does not move counts as standing still; zero for never.
+    pub stall_timeout: Duration,
     /// What fills in the variables of connector and task configs.
     pub providers: Arc<Providers>,
     /// `group.id`, when source connectors get exactly-once support.
@@ -45,6 +51,9 @@ impl WorkerSettings {
                 config.override_policy.clone(),
             ),
             topic_creation_enabled: config.topics.creation_enabled,
+            topic_tracking_enabled: config.topics.tracking_enabled,
+            restart: config.restart,
+            stall_timeout: config.stall_timeout,
             providers: Arc::new(Providers::from_properties(&config.originals)?),
             exactly_once_group: match &config.mode {
                 WorkerMode::Distributed(settings) if settings.exactly_once == ExactlyOnceSource::Enabled => {

@@ -24,7 +24,7 @@ use crate::connector_config::{
     sink_topics,
 };
 use crate::error::{TaskFailure, WorkerError};
-use crate::figures::ErrorCounters;
+use crate::figures::{ErrorCounters, TaskMeter};
 use crate::lifecycle::{Control, Reports, TaskId};
 use crate::offset_stores::OffsetStores;
 use crate::pattern;
@@ -48,6 +48,7 @@ use crate::source::offsets::StoredOffsets;
 use crate::source::send::Sender;
 use crate::source::task::{CommitTiming, SourceTask};
 use crate::source::topics::{TopicCreation, TopicGroups};
+use crate::topics_used::UsedTopics;
 
 /// Kafka's `max.poll.records`.
 const MAX_POLL_RECORDS: usize = 500;
@@ -74,6 +75,7 @@ pub struct TaskRequest<'a> {
     pub config: &'a ConfigMap,
     pub control: Control,
     pub reports: Reports,
+    pub meter: Arc<TaskMeter>,
 }
 
 /// What both kinds of task do to records.
@@ -165,7 +167,7 @@ impl TaskBuilder<'_> {
             id: request.id.clone(),
             log: pipeline.errors.log,
             dead_letters: None,
-            counters: Arc::default(),
+            counters: Arc::clone(&request.meter.errors),
         };
         let timing = self.settings.timing;
         let transactions = match group {
@@ -201,6 +203,8 @@ impl TaskBuilder<'_> {
                 timeout: timing.offset_flush_timeout,
             },
             control: request.control,
+            topics_used: UsedTopics::new(self.settings.topic_tracking_enabled),
+            meter: request.meter,
             reports: request.reports,
         })))
     }
@@ -218,7 +222,7 @@ impl TaskBuilder<'_> {
             translated = translated.with_prefetch_kbytes(PREFETCH_KBYTES);
         }
         let subscription = subscription(request.connector, &properties)?;
-        let counters = Arc::<ErrorCounters>::default();
+        let counters = Arc::clone(&request.meter.errors);
         let reporter = Arc::new(ErrorReporter {
             id: request.id.clone(),
             log: pipeline.errors.log,
@@ -262,6 +266,8 @@ impl TaskBuilder<'_> {
             epoch: Instant::now(),
             commit_timeout: timing.offset_flush_timeout,
             control: request.control,
+            topics_used: UsedTopics::new(self.settings.topic_tracking_enabled),
+            meter: request.meter,
             reports: request.reports,
         })))
     }

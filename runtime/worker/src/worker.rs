@@ -4,17 +4,16 @@
 //! with its trace in a status and nothing else. Locks here are leaf-level and never held while
 //! waiting. What should run is the herder's decision. Source: `Worker`.
 
-use std::any::Any;
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use weir_config::map::ConfigMap;
+use weir_plugins::context::BoxFuture;
 use weir_plugins::descriptor::PluginKind;
 use weir_plugins::plugins::Plugins;
 use weir_plugins::stop::StopSignal;
@@ -26,11 +25,15 @@ use weir_stores::status::records::State;
 use crate::connector::{Connector, ConnectorHandle, ConnectorParts};
 use crate::connector_config::{ConnectorConfig, TASK_CLASS, TASKS_MAX_ENFORCE, TOPICS, TOPICS_REGEX};
 use crate::error::{TaskFailure, WorkerError};
+use crate::figures::{TaskFigures, TaskMeter};
 use crate::lifecycle::{Control, Reports, TaskId, WorkerEvent};
 use crate::offset_stores::OffsetStores;
+use crate::restart::{RestartPolicy, RestartSettings, Restarts};
 use crate::settings::WorkerSettings;
 use crate::source::gate::SourceGate;
 use crate::task_builder::{Task, TaskBuilder, TaskRequest};
+use crate::worker::stalls::Watch;
+use crate::worker::supervise::{Supervision, supervise_connector, supervise_task};
 
 /// Time all connectors together get to stop.
 const CONNECTOR_STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,6 +46,8 @@ pub struct Worker {
     gate: OnceLock<Arc<dyn SourceGate>>,
     events: mpsc::Sender<WorkerEvent>,
     running: Mutex<Running>,
+    restarts: Restarts,
+    watch: Watch,
 }
 
 #[derive(Default)]
@@ -60,6 +65,7 @@ struct RunningTask {
     target: watch::Sender<TargetState>,
     stop: StopSignal,
     reports: Reports,
+    meter: Arc<TaskMeter>,
     join: JoinHandle<()>,
 }
 
@@ -82,6 +88,8 @@ impl Worker {
             plugins,
             events,
             running: Mutex::default(),
+            restarts: Restarts::default(),
+            watch: Watch::default(),
         }
     }
 
@@ -254,31 +262,61 @@ impl Worker {
             stop: StopSignal::new(),
         };
         let (building, told) = (control.clone(), reports.clone());
-        let task = match self.build_task(&id, connector, config, count, building, told).await {
-            Ok(task) => task,
+        let meter = Arc::<TaskMeter>::default();
+        let supervision = Supervision {
+            id: id.clone(),
+            stop: control.stop.clone(),
+            reports: reports.clone(),
+            restarts: self.restarts.clone(),
+            settings: self.restart_settings(connector),
+            started: Instant::now(),
+        };
+        let parts = (building, told, Arc::clone(&meter));
+        let (run, result) = match self.build_task(&id, connector, config, count, parts).await {
+            Ok(task) => (task.run(), Ok(())),
             Err(error) => {
-                let failure = TaskFailure::connect(format!("Failed to start task {id}"))
-                    .caused_by(TaskFailure::connect(error.to_string()));
-                reports.task(&id, State::Failed, Some(failure.to_trace())).await;
-                return Err(error);
+                let failure = TaskFailure::connect(format!("Failed to start task {id}")).caused_by(TaskFailure {
+                    retriable: error.is_retriable(),
+                    ..TaskFailure::connect(error.to_string())
+                });
+                let run: BoxFuture<'static, Result<(), TaskFailure>> = Box::pin(std::future::ready(Err(failure)));
+                (run, Err(error))
             }
         };
-        let stop = control.stop.clone();
+        let (stop, reports) = (control.stop.clone(), reports);
         let mut running = self.running.lock();
         if running.tasks.contains_key(&id) {
             return Err(WorkerError::Exists(format!("Task already exists in this worker: {id}")));
         }
-        let join = tokio::spawn(supervise_task(id.clone(), task.run(), stop.clone(), reports.clone()));
-        running.tasks.insert(
-            id,
-            RunningTask {
-                target: sender,
-                stop,
-                reports,
-                join,
-            },
-        );
-        Ok(())
+        if result.is_ok() {
+            self.watch.add(id.clone(), &meter, self.settings.stall_timeout);
+        }
+        // One that could not be built is supervised as well: it may be tried again.
+        let join = tokio::spawn(supervise_task(run, supervision));
+        let task = RunningTask {
+            target: sender,
+            stop,
+            reports,
+            meter,
+            join,
+        };
+        running.tasks.insert(id, task);
+        result
+    }
+
+    /// A connector whose settings cannot be read fails for another reason; its task is not tried again.
+    fn restart_settings(&self, connector: &ConfigMap) -> RestartSettings {
+        let own = self.settings.restart.of_connector(connector);
+        own.unwrap_or(RestartSettings {
+            policy: RestartPolicy::Never,
+            ..self.settings.restart
+        })
+    }
+
+    /// Returns what a task that is here has done and uses; none for one that is not.
+    pub fn figures(&self, id: &TaskId) -> Option<TaskFigures> {
+        let meter = Arc::clone(&self.running.lock().tasks.get(id)?.meter);
+        Some(meter.figures(self.settings.stall_timeout, self.restarts.figures(id)))
     }
 
     async fn build_task(
@@ -287,8 +325,7 @@ impl Worker {
         connector: &ConfigMap,
         config: &ConfigMap,
         count: TaskCount,
-        control: Control,
-        reports: Reports,
+        (control, reports, meter): (Control, Reports, Arc<TaskMeter>),
     ) -> Result<Task, WorkerError> {
         let connector = self.settings.providers.resolve(connector)?;
         let config = self.settings.providers.resolve(config)?;
@@ -300,6 +337,7 @@ impl Worker {
             config: &config,
             control,
             reports,
+            meter,
         };
         self.builder().build(request, &settings).await
     }
@@ -346,6 +384,7 @@ impl Worker {
                 task.join.abort();
                 tracing::error!("Graceful stop of task {id} failed.");
             }
+            self.restarts.stopped(&id);
         }
     }
 
@@ -423,68 +462,8 @@ fn check_task_count(settings: &ConnectorConfig, generated: usize) -> Result<(), 
     Ok(())
 }
 
-/// Runs a task to its end and reports how it ended. Aborting the supervisor aborts the task.
-async fn supervise_task(
-    id: TaskId,
-    run: impl Future<Output = Result<(), TaskFailure>> + Send + 'static,
-    stop: StopSignal,
-    reports: Reports,
-) {
-    let failure = match run_alone(run).await {
-        Ok(Ok(())) => None,
-        Ok(Err(failure)) => Some(failure),
-        Err(error) => Some(abnormal(error)),
-    };
-    match failure {
-        None => reports.task(&id, State::Unassigned, None).await,
-        Some(failure) if stop.is_requested() => {
-            tracing::warn!(task = %id, error = failure.to_trace(), "after being scheduled for shutdown, task failed");
-            reports.task(&id, State::Unassigned, None).await;
-        }
-        Some(failure) => {
-            let trace = failure.to_trace();
-            tracing::error!(task = %id, error = trace, "task failed and will not recover until restarted");
-            reports.task(&id, State::Failed, Some(trace)).await;
-        }
-    }
-}
-
-async fn supervise_connector(name: String, run: impl Future<Output = ()> + Send + 'static, reports: Reports) {
-    if let Err(error) = run_alone(run).await {
-        let trace = abnormal(error).to_trace();
-        tracing::error!(connector = name, error = trace, "connector failed");
-        reports.connector(&name, State::Failed, Some(trace)).await;
-    }
-}
-
-/// Runs a future as a task of its own, so that a panic stays in it.
-async fn run_alone<T: Send + 'static>(run: impl Future<Output = T> + Send + 'static) -> Result<T, JoinError> {
-    let mut alone = JoinSet::new();
-    alone.spawn(run);
-    match alone.join_next().await {
-        Some(result) => result,
-        // One future was put in and nothing took it out.
-        None => std::future::pending().await,
-    }
-}
-
-fn abnormal(error: JoinError) -> TaskFailure {
-    match error.try_into_panic() {
-        Ok(payload) => TaskFailure::of(
-            "java.lang.Error",
-            format!("task panicked: {}", panic_text(payload.as_ref())),
-        ),
-        Err(error) => TaskFailure::connect(error.to_string()),
-    }
-}
-
-fn panic_text(payload: &(dyn Any + Send)) -> &str {
-    payload
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| payload.downcast_ref::<&str>().copied())
-        .unwrap_or("no message")
-}
+mod stalls;
+mod supervise;
 
 #[cfg(test)]
 mod tests;

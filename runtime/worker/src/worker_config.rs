@@ -14,6 +14,7 @@ use weir_config::validate::ParsedConfig;
 
 use crate::connector_config::split_list;
 use crate::error::WorkerError;
+use crate::restart::RestartSettings;
 use crate::worker_keys::{ACCEPTED_WITHOUT_EFFECT, OPEN_PREFIXES, distributed_def, standalone_def};
 
 /// Option of the schema converters that says where their registry is.
@@ -30,6 +31,9 @@ pub struct WorkerConfig {
     pub plugin_path: Vec<PathBuf>,
     pub override_policy: OverridePolicy,
     pub topics: TopicRules,
+    pub restart: RestartSettings,
+    /// Time after which a task that does not move counts as standing still; zero for never.
+    pub stall_timeout: Duration,
     pub rest: RestSettings,
     /// Everything as written; secrets included, never logged.
     pub originals: Properties,
@@ -238,6 +242,8 @@ impl WorkerConfig {
                 tracking_enabled: parsed.get_boolean("topic.tracking.enable")?,
                 tracking_reset_allowed: parsed.get_boolean("topic.tracking.allow.reset")?,
             },
+            restart: RestartSettings::of_worker(parsed)?,
+            stall_timeout: Duration::from_millis(u64::try_from(parsed.get_long("weir.stall.timeout.ms")?).unwrap_or(0)),
             rest: rest_settings(parsed)?,
             originals: properties.clone(),
         };

@@ -6,6 +6,8 @@
 
 use weir_config::def::{ConfigDef, ConfigKey, ConfigType, Importance, Validator};
 
+use crate::restart;
+
 use ConfigType::{Boolean, Class, Double, Int, List, Long, Password, Short, Text};
 use Importance::{High, Low, Medium};
 
@@ -189,6 +191,10 @@ const STANDALONE: &[Row] = &[(
 const WEIR: &[Row] = &[
     ("weir.file.roots", List, NULL, Low, "Directories below which plugins may be granted files; null for anywhere."),
     ("weir.http.proxy", Text, NULL, Low, "Proxy (http or https URL) of the HTTP requests of plugins whose connector names none; not used for this machine."),
+    ("weir.restart.policy", Text, Some("retriable"), Low, restart::POLICY_DOC),
+    ("weir.restart.backoff.ms", Long, Some("5000"), Low, restart::BACKOFF_DOC),
+    ("weir.restart.backoff.max.ms", Long, Some("600000"), Low, restart::BACKOFF_MAX_DOC),
+    ("weir.stall.timeout.ms", Long, Some("300000"), Low, "Time after which a running task that has not returned from a call, or whose records nobody acknowledges, is shown and logged as standing still; 0 for never."),
     ("weir.http.ssl.ca.location", Text, NULL, Low, "PEM file with certificates that HTTP requests of plugins trust besides the machine's."),
 ];
 
@@ -291,6 +297,8 @@ fn validators_of(name: &str) -> Vec<Validator> {
         | "retry.backoff.max.ms"
         | "request.timeout.ms"
         | "metadata.recovery.rebootstrap.trigger.ms" => at_least(0),
+        "weir.restart.policy" => vec![one_of(&["never", "retriable", "always"])],
+        "weir.restart.backoff.ms" | "weir.restart.backoff.max.ms" | "weir.stall.timeout.ms" => at_least(0),
         "scheduled.rebalance.max.delay.ms" | "inter.worker.key.ttl.ms" => between("0", "2147483647"),
         "sasl.login.refresh.window.factor" => between("0.5", "1.0"),
         "sasl.login.refresh.window.jitter" => between("0.0", "0.25"),

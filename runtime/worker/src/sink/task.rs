@@ -6,6 +6,7 @@
 //! Control and rebalances are values read at the one marked point. Source: `WorkerSinkTask`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
@@ -19,6 +20,7 @@ use weir_plugins::sink_requests::{self as guest, FlowChange, SinkContextHandle};
 use weir_stores::status::records::State;
 
 use crate::error::TaskFailure;
+use crate::figures::{Call, TaskMeter};
 use crate::lifecycle::{Control, Reports, TaskId};
 use crate::pipeline::convert::Converters;
 use crate::pipeline::report::{FailedRecord, Failing};
@@ -30,6 +32,7 @@ use crate::sink::originals::Originals;
 use crate::sink::partitions::Partitions;
 use crate::sink::reader::Reader;
 use crate::sink::subscription::Subscription;
+use crate::topics_used::UsedTopics;
 
 /// Longest wait for positions of newly assigned partitions, and for a seek.
 const POSITION_TIMEOUT: Duration = Duration::from_secs(60);
@@ -54,6 +57,8 @@ pub struct SinkTask {
     pub commit_timeout: Duration,
     pub max_poll_records: usize,
     pub control: Control,
+    pub topics_used: UsedTopics,
+    pub meter: Arc<TaskMeter>,
     pub reports: Reports,
 }
 
@@ -199,10 +204,18 @@ impl SinkTask {
     }
 
     async fn put(&mut self, work: &mut Work) -> Result<(), TaskFailure> {
-        match self.instance.put(work.batch.frame()).await {
+        self.meter.enter(Call::Put);
+        let put = self.instance.put(work.batch.frame()).await;
+        self.meter.left(self.instance.cpu(), self.instance.memory_bytes());
+        match put {
             Ok(()) => {
+                self.meter.moved(work.batch.records(), work.batch.frame().len());
                 for (partition, offset) in work.batch.positions() {
                     self.commits.consumed(partition, offset);
+                    self.topics_used.used(&partition.topic);
+                }
+                for topic in self.topics_used.news() {
+                    self.reports.topic(&self.id, &topic).await;
                 }
                 work.batch.begin_frame();
                 work.batch.release();
@@ -228,10 +241,14 @@ impl SinkTask {
     // ---- commit ------------------------------------------------------------------------------------------
 
     async fn commit(&mut self, work: &mut Work) -> Result<(), TaskFailure> {
+        self.topics_used.start_over();
         let Some(offered) = self.commits.begin(self.now_ms()) else {
             return Ok(());
         };
-        let answer = match self.instance.pre_commit(&to_guest_offsets(&offered.offsets)).await {
+        self.meter.enter(Call::Commit);
+        let answer = self.instance.pre_commit(&to_guest_offsets(&offered.offsets)).await;
+        self.meter.left(self.instance.cpu(), self.instance.memory_bytes());
+        let answer = match answer {
             Ok(answer) => answer,
             Err(error) if error.is_poisoned() => return Err(unrecoverable(error.into())),
             Err(error) => {

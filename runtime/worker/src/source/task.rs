@@ -21,6 +21,7 @@ use weir_stores::offsets::ConnectorOffsets;
 use weir_stores::status::records::State;
 
 use crate::error::{KAFKA_EXCEPTION, TaskFailure};
+use crate::figures::{Call, TaskMeter};
 use crate::lifecycle::{Control, Reports, TaskId};
 use crate::pipeline::convert::{ConvertError, Converters, Outgoing};
 use crate::pipeline::report::{FailedRecord, Failing};
@@ -33,6 +34,7 @@ use crate::source::exactly_once::{Transactions, flush_failure};
 use crate::source::offsets::OffsetPair;
 use crate::source::send::{Sender, Slice};
 use crate::source::topics::TopicCreation;
+use crate::topics_used::UsedTopics;
 
 /// What one poll may bring.
 const POLL_BUDGET: PollBudget = PollBudget {
@@ -75,6 +77,8 @@ pub struct SourceTask {
     pub transactions: Option<Transactions>,
     pub timing: CommitTiming,
     pub control: Control,
+    pub topics_used: UsedTopics,
+    pub meter: Arc<TaskMeter>,
     pub reports: Reports,
 }
 
@@ -87,6 +91,8 @@ pub(crate) struct Work {
     pub(crate) acks: Option<AckColumns>,
     /// Record flags after which the transaction ends; 0 = none.
     txn_mask: u16,
+    /// The broker answered at least once.
+    has_acks: bool,
 }
 
 /// A finished write of offsets: what was to be written, and why it failed.
@@ -122,6 +128,7 @@ impl SourceTask {
             outgoing: Outgoing::default(),
             acks: wants_acks.then(AckColumns::default),
             txn_mask: self.transactions.as_ref().map_or(0, Transactions::record_mask),
+            has_acks: false,
         };
         let result = self.work(&mut work).await;
         self.finish(work, result.is_err()).await;
@@ -136,6 +143,7 @@ impl SourceTask {
                 return Ok(());
             }
             self.tell_guest(work).await;
+            self.tell_topics(work).await;
             self.end_commit(work).await;
             if Instant::now() >= work.next_commit {
                 self.begin_commit(work).await;
@@ -153,7 +161,10 @@ impl SourceTask {
                 }
             }
             let asked = Instant::now();
-            match self.instance.poll(POLL_BUDGET).await {
+            self.meter.enter(Call::Poll);
+            let polled = self.instance.poll(POLL_BUDGET).await;
+            self.meter.left(self.instance.cpu(), self.instance.memory_bytes());
+            match polled {
                 Ok(polled) => {
                     let records = match polled {
                         Some(bytes) => self.deliver(Arc::new(bytes), work).await?,
@@ -199,6 +210,7 @@ impl SourceTask {
         let result = self.deliver_records(bytes, frame, base, work).await;
         // Sealed on failure too: what was sent may still be committed.
         self.delivery.batch_sent();
+        self.meter.moved(frame.record_count(), bytes.len());
         if let Some(failure) = ending {
             return Err(failure);
         }
@@ -351,6 +363,7 @@ impl SourceTask {
             topics.ensure(name).await?;
         }
         let topic = self.sender.topic(name)?;
+        self.topics_used.used(name);
         while !slice.parts.is_empty() {
             match self.sender.send(&topic, slice) {
                 Ok(taken) => slice.parts = slice.parts.get(taken..).unwrap_or_default(),
@@ -413,7 +426,9 @@ impl SourceTask {
             self.delivery.acked(ack.opaque);
         }
         let had_acks = !acks.is_empty();
+        work.has_acks |= had_acks;
         self.sender.drained(acks);
+        self.meter.on_the_way(self.sender.in_flight(), had_acks);
         if had_acks {
             self.delivery.collect();
         }
@@ -436,6 +451,16 @@ impl SourceTask {
         }
     }
 
+    /// Tells which topics were used first, once something was acknowledged.
+    async fn tell_topics(&mut self, work: &Work) {
+        if !work.has_acks {
+            return;
+        }
+        for topic in self.topics_used.news() {
+            self.reports.topic(&self.id, &topic).await;
+        }
+    }
+
     pub(crate) async fn tell_acks(&mut self, columns: Vec<Acks>) {
         for acks in columns {
             if let Err(error) = self.instance.records_acked(acks).await {
@@ -446,6 +471,7 @@ impl SourceTask {
 
     async fn begin_commit(&mut self, work: &mut Work) {
         work.next_commit = Instant::now() + self.timing.interval;
+        self.topics_used.start_over();
         if !work.commit.is_empty() || self.transactions.is_some() {
             return;
         }
@@ -555,6 +581,7 @@ impl SourceTask {
         {
             tracing::error!(task = %self.id, failure = failure.to_trace(), "records were refused while the task stopped");
         }
+        self.tell_topics(&work).await;
         if let Some(columns) = &mut work.acks {
             self.tell_acks(columns.take()).await;
         }
