@@ -84,12 +84,19 @@ impl RestartSettings {
         Ok(Self::of_worker(&def.parse(connector)?)?)
     }
 
+    /// Is true when a task is started again after such a failure.
+    pub fn covers(&self, failure: &TaskFailure) -> bool {
+        match self.policy {
+            RestartPolicy::Never => false,
+            RestartPolicy::Retriable => failure.may_pass(),
+            RestartPolicy::Always => true,
+        }
+    }
+
     /// Wait before the next start; none when there is to be no other by itself.
     fn wait(&self, failure: &TaskFailure, attempt: u32) -> Option<Duration> {
-        match self.policy {
-            RestartPolicy::Never => return None,
-            RestartPolicy::Retriable if !failure.may_pass() => return None,
-            RestartPolicy::Retriable | RestartPolicy::Always => {}
+        if !self.covers(failure) {
+            return None;
         }
         let doubled = self.backoff.saturating_mul(1 << attempt.min(20));
         Some(doubled.min(self.backoff_max))

@@ -279,11 +279,16 @@ impl Worker {
                     retriable: error.is_retriable(),
                     ..TaskFailure::connect(error.to_string())
                 });
+                if !supervision.settings.covers(&failure) {
+                    tracing::error!(task = %id, error = failure.to_trace(), "task could not be built");
+                    reports.task(&id, State::Failed, Some(failure.to_trace())).await;
+                    return Err(error);
+                }
+                // Supervised as if it had run: its supervisor waits and asks for the next start.
                 let run: BoxFuture<'static, Result<(), TaskFailure>> = Box::pin(std::future::ready(Err(failure)));
                 (run, Err(error))
             }
         };
-        let (stop, reports) = (control.stop.clone(), reports);
         let mut running = self.running.lock();
         if running.tasks.contains_key(&id) {
             return Err(WorkerError::Exists(format!("Task already exists in this worker: {id}")));
@@ -291,11 +296,10 @@ impl Worker {
         if result.is_ok() {
             self.watch.add(id.clone(), &meter, self.settings.stall_timeout);
         }
-        // One that could not be built is supervised as well: it may be tried again.
         let join = tokio::spawn(supervise_task(run, supervision));
         let task = RunningTask {
             target: sender,
-            stop,
+            stop: control.stop,
             reports,
             meter,
             join,

@@ -191,11 +191,11 @@ const STANDALONE: &[Row] = &[(
 const WEIR: &[Row] = &[
     ("weir.file.roots", List, NULL, Low, "Directories below which plugins may be granted files; null for anywhere."),
     ("weir.http.proxy", Text, NULL, Low, "Proxy (http or https URL) of the HTTP requests of plugins whose connector names none; not used for this machine."),
+    ("weir.http.ssl.ca.location", Text, NULL, Low, "PEM file with certificates that HTTP requests of plugins trust besides the machine's."),
     ("weir.restart.policy", Text, Some("retriable"), Low, restart::POLICY_DOC),
     ("weir.restart.backoff.ms", Long, Some("5000"), Low, restart::BACKOFF_DOC),
     ("weir.restart.backoff.max.ms", Long, Some("600000"), Low, restart::BACKOFF_MAX_DOC),
     ("weir.stall.timeout.ms", Long, Some("300000"), Low, "Time after which a running task that has not returned from a call, or whose records nobody acknowledges, is shown and logged as standing still; 0 for never."),
-    ("weir.http.ssl.ca.location", Text, NULL, Low, "PEM file with certificates that HTTP requests of plugins trust besides the machine's."),
 ];
 
 /// Returns the options of a distributed worker.

@@ -15,7 +15,7 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// The tasks looked at; cheap to clone. Looking ends when the last task is gone and starts with the next.
 #[derive(Debug, Clone, Default)]
-pub struct Watch {
+pub(super) struct Watch {
     watched: Arc<Mutex<Watched>>,
 }
 
@@ -27,7 +27,7 @@ struct Watched {
 
 impl Watch {
     /// Looks at a task for as long as its meter lives.
-    pub fn add(&self, id: TaskId, meter: &Arc<TaskMeter>, timeout: Duration) {
+    pub(super) fn add(&self, id: TaskId, meter: &Arc<TaskMeter>, timeout: Duration) {
         let mut watched = self.watched.lock();
         watched.tasks.push((id, Arc::downgrade(meter)));
         if !watched.is_looking {
