@@ -1,7 +1,9 @@
 //! Connectors that misbehave, for the tests
 //!
 //! One class for each thing a guest must not do to others: trap, never return, eat memory, open what it was not
-//! granted. The fetching one asks over HTTP what it is told to (`fetching.rs`), the counting one ends transactions (`counting.rs`). The others produce `rounds` good records first, one a poll, so that a test sees them run before they go wrong.
+//! granted. The fetching one asks over HTTP what it is told to (`fetching.rs`), the counting one ends transactions (`counting.rs`),
+//! the picky one reports bad records (`picky.rs`). The others produce `rounds` good records first, one a poll, so that a test sees them run
+//! before they go wrong.
 //! Built as a component and found by `plugin.path`; `weir_tests::guests` builds it.
 
 #![forbid(unsafe_code)]
@@ -21,6 +23,7 @@ use weir_sdk::source::{PollBudget, SourceConnector, SourceTask};
 
 mod counting;
 mod fetching;
+mod picky;
 
 /// What a trapping guest says last.
 pub const LAST_WORDS: &str = "the guest fell over on purpose";
@@ -55,6 +58,7 @@ pub fn plugin() -> Plugin {
         .class(source::<Quiet>("weir.guests.QuietSourceConnector", "Behaves."))
         .class(counting::class())
         .class(fetching::class())
+        .class(picky::class())
         .class(
             Class::sink::<Passing, TrappingSink>("weir.guests.TrappingSinkConnector")
                 .doc("Panics on the first record.")
