@@ -176,3 +176,129 @@ pub fn parse_own(bytes: &[u8]) -> Result<Frame<'_>, ConnectError> {
     };
     Ok(Frame::parse(bytes, &limits)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use weir_api::data::schemas::SchemaTable;
+    use weir_api::frame::layout::{frame_flags, record_flags};
+    use weir_api::frame::slot::Slot;
+    use weir_api::frame::writer::{FrameWriter, HeaderParts, SourceParts};
+    use weir_config::map::ConfigMap;
+    use weir_transforms::chain::RecordKind;
+
+    use super::{Transforms, parse_own};
+
+    /// A chain that drops topic `drop` and cannot work on topic `bad`.
+    fn transforms() -> Transforms {
+        let config: ConfigMap = [
+            ("transforms", "f,i"),
+            ("transforms.f.type", "org.apache.kafka.connect.transforms.Filter"),
+            ("transforms.f.predicate", "dropped"),
+            (
+                "transforms.i.type",
+                "org.apache.kafka.connect.transforms.InsertField$Value",
+            ),
+            ("transforms.i.static.field", "a"),
+            ("transforms.i.static.value", "b"),
+            ("transforms.i.predicate", "bad"),
+            ("predicates", "dropped,bad"),
+            (
+                "predicates.dropped.type",
+                "org.apache.kafka.connect.transforms.predicates.TopicNameMatches",
+            ),
+            ("predicates.dropped.pattern", "drop"),
+            (
+                "predicates.bad.type",
+                "org.apache.kafka.connect.transforms.predicates.TopicNameMatches",
+            ),
+            ("predicates.bad.pattern", "bad"),
+        ]
+        .into_iter()
+        .collect();
+        Transforms::build(&config).unwrap().unwrap()
+    }
+
+    fn frame(topics: &[&str]) -> Vec<u8> {
+        let mut writer = FrameWriter::source();
+        for (at, topic) in topics.iter().enumerate() {
+            let name = writer.intern("h");
+            let headers = [HeaderParts {
+                name,
+                value: Slot::text("x"),
+            }];
+            let offset = format!("{{\"at\":{at}}}");
+            let parts = SourceParts {
+                topic: writer.intern(topic),
+                partition: Some(4),
+                timestamp: Some(9),
+                source_partition: Some(writer.intern("{}")),
+                source_offset: Some(offset.as_bytes()),
+                value: Slot::text("v"),
+                headers: &headers,
+                flags: record_flags::TXN_COMMIT_AFTER,
+                ..SourceParts::default()
+            };
+            writer.source_record(&parts).unwrap();
+        }
+        writer.set_flags(frame_flags::TXN_COMMIT);
+        writer.finish()
+    }
+
+    /// Flags, topic, value, offset of each record written for the records before `end`.
+    fn written(topics: &[&str], end: u32) -> (Vec<u32>, Vec<(bool, String, bool, String)>) {
+        let mut transforms = transforms();
+        let bytes = frame(topics);
+        let frame = parse_own(&bytes).unwrap();
+        let failures = transforms.apply(RecordKind::Source, &mut SchemaTable::new(), &bytes, &frame);
+        let failed = failures.iter().map(|failure| failure.row).collect();
+        let mut out = FrameWriter::source();
+        transforms.write_source(&bytes, &frame, end, &mut out).unwrap();
+        let bytes = out.finish();
+        let frame = parse_own(&bytes).unwrap();
+        assert_eq!(frame.flags(), frame_flags::TXN_COMMIT);
+        let records = frame
+            .records()
+            .map(|record| {
+                assert_ne!(record.flags & record_flags::TXN_COMMIT_AFTER, 0);
+                let is_dropped = record.flags & record_flags::DROPPED != 0;
+                if !is_dropped {
+                    assert_eq!(
+                        (record.partition, record.timestamp, record.header_count()),
+                        (Some(4), Some(9), 1)
+                    );
+                }
+                let offset = String::from_utf8_lossy(record.source_offset.unwrap()).into_owned();
+                (
+                    is_dropped,
+                    record.topic.to_owned(),
+                    record.value.bytes.is_some(),
+                    offset,
+                )
+            })
+            .collect();
+        (failed, records)
+    }
+
+    #[test]
+    fn every_record_keeps_its_index_and_what_is_left_out_is_marked() {
+        let (failed, records) = written(&["t", "drop", "bad", "t"], 4);
+        assert_eq!(failed, [2]);
+        let expected = [
+            (false, "t", true, "{\"at\":0}"),
+            (true, "drop", false, "{\"at\":1}"),
+            (true, "bad", false, "{\"at\":2}"),
+            (false, "t", true, "{\"at\":3}"),
+        ];
+        let expected: Vec<_> = expected
+            .map(|(dropped, topic, value, offset)| (dropped, topic.to_owned(), value, offset.to_owned()))
+            .into();
+        assert_eq!(records, expected);
+    }
+
+    #[test]
+    fn a_failure_that_ends_the_task_cuts_the_frame_before_it() {
+        let (_, records) = written(&["t", "bad", "t"], 1);
+        assert_eq!(records.len(), 1);
+        assert!(!records[0].0);
+    }
+}
