@@ -139,6 +139,8 @@ pub struct TaskMeter {
     sampled: AtomicU64,
     rate: AtomicU64,
     is_stalled: AtomicBool,
+    /// Milliseconds since the start; 0 while it runs.
+    ended_ms: AtomicU64,
 }
 
 /// What is shown of a task besides its state.
@@ -176,6 +178,7 @@ impl Default for TaskMeter {
             sampled: AtomicU64::new(0),
             rate: AtomicU64::new(0),
             is_stalled: AtomicBool::new(false),
+            ended_ms: AtomicU64::new(0),
         }
     }
 }
@@ -209,11 +212,21 @@ impl TaskMeter {
         }
     }
 
+    /// The task ended; nothing of it is on its way any more.
+    pub fn ended(&self) {
+        self.call.store(Call::None as u8, Ordering::Relaxed);
+        self.in_flight.store(0, Ordering::Relaxed);
+        self.ended_ms.store(self.now_ms().max(1), Ordering::Relaxed);
+    }
+
     /// Copies everything.
     pub fn figures(&self, stall_timeout: Duration, restarts: RestartFigures) -> TaskFigures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         TaskFigures {
-            running_ms: self.now_ms(),
+            running_ms: match read(&self.ended_ms) {
+                0 => self.now_ms(),
+                ended => ended,
+            },
             records: read(&self.records),
             bytes: read(&self.bytes),
             records_per_second: read(&self.rate),

@@ -267,6 +267,7 @@ impl Worker {
             id: id.clone(),
             stop: control.stop.clone(),
             reports: reports.clone(),
+            meter: Arc::clone(&meter),
             restarts: self.restarts.clone(),
             settings: self.restart_settings(connector),
             started: Instant::now(),

@@ -5,9 +5,10 @@
 
 use std::io::Write as _;
 
-use tokio::time::Duration;
 use weir_stores::configs::state::TargetState;
 use weir_stores::status::records::State;
+use weir_worker::lifecycle::TaskId;
+use weir_worker::worker::TaskCount;
 
 use house::{House, becomes};
 

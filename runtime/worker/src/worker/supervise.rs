@@ -4,6 +4,7 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::sync::Arc;
 
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
@@ -11,6 +12,7 @@ use weir_plugins::stop::StopSignal;
 use weir_stores::status::records::State;
 
 use crate::error::TaskFailure;
+use crate::figures::TaskMeter;
 use crate::lifecycle::{Reports, TaskId};
 use crate::restart::{RestartSettings, Restarts};
 
@@ -20,6 +22,7 @@ pub(super) struct Supervision {
     pub(super) id: TaskId,
     pub(super) stop: StopSignal,
     pub(super) reports: Reports,
+    pub(super) meter: Arc<TaskMeter>,
     pub(super) restarts: Restarts,
     pub(super) settings: RestartSettings,
     pub(super) started: Instant,
@@ -37,6 +40,7 @@ pub(super) async fn supervise_task(
         Ok(Err(failure)) => Some(failure),
         Err(error) => Some(abnormal(error)),
     };
+    supervision.meter.ended();
     match failure {
         None => reports.task(id, State::Unassigned, None).await,
         Some(failure) if stop.is_requested() => {

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -23,6 +24,7 @@ fn supervision(stop: StopSignal, reports: Reports) -> Supervision {
         id: id(),
         stop,
         reports,
+        meter: Arc::default(),
         restarts: Restarts::default(),
         settings: RestartSettings::default(),
         started: Instant::now(),
