@@ -190,7 +190,11 @@ async fn a_task_that_cannot_be_built_says_why() {
         task: 0,
     };
     for (key, value, expected) in [
-        ("transforms", "a", "transformations are not built yet"),
+        (
+            "transforms",
+            "a",
+            "Missing required configuration \"transforms.a.type\"",
+        ),
         ("value.converter", "com.example.Nothing", "com.example.Nothing"),
         ("producer.override.acks", "1", "Client Config Overrides not allowed"),
         (
