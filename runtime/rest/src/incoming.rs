@@ -173,3 +173,6 @@ impl AsyncWrite for Idle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

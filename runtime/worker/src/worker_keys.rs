@@ -56,7 +56,7 @@ const REST: &[Row] = &[
     ("access.control.allow.methods", Text, Some(""), Low, "Methods that cross-origin requests may use."),
     ("response.http.headers.config", Text, Some(""), Low, "Rules for headers added to every response."),
     ("ssl.client.auth", Text, Some("none"), Low, "Whether REST over TLS asks for client certificates: none, requested, required."),
-    ("rest.extension.classes", List, Some(""), Low, "Accepted for compatibility: Java REST extensions cannot be loaded."),
+    ("rest.extension.classes", List, Some(""), Low, "REST extensions: org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension is built in, others cannot be loaded."),
     ("admin.listeners", List, NULL, Low, "Addresses of the admin endpoints; unset to serve them with the others, empty to serve none."),
 ];
 
@@ -189,6 +189,7 @@ const STANDALONE: &[Row] = &[(
 /// Weir's own; `weir.grants.CLASS` and `weir.http.budget.HOST` are prefixes (docs/plugins.md).
 #[rustfmt::skip]
 const WEIR: &[Row] = &[
+    ("weir.rest.login.config", Text, NULL, Low, "JAAS file of basic authentication, with a login KafkaConnect whose PropertyFileLoginModule names the file of users; Java takes it from the system property java.security.auth.login.config, which is looked for in KAFKA_OPTS when this is unset."),
     ("weir.file.roots", List, NULL, Low, "Directories below which plugins may be granted files; null for anywhere."),
     ("weir.http.proxy", Text, NULL, Low, "Proxy (http or https URL) of the HTTP requests of plugins whose connector names none; not used for this machine."),
     ("weir.http.ssl.ca.location", Text, NULL, Low, "PEM file with certificates that HTTP requests of plugins trust besides the machine's."),
@@ -213,7 +214,6 @@ pub fn standalone_def() -> ConfigDef {
 pub const ACCEPTED_WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("plugin.discovery", "plugins are components that describe themselves"),
     ("metric.reporters", "metrics are served over HTTP, not over JMX"),
-    ("rest.extension.classes", "Java REST extensions cannot be loaded"),
     ("internal.key.converter", "internal topics always use JSON without schemas"),
     ("internal.value.converter", "internal topics always use JSON without schemas"),
     ("config.storage.partitions", "the config topic always has one partition"),
