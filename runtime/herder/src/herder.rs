@@ -656,9 +656,17 @@ impl Herder {
         self.configs.put_target_state(name, state).await
     }
 
+    /// The two modes of Apache's worker have words of their own.
+    fn nothing_to_restart(&self, name: &str) -> HerderError {
+        match self.mode {
+            Mode::Distributed => HerderError::NotFound(format!("Unknown connector: {name}")),
+            Mode::Standalone => HerderError::no_connector(name),
+        }
+    }
+
     fn restart_connector(&mut self, name: String, reply: Reply<()>) {
         if !self.configs.snapshot().connectors.contains_key(&name) {
-            let _ = reply.send(Err(HerderError::NotFound(format!("Unknown connector: {name}"))));
+            let _ = reply.send(Err(self.nothing_to_restart(&name)));
             return;
         }
         let text = format!("Failed to start connector: {name}");
@@ -703,7 +711,7 @@ impl Herder {
     fn restart_task(&mut self, name: String, task: u32, reply: Reply<()>) {
         let state = self.configs.snapshot();
         let Some(entry) = state.connectors.get(&name) else {
-            let _ = reply.send(Err(HerderError::NotFound(format!("Unknown connector: {name}"))));
+            let _ = reply.send(Err(self.nothing_to_restart(&name)));
             return;
         };
         if task as usize >= entry.task_configs.as_ref().map_or(0, Vec::len) {

@@ -14,6 +14,7 @@ pub mod forward;
 pub mod routes;
 
 mod incoming;
+mod internal;
 mod transport;
 
 pub mod connector_plugins;

@@ -14,7 +14,9 @@ use crate::basic_auth::{self, BasicAuth};
 use crate::error::RestError;
 use crate::rest_config::RestConfig;
 use crate::server::Api;
-use crate::{connector_plugins, connectors, cors, health, loggers, offsets, response_headers, topics, transport};
+use crate::{
+    connector_plugins, connectors, cors, health, internal, loggers, offsets, response_headers, topics, transport,
+};
 
 /// Which resources a listener serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +42,11 @@ pub fn router(api: Api, resources: Resources, config: &RestConfig) -> Router {
     }
     let routes = routes
         .fallback(|| async { RestError::http(StatusCode::NOT_FOUND) })
-        .layer(from_fn(transport::connects_answers))
         .with_state(api);
-    // A layer of the outer router runs before the inner one chooses a route.
+    // A layer of the outer router runs before the inner one chooses a route, and after it has named the methods it allows.
     let mut outer = Router::new()
         .fallback_service(routes)
+        .layer(from_fn(transport::connects_answers))
         .layer(middleware::map_request(transport::plain_path));
     if let Some(cors) = &config.cors {
         outer = outer.layer(from_fn_with_state(Arc::new(cors.clone()), cors::cross_origin));
@@ -73,7 +75,11 @@ fn main_routes(auth: Option<&BasicAuth>) -> Router<Api> {
             ),
         )
         .route("/connectors/{c}/status", json(get(connectors::status)))
-        .route("/connectors/{c}/tasks", json(get(connectors::tasks)))
+        .route(
+            "/connectors/{c}/tasks",
+            json(get(connectors::tasks).post(internal::submit_tasks)),
+        )
+        .route("/connectors/{c}/fence", json(put(internal::fence)))
         .route("/connectors/{c}/tasks/{t}/status", json(get(connectors::task_status)))
         .route(
             "/connectors/{c}/tasks/{t}/restart",

@@ -24,6 +24,8 @@ pub(crate) async fn refuse_ambiguous_paths(request: Request, next: Next) -> Resp
     let mut response = StatusCode::BAD_REQUEST.into_response();
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
+    let uncached = HeaderValue::from_static("must-revalidate,no-cache,no-store");
+    response.headers_mut().insert(header::CACHE_CONTROL, uncached);
     if matches!(*method, Method::GET | Method::POST | Method::HEAD) {
         let html = HeaderValue::from_static("text/html;charset=iso-8859-1");
         response.headers_mut().insert(header::CONTENT_TYPE, html);
