@@ -198,7 +198,10 @@ fn offsets_of_a_sink_are_those_of_its_group() {
     let sink = json!({"connector.class": "FileStreamSink", "topics": "t", "file": path(folder.path(), "o"),
         "key.converter": STRING, "value.converter": STRING});
     rest.put_connector("s", &sink).expect("sink");
-    rest.await_state("s", "RUNNING", 1).expect("running");
+    await_true("the sink wrote what it read", PATIENCE, || {
+        std::fs::read_to_string(folder.path().join("o")).is_ok_and(|text| text == "a\nb\nc\n")
+    })
+    .expect("written");
     let patch = |body: Value| rest.json("PATCH", "/connectors/s/offsets", &body).expect("answer");
     let at = |partition: Value, offset: Value| json!({"offsets": [{"partition": {"kafka_topic": "t", "kafka_partition": partition}, "offset": offset}]});
     let running = patch(at(json!(0), json!({"kafka_offset": 5})));
