@@ -35,9 +35,14 @@ pub(crate) struct StandaloneArguments {
     ready_file: Option<PathBuf>,
 }
 
-/// Start a distributed Connect worker
+/// Start a Connect worker of a cluster: workers with the same group.id share the connectors
 ///
-/// Example:  weir connect-distributed connect-distributed.properties
+/// Start a worker:           weir connect-distributed connect-distributed.properties
+/// A second one beside it:   weir connect-distributed connect-distributed.properties --override listeners=http://127.0.0.1:8084
+/// Give it a connector:      curl -X POST -H 'Content-Type: application/json' --data @connector.json localhost:8083/connectors
+///
+/// The file is the one that Apache Kafka Connect takes; workers of both kinds may share a group. A worker that is stopped hands its
+/// connectors over; one that dies is waited for (scheduled.rebalance.max.delay.ms) before its work is given to others.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct DistributedArguments {
@@ -117,7 +122,14 @@ async fn serve(
             return Err(Failure::connectors(error));
         }
     }
-    running.set_ready();
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {
+            running.stop().await;
+            return Ok(());
+        }
+        ended = running.ready() => ended?,
+    }
     let ready = Ready {
         connect: Some(running.address()),
         ..Ready::default()

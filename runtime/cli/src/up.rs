@@ -195,6 +195,14 @@ async fn serve(
             return Err(Failure::connectors(error));
         }
     }
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {
+            running.stop().await;
+            return Ok(());
+        }
+        joined = running.ready() => joined?,
+    }
     let ready = Ready {
         kafka: Some(addresses.kafka),
         registry: Some(addresses.registry),

@@ -7,16 +7,21 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use weir_client::admin::{Admin, Isolation};
 use weir_client::client_config::{Translated, translate_producer};
+use weir_client::group_member::GroupSettings;
 use weir_client::wire::WireSettings;
 use weir_config::properties::Properties;
+use weir_herder::distributed::forward::http_client;
+use weir_herder::distributed::member::GroupParts;
+use weir_herder::distributed::session_key::{KeySettings, MacAlgorithm};
+use weir_herder::group::protocol::{ConnectProtocol, PROTOCOL_TYPE};
 use weir_herder::handle::HerderHandle;
-use weir_herder::herder::{Herder, HerderParts, Mode};
+use weir_herder::herder::{Herder, HerderParts};
 use weir_herder::info::ServerInfo;
 use weir_herder::request::ConfigChange;
 use weir_herder::validate::WorkerConverters;
@@ -26,7 +31,7 @@ use weir_plugins::plugins::{BundledComponent, PluginSettings, Plugins};
 use weir_plugins::policy::Grants;
 use weir_rest::forward::Forwarder;
 use weir_rest::rest_config::Scheme;
-use weir_rest::server::{Api, BoundRest};
+use weir_rest::server::{AdvertisedUrl, Api, BoundRest};
 use weir_secrets::providers::Providers;
 use weir_stores::configs::ConfigStore;
 use weir_stores::internal_topic::{InternalTopic, Purpose, client_id_base};
@@ -34,7 +39,10 @@ use weir_stores::offsets::OffsetStore;
 use weir_stores::status::StatusStore;
 use weir_worker::settings::WorkerSettings;
 use weir_worker::worker::Worker;
-use weir_worker::worker_config::{DEFAULT_REGISTRY_URL, ExactlyOnceSource, WorkerConfig, WorkerMode, is_client_key};
+use weir_worker::worker_config::{
+    DEFAULT_REGISTRY_URL, DistributedSettings, ExactlyOnceSource, InterWorkerSettings, WorkerConfig, WorkerMode,
+    is_client_key,
+};
 
 use crate::connector_file::ConnectorFile;
 use crate::logging;
@@ -54,6 +62,7 @@ pub(crate) struct BoundWorker {
 pub(crate) struct RunningWorker {
     address: SocketAddr,
     handle: HerderHandle,
+    is_standalone: bool,
     stop: CancellationToken,
     roles: JoinSet<anyhow::Result<()>>,
 }
@@ -74,7 +83,8 @@ impl BoundWorker {
     /// Starts everything behind the socket. Answers when the herder and REST are running.
     pub(crate) async fn start(self) -> anyhow::Result<RunningWorker> {
         let address = self.rest.address();
-        let worker_id = self.rest.advertised(&host_name()).authority;
+        let advertised = self.rest.advertised(&host_name());
+        let worker_id = advertised.authority.clone();
         let plugins = open_plugins(&self.config, &worker_id).await?;
         let wire =
             WireSettings::from_properties(&client_properties(&self.config)).context("client settings of the worker")?;
@@ -92,12 +102,12 @@ impl BoundWorker {
         let settings = WorkerSettings::from_config(&self.config).context("config.providers")?;
         let providers = settings.providers.clone();
         let worker = Arc::new(Worker::new(settings, plugins.clone(), stores.offsets, events));
-        let mode = match self.config.mode {
-            WorkerMode::Standalone { .. } => Mode::Standalone,
-            WorkerMode::Distributed(_) => Mode::Distributed,
+        let group = match &self.config.mode {
+            WorkerMode::Standalone { .. } => None,
+            WorkerMode::Distributed(settings) => Some(group_parts(settings, &wire, &advertised)?),
         };
         let herder = Herder::new(HerderParts {
-            mode,
+            group,
             worker_id: worker_id.clone(),
             worker,
             worker_events,
@@ -136,6 +146,7 @@ impl BoundWorker {
         Ok(RunningWorker {
             address,
             handle,
+            is_standalone: matches!(self.config.mode, WorkerMode::Standalone { .. }),
             stop,
             roles,
         })
@@ -148,9 +159,19 @@ impl RunningWorker {
         self.address
     }
 
-    /// Start-up is complete, `GET /health` may say so.
-    pub(crate) fn set_ready(&self) {
-        self.handle.set_ready();
+    /// The connectors given at start exist. Waits until `GET /health` says that start-up is complete, which for the member of a
+    /// group is when it has its share.
+    ///
+    /// *Errors*: a role ended meanwhile.
+    pub(crate) async fn ready(&mut self) -> anyhow::Result<()> {
+        if self.is_standalone {
+            self.handle.set_ready();
+        }
+        tokio::select! {
+            biased;
+            () = self.handle.ready() => Ok(()),
+            ended = self.roles.join_next() => Err(role_end(ended)),
+        }
     }
 
     /// What creates connectors of files, also while the worker is waited for.
@@ -263,6 +284,60 @@ fn client_properties(config: &WorkerConfig) -> Properties {
     let mut properties = config.originals.clone();
     properties.insert("bootstrap.servers", config.bootstrap_servers.join(","));
     properties
+}
+
+/// What the worker joins its group with.
+fn group_parts(
+    settings: &DistributedSettings,
+    wire: &WireSettings,
+    advertised: &AdvertisedUrl,
+) -> anyhow::Result<GroupParts> {
+    let client_id = match settings.client_id.as_str() {
+        "" => format!("connect-{}", advertised.authority),
+        given => given.to_owned(),
+    };
+    let delay_ms = settings.scheduled_rebalance_max_delay.as_millis();
+    let protocol = ConnectProtocol::from_config(&settings.connect_protocol);
+    Ok(GroupParts {
+        wire: wire.with_client_id(client_id),
+        settings: GroupSettings {
+            group_id: settings.group_id.clone(),
+            protocol_type: PROTOCOL_TYPE.to_owned(),
+            session_timeout: settings.session_timeout,
+            rebalance_timeout: settings.rebalance_timeout,
+            heartbeat_interval: settings.heartbeat_interval,
+        },
+        protocol: protocol.with_context(|| format!("connect.protocol {}", settings.connect_protocol))?,
+        url: advertised.url(),
+        max_delay_ms: i32::try_from(delay_ms).unwrap_or(i32::MAX),
+        sync_timeout: settings.worker_sync_timeout,
+        unsync_backoff: settings.worker_unsync_backoff,
+        keys: key_settings(&settings.inter_worker)?,
+        http: http_client().context("the client for requests between workers")?,
+    })
+}
+
+fn key_settings(given: &InterWorkerSettings) -> anyhow::Result<KeySettings> {
+    let known = |key: &str, name: &str| {
+        MacAlgorithm::from_name(name)
+            .with_context(|| format!("{key}: {name} is not one of HmacSHA256, HmacSHA384, HmacSHA512"))
+    };
+    for name in &given.verification_algorithms {
+        known("inter.worker.verification.algorithms", name)?;
+    }
+    if !given.verification_algorithms.contains(&given.signature_algorithm) {
+        bail!(
+            "inter.worker.verification.algorithms must include inter.worker.signature.algorithm, which is {}",
+            given.signature_algorithm
+        );
+    }
+    Ok(KeySettings {
+        generation: known("inter.worker.key.generation.algorithm", &given.key_algorithm)?,
+        size_bytes: given.key_bits.map(|bits| bits.div_ceil(8) as usize),
+        ttl: given.key_ttl,
+        signature: known("inter.worker.signature.algorithm", &given.signature_algorithm)?,
+        verification: given.verification_algorithms.clone(),
+    })
 }
 
 fn base_of(config: &WorkerConfig) -> String {

@@ -4,10 +4,9 @@
 //! plugin listings and validation are answered here without it, from shared caches.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use weir_config::map::ConfigMap;
 use weir_plugins::plugins::{PluginInfo, Plugins};
 use weir_stores::configs::state::TargetState;
@@ -48,7 +47,7 @@ pub(crate) struct Inner {
     converters: validate::WorkerConverters,
     server: ServerInfo,
     stage: Stage,
-    ready: AtomicBool,
+    ready: watch::Sender<bool>,
 }
 
 /// What a handle is made of.
@@ -88,14 +87,21 @@ impl HerderHandle {
                 converters: parts.converters,
                 server: parts.server,
                 stage: parts.stage,
-                ready: AtomicBool::new(false),
+                ready: watch::Sender::new(false),
             }),
         }
     }
 
     /// Start-up is complete: internal topics are read, and in standalone mode the given connectors exist.
     pub fn set_ready(&self) {
-        self.inner.ready.store(true, Ordering::Release);
+        self.inner.ready.send_replace(true);
+    }
+
+    /// Waits for [`HerderHandle::set_ready`].
+    pub async fn ready(&self) {
+        // Fails when the sender is dropped, which this handle holds.
+        let mut ready = self.inner.ready.subscribe();
+        let _ready = ready.wait_for(|ready| *ready).await;
     }
 
     /// What `GET /` tells.
@@ -125,7 +131,7 @@ impl HerderHandle {
 
     /// KIP-1017: whether start-up is complete and the event loop answers within ten seconds.
     pub async fn health(&self) -> Health {
-        if !self.inner.ready.load(Ordering::Acquire) {
+        if !*self.inner.ready.borrow() {
             return Health::Starting(self.inner.stage.describe());
         }
         match self.ask(HEALTH_TIMEOUT, |reply| Request::Ping { reply }).await {
@@ -159,6 +165,8 @@ impl HerderHandle {
         match &change {
             ConfigChange::Create { config, .. } | ConfigChange::Replace(config) => self.require_valid(config).await?,
             ConfigChange::Patch(patch) => {
+                // What is merged and validated is the leader's view.
+                self.ask(REQUEST_TIMEOUT, |reply| Request::Lead { reply }).await?;
                 let current = self.connector_info(name).await?.config;
                 self.require_valid(&patched(&current, patch)).await?;
             }
@@ -250,6 +258,17 @@ impl HerderHandle {
         });
         self.ask(REQUEST_TIMEOUT, |reply| Request::FenceZombies { name, signed, reply })
             .await
+    }
+
+    /// As [`HerderHandle::fence_zombies`], for a task of this worker: nothing is signed.
+    pub(crate) async fn fence_own(&self, name: &str) -> Result<(), HerderError> {
+        let name = name.to_owned();
+        self.ask(REQUEST_TIMEOUT, |reply| Request::FenceZombies {
+            name,
+            signed: None,
+            reply,
+        })
+        .await
     }
 
     /// State of a connector and its tasks, from the local status cache.

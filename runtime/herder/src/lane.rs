@@ -4,19 +4,22 @@
 //! connector that takes seconds to start holds up no other. Steps only drive the worker and write statuses;
 //! what follows from their outcome is decided in `herder`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use weir_config::map::ConfigMap;
-use weir_stores::configs::state::{ClusterState, TargetState};
+use weir_stores::configs::state::{ClusterState, ConnectorEntry, TargetState};
 use weir_stores::status::StatusStore;
 use weir_stores::status::records::State;
 use weir_worker::error::WorkerError;
 use weir_worker::lifecycle::TaskId;
 use weir_worker::worker::{TaskCount, Worker};
 
+use crate::distributed::assignment::{Ownership, Part};
+use crate::distributed::forward::InternalClient;
 use crate::error::HerderError;
 use crate::restart::RestartPlan;
 
@@ -35,8 +38,21 @@ pub enum Step {
         /// 0 = no pause first.
         attempt: u32,
     },
-    /// Makes the running tasks those of the current task set.
+    /// Hands the tasks that the connector made to the leader.
+    Submit {
+        /// Base URL of the leader.
+        leader_url: String,
+        /// Failures so far.
+        attempt: u32,
+        /// The whole set.
+        configs: Vec<ConfigMap>,
+    },
+    /// Standalone: makes the running tasks those of the current task set.
     ApplyTasks,
+    /// Starts tasks that this worker has just been given.
+    StartTasks(BTreeSet<u32>),
+    /// Stops what this worker has to give up; statuses stay.
+    Release(Part),
     /// Brings connector and tasks to the current target state.
     ApplyState,
     /// Restarts what a plan names.
@@ -58,7 +74,12 @@ pub enum Outcome {
         running: bool,
     },
     /// Task configs as the connector wants them now.
-    Generated(Vec<ConfigMap>),
+    Generated {
+        /// Failures before.
+        attempt: u32,
+        /// The whole set.
+        configs: Vec<ConfigMap>,
+    },
     /// Asking for task configs failed and is to be tried again.
     GenerateFailed {
         /// Failures so far, this one included.
@@ -70,17 +91,30 @@ pub enum Outcome {
     },
     /// The step failed for good; the status tells as well.
     Failed(String),
+    /// The step was given up for something newer.
+    Interrupted,
 }
 
 /// Queue and waiters of one connector.
 #[derive(Debug, Default)]
 pub struct Lane {
     steps: VecDeque<(Step, Option<StepReply>)>,
-    busy: bool,
+    /// Of the running step; none when nothing runs.
+    running: Option<CancellationToken>,
     /// Those who wait until nothing is queued or running; they get the last failure, if any.
     pub idle_waiters: Vec<oneshot::Sender<Result<(), String>>>,
     /// Failure of the latest connector start.
     pub last_failure: Option<String>,
+}
+
+/// A step that runs from now on.
+#[derive(Debug)]
+pub struct Begun {
+    pub step: Step,
+    /// Whoever waits for it.
+    pub reply: Option<StepReply>,
+    /// See [`Lane::interrupt`].
+    pub interrupt: CancellationToken,
 }
 
 /// Tells the asker of one step how it went.
@@ -107,23 +141,31 @@ impl Lane {
     }
 
     /// The next step, if none is running; the lane counts as busy until [`Lane::finished`].
-    pub fn begin(&mut self) -> Option<(Step, Option<StepReply>)> {
-        if self.busy {
+    pub fn begin(&mut self) -> Option<Begun> {
+        if self.running.is_some() {
             return None;
         }
-        let next = self.steps.pop_front()?;
-        self.busy = true;
-        Some(next)
+        let (step, reply) = self.steps.pop_front()?;
+        let interrupt = CancellationToken::new();
+        self.running = Some(interrupt.clone());
+        Some(Begun { step, reply, interrupt })
     }
 
     /// The running step ended.
     pub fn finished(&mut self) {
-        self.busy = false;
+        self.running = None;
+    }
+
+    /// Has the running step give up waiting for the connector's code: what comes next makes it worthless.
+    pub fn interrupt(&self) {
+        if let Some(running) = &self.running {
+            running.cancel();
+        }
     }
 
     /// Nothing runs and nothing is queued.
     pub fn is_idle(&self) -> bool {
-        !self.busy && self.steps.is_empty()
+        self.running.is_none() && self.steps.is_empty()
     }
 
     /// Drops what is queued: the connector is going away or the worker is stopping.
@@ -143,6 +185,12 @@ pub struct StepContext {
     pub worker_id: String,
     /// Generation written into statuses.
     pub generation: i32,
+    /// What is this worker's to run.
+    pub owned: Ownership,
+    /// To the leader; none on a worker on its own.
+    pub internal: Option<InternalClient>,
+    /// See [`Lane::interrupt`].
+    pub interrupt: CancellationToken,
 }
 
 /// Runs one step of connector `name` against the state as it was when the step began.
@@ -150,7 +198,14 @@ pub async fn run(cx: StepContext, state: Arc<ClusterState>, name: &str, step: St
     match step {
         Step::StartConnector => start_connector(&cx, &state, name).await,
         Step::Generate { attempt } => generate(&cx, &state, name, attempt).await,
+        Step::Submit {
+            leader_url,
+            attempt,
+            configs,
+        } => submit(&cx, name, &leader_url, attempt, &configs).await,
         Step::ApplyTasks => apply_tasks(&cx, &state, name).await,
+        Step::StartTasks(tasks) => start_tasks(&cx, &state, name, tasks).await,
+        Step::Release(part) => release(&cx, name, part).await,
         Step::ApplyState => apply_state(&cx, &state, name).await,
         Step::Restart(plan) => restart(&cx, &state, name, plan).await,
         Step::RestartTask(task) => restart_task(&cx, &state, name, task).await,
@@ -162,8 +217,17 @@ async fn start_connector(cx: &StepContext, state: &ClusterState, name: &str) -> 
     let Some(entry) = state.connectors.get(name) else {
         return Outcome::Done;
     };
+    if !cx.owned.has_connector(name) {
+        return Outcome::Interrupted;
+    }
     cx.worker.stop_connector(name).await;
-    match cx.worker.start_connector(name, &entry.config, entry.target_state).await {
+    // Nothing is half done when the start is no longer waited for: the worker knows the connector, and can stop it.
+    let started = tokio::select! {
+        biased;
+        () = cx.interrupt.cancelled() => return Outcome::Interrupted,
+        started = cx.worker.start_connector(name, &entry.config, entry.target_state) => started,
+    };
+    match started {
         Ok(()) => Outcome::Connector {
             running: entry.target_state == TargetState::Started,
         },
@@ -176,13 +240,22 @@ async fn generate(cx: &StepContext, state: &ClusterState, name: &str, attempt: u
         return Outcome::Done;
     };
     if attempt > 0 {
-        tokio::time::sleep(retry_pause(attempt)).await;
+        tokio::select! {
+            biased;
+            () = cx.interrupt.cancelled() => return Outcome::Interrupted,
+            () = tokio::time::sleep(retry_pause(attempt)) => {}
+        }
     }
     if entry.target_state != TargetState::Started || !cx.worker.is_connector_running(name) {
         return Outcome::Done;
     }
-    match cx.worker.connector_task_configs(name, &entry.config).await {
-        Ok(configs) => Outcome::Generated(configs),
+    let generated = tokio::select! {
+        biased;
+        () = cx.interrupt.cancelled() => return Outcome::Interrupted,
+        generated = cx.worker.connector_task_configs(name, &entry.config) => generated,
+    };
+    match generated {
+        Ok(configs) => Outcome::Generated { attempt, configs },
         Err(error) => Outcome::GenerateFailed {
             attempt: attempt + 1,
             retry: !matches!(error, WorkerError::TooManyTasks { .. }),
@@ -196,6 +269,90 @@ fn retry_pause(attempt: u32) -> Duration {
     doubled.min(GENERATE_RETRY_MAX)
 }
 
+/// Trying again makes the tasks anew: the config may have changed meanwhile.
+async fn submit(cx: &StepContext, name: &str, leader_url: &str, attempt: u32, configs: &[ConfigMap]) -> Outcome {
+    let Some(internal) = &cx.internal else {
+        return Outcome::Done;
+    };
+    let submitted = tokio::select! {
+        biased;
+        () = cx.interrupt.cancelled() => return Outcome::Interrupted,
+        submitted = internal.post_tasks(leader_url, name, configs) => submitted,
+    };
+    match submitted {
+        Ok(()) => Outcome::Done,
+        // The key is changing; said only when it goes on.
+        Err(refusal) if refusal.may_be_old_key() && attempt == 0 => Outcome::GenerateFailed {
+            attempt: 1,
+            error: String::new(),
+            retry: true,
+        },
+        Err(refusal) => Outcome::GenerateFailed {
+            attempt: attempt + 1,
+            error: refusal.to_string(),
+            retry: true,
+        },
+    }
+}
+
+async fn start_tasks(cx: &StepContext, state: &ClusterState, name: &str, tasks: BTreeSet<u32>) -> Outcome {
+    for task in tasks {
+        let id = TaskId {
+            connector: name.to_owned(),
+            task,
+        };
+        let Some(config) = task_config(state, &id) else {
+            // A round made for an earlier task set: the next one takes the task away.
+            continue;
+        };
+        if cx.owned.has_task(&id)
+            && let Err(error) = start_task(cx, id, config).await
+        {
+            tracing::error!(connector = name, task, %error, "task did not start");
+        }
+    }
+    Outcome::Done
+}
+
+/// What a task is started from.
+struct TaskConfig<'a> {
+    entry: &'a ConnectorEntry,
+    config: &'a ConfigMap,
+    count: TaskCount,
+}
+
+fn task_config<'a>(state: &'a ClusterState, id: &TaskId) -> Option<TaskConfig<'a>> {
+    let entry = state.connectors.get(&id.connector)?;
+    let configs = entry.task_configs.as_ref()?;
+    Some(TaskConfig {
+        entry,
+        config: configs.get(id.task as usize)?,
+        count: TaskCount(configs.len() as u32),
+    })
+}
+
+async fn start_task(cx: &StepContext, id: TaskId, task: TaskConfig<'_>) -> Result<(), WorkerError> {
+    let (entry, config) = (task.entry, task.config);
+    cx.worker
+        .start_task(id, &entry.config, config, entry.target_state, task.count)
+        .await
+}
+
+async fn release(cx: &StepContext, name: &str, part: Part) -> Outcome {
+    let id = |task| TaskId {
+        connector: name.to_owned(),
+        task,
+    };
+    let tasks: Vec<TaskId> = part.tasks.into_iter().map(id).collect();
+    let connector = async {
+        if part.connector {
+            cx.worker.stop_connector(name).await;
+        }
+    };
+    tokio::join!(connector, cx.worker.stop_tasks(&tasks));
+    Outcome::Done
+}
+
 async fn apply_tasks(cx: &StepContext, state: &ClusterState, name: &str) -> Outcome {
     let configs = state
         .connectors
@@ -205,24 +362,8 @@ async fn apply_tasks(cx: &StepContext, state: &ClusterState, name: &str) -> Outc
     let running = cx.worker.task_ids(name);
     cx.worker.stop_tasks(&running).await;
     forget_tasks_from(cx, name, configs.len() as u32).await;
-    let count = TaskCount(configs.len() as u32);
-    if let Some(entry) = state.connectors.get(name) {
-        for (number, config) in configs.iter().enumerate() {
-            let id = TaskId {
-                connector: name.to_owned(),
-                task: number as u32,
-            };
-            // A task that cannot be built reports its own FAILED status; the others start all the same.
-            if let Err(error) = cx
-                .worker
-                .start_task(id, &entry.config, config, entry.target_state, count)
-                .await
-            {
-                tracing::error!(connector = name, task = number, %error, "task did not start");
-            }
-        }
-    }
-    Outcome::Done
+    // A task that cannot be built reports its own FAILED status; the others start all the same.
+    start_tasks(cx, state, name, (0..configs.len() as u32).collect()).await
 }
 
 /// Removes the statuses of tasks that the connector no longer has.
@@ -240,7 +381,12 @@ async fn apply_state(cx: &StepContext, state: &ClusterState, name: &str) -> Outc
     let Some(entry) = state.connectors.get(name) else {
         return Outcome::Done;
     };
-    match cx.worker.set_target_state(name, entry.target_state).await {
+    let reached = tokio::select! {
+        biased;
+        () = cx.interrupt.cancelled() => return Outcome::Interrupted,
+        reached = cx.worker.set_target_state(name, entry.target_state) => reached,
+    };
+    match reached {
         Ok(()) => Outcome::Connector {
             running: entry.target_state == TargetState::Started,
         },
@@ -248,7 +394,14 @@ async fn apply_state(cx: &StepContext, state: &ClusterState, name: &str) -> Outc
     }
 }
 
-async fn restart(cx: &StepContext, state: &ClusterState, name: &str, plan: RestartPlan) -> Outcome {
+async fn restart(cx: &StepContext, state: &ClusterState, name: &str, mut plan: RestartPlan) -> Outcome {
+    plan.connector = plan.connector && cx.owned.has_connector(name);
+    plan.tasks.retain(|task| {
+        cx.owned.has_task(&TaskId {
+            connector: name.to_owned(),
+            task: *task,
+        })
+    });
     for task in &plan.tasks {
         let update = cx.status.get_task(name, *task);
         if let Some(mut status) = update {
@@ -283,30 +436,18 @@ fn report(result: Result<(), weir_stores::error::StoreError>) {
 }
 
 async fn restart_task(cx: &StepContext, state: &ClusterState, name: &str, task: u32) -> Outcome {
-    let entry = state.connectors.get(name);
-    let configs = entry.and_then(|entry| entry.task_configs.as_ref());
-    let (Some(entry), Some(configs)) = (entry, configs) else {
-        return Outcome::Failed(format!("Task {name}-{task} not found"));
-    };
-    let Some(config) = configs.get(task as usize) else {
-        return Outcome::Failed(format!("Task {name}-{task} not found"));
-    };
     let id = TaskId {
         connector: name.to_owned(),
         task,
     };
+    let Some(config) = task_config(state, &id) else {
+        return Outcome::Failed(format!("Task {name}-{task} not found"));
+    };
+    if !cx.owned.has_task(&id) {
+        return Outcome::Interrupted;
+    }
     cx.worker.stop_tasks(std::slice::from_ref(&id)).await;
-    match cx
-        .worker
-        .start_task(
-            id,
-            &entry.config,
-            config,
-            entry.target_state,
-            TaskCount(configs.len() as u32),
-        )
-        .await
-    {
+    match start_task(cx, id, config).await {
         Ok(()) => Outcome::Done,
         Err(error) => Outcome::Failed(error.to_string()),
     }
@@ -338,13 +479,37 @@ mod tests {
         let mut lane = Lane::default();
         lane.push(Step::StartConnector, None);
         lane.push(Step::ApplyTasks, None);
-        assert!(matches!(lane.begin(), Some((Step::StartConnector, _))));
+        assert!(matches!(
+            lane.begin(),
+            Some(Begun {
+                step: Step::StartConnector,
+                ..
+            })
+        ));
         assert!(lane.begin().is_none(), "busy");
         lane.finished();
-        assert!(matches!(lane.begin(), Some((Step::ApplyTasks, _))));
+        assert!(matches!(
+            lane.begin(),
+            Some(Begun {
+                step: Step::ApplyTasks,
+                ..
+            })
+        ));
         assert!(!lane.is_idle());
         lane.finished();
         assert!(lane.is_idle());
+    }
+
+    #[test]
+    fn only_the_running_step_is_interrupted() {
+        let mut lane = Lane::default();
+        lane.push(Step::StartConnector, None);
+        lane.push(Step::ApplyTasks, None);
+        let running = lane.begin().expect("a step");
+        lane.interrupt();
+        assert!(running.interrupt.is_cancelled());
+        lane.finished();
+        assert!(!lane.begin().expect("the next").interrupt.is_cancelled());
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! config store and back before it is acted upon, as in Apache Connect. Record values are never touched here
 //! (see the worker), and HTTP stays in `rest`.
 
+mod apply;
+pub mod distributed;
 pub mod error;
 pub mod group;
 pub mod handle;
@@ -13,6 +15,7 @@ pub mod lane;
 pub mod loggers;
 pub mod offsets;
 pub mod request;
+mod requests;
 pub mod restart;
 pub mod stage;
 pub mod topics;

@@ -63,6 +63,11 @@ pub enum Request {
         /// Answered at once.
         reply: Reply<()>,
     },
+    /// Does nothing on the leader; anyone else says who that is.
+    Lead {
+        /// Elsewhere when another worker leads.
+        reply: Reply<()>,
+    },
     /// Names of all connectors.
     Connectors {
         /// Sorted by name.

@@ -92,6 +92,19 @@ pub struct DistributedSettings {
     pub scheduled_rebalance_max_delay: Duration,
     pub worker_sync_timeout: Duration,
     pub worker_unsync_backoff: Duration,
+    pub inter_worker: InterWorkerSettings,
+}
+
+/// How requests between workers are signed (`inter.worker.*`, KIP-507).
+#[derive(Debug, Clone)]
+pub struct InterWorkerSettings {
+    /// Zero: keys are kept for good.
+    pub key_ttl: Duration,
+    pub key_algorithm: String,
+    /// None: as the algorithm has it.
+    pub key_bits: Option<u32>,
+    pub signature_algorithm: String,
+    pub verification_algorithms: Vec<String>,
 }
 
 /// One internal topic, with what it is created with.
@@ -318,6 +331,23 @@ fn distributed_settings(parsed: &ParsedConfig, properties: &Properties) -> Resul
         scheduled_rebalance_max_delay: millis_int(parsed, "scheduled.rebalance.max.delay.ms")?,
         worker_sync_timeout: millis_int(parsed, "worker.sync.timeout.ms")?,
         worker_unsync_backoff: millis_int(parsed, "worker.unsync.backoff.ms")?,
+        inter_worker: inter_worker(parsed)?,
+    })
+}
+
+fn inter_worker(parsed: &ParsedConfig) -> Result<InterWorkerSettings, WorkerError> {
+    let key_bits = match parsed.opt_int("inter.worker.key.size") {
+        None => None,
+        Some(bits) => Some(u32::try_from(bits).ok().filter(|bits| *bits > 0).ok_or_else(|| {
+            ConfigError::invalid("inter.worker.key.size", bits.to_string(), "Value must be at least 1")
+        })?),
+    };
+    Ok(InterWorkerSettings {
+        key_ttl: millis_int(parsed, "inter.worker.key.ttl.ms")?,
+        key_algorithm: parsed.get_text("inter.worker.key.generation.algorithm")?.to_owned(),
+        key_bits,
+        signature_algorithm: parsed.get_text("inter.worker.signature.algorithm")?.to_owned(),
+        verification_algorithms: parsed.get_list("inter.worker.verification.algorithms")?.to_vec(),
     })
 }
 
