@@ -8,6 +8,7 @@ use weir_config::map::ConfigMap;
 use weir_metrics::clock::Clock;
 use weir_stores::configs::state::{ConfigEvent, ConnectorEntry, RestartRequest};
 use weir_stores::error::StoreError;
+use weir_stores::status::Subject;
 use weir_stores::status::records::{State, Status, TopicStatus};
 use weir_worker::lifecycle::{TaskId, WorkerEvent};
 
@@ -19,6 +20,9 @@ use crate::info::ConnectorType;
 use crate::lane::{self, Begun, Outcome, Step, StepContext, StepReply};
 use crate::request::RestartScope;
 use crate::restart;
+
+/// Statuses written together at most; more are written after them.
+const MOST_STATUSES: usize = 512;
 
 impl Herder {
     pub(crate) fn push(&mut self, name: &str, step: Step, reply: Option<StepReply>) {
@@ -163,7 +167,8 @@ impl Herder {
         if let Some(lane) = self.lanes.get_mut(name) {
             lane.last_failure = Some(error.clone());
         }
-        let version = self.connector_version(name);
+        let state = self.configs.snapshot();
+        let version = state.connectors.get(name).and_then(|entry| self.version(&entry.config));
         let status = self.own_status(State::Failed, Some(error), version);
         log_unwritten(self.status.put_connector_safe(name, status).await);
     }
@@ -209,36 +214,22 @@ impl Herder {
         }
     }
 
-    pub(crate) async fn on_worker_event(&mut self, event: WorkerEvent) {
-        match event {
-            WorkerEvent::ConnectorStatus { name, state, trace } => {
-                if !self.configs.snapshot().connectors.contains_key(&name) {
-                    return;
-                }
-                let status = self.own_status(state, trace, self.connector_version(&name));
-                log_unwritten(self.put_connector_status(&name, status).await);
+    /// Acts on what the data plane reports: statuses of many at a time go out together.
+    pub(crate) async fn on_worker_event(&mut self, first: WorkerEvent) {
+        let mut statuses = Vec::new();
+        let mut next = Some(first);
+        while let Some(event) = next {
+            match event {
+                WorkerEvent::TopicUsed { id, topic } => self.note_topic(id, topic).await,
+                other => statuses.extend(self.reported(other)),
             }
-            WorkerEvent::TaskStatus { id, state, trace } => {
-                let snapshot = self.configs.snapshot();
-                let count = snapshot
-                    .connectors
-                    .get(&id.connector)
-                    .and_then(|entry| entry.task_configs.as_ref())
-                    .map_or(0, Vec::len);
-                if id.task as usize >= count {
-                    return;
-                }
-                let status = self.own_status(state, trace, self.connector_version(&id.connector));
-                log_unwritten(self.put_task_status(&id.connector, id.task, status).await);
-            }
-            WorkerEvent::ReconfigureTasks { name } => self.push(&name, Step::Generate { attempt: 0 }, None),
-            WorkerEvent::TopicUsed { id, topic } => self.note_topic(id, topic).await,
-            WorkerEvent::RestartTask { id } => {
-                // Only while it is still the failed task of then: another start cancels the wait for this one.
-                if self.worker.task_ids(&id.connector).contains(&id) {
-                    self.push(&id.connector, Step::RestartTask(id.task), None);
-                }
-            }
+            next = match statuses.len() {
+                MOST_STATUSES.. => None,
+                _ => self.worker_events.try_recv().ok(),
+            };
+        }
+        if !statuses.is_empty() {
+            log_unwritten(self.status.put_all(statuses).await);
         }
     }
 
@@ -259,17 +250,34 @@ impl Herder {
         log_unwritten(self.status.put_topic(status).await);
     }
 
-    async fn put_connector_status(&self, name: &str, status: Status) -> Result<(), StoreError> {
-        match status.state {
-            State::Unassigned | State::Failed => self.status.put_connector_safe(name, status).await,
-            _ => self.status.put_connector(name, status).await,
-        }
-    }
-
-    async fn put_task_status(&self, name: &str, task: u32, status: Status) -> Result<(), StoreError> {
-        match status.state {
-            State::Unassigned | State::Failed => self.status.put_task_safe(name, task, status).await,
-            _ => self.status.put_task(name, task, status).await,
+    /// The status to be written, unless nobody has such a connector or task any more.
+    fn reported(&mut self, event: WorkerEvent) -> Option<(Subject, Status)> {
+        let snapshot = self.configs.snapshot();
+        match event {
+            WorkerEvent::ConnectorStatus { name, state, trace } => {
+                let entry = snapshot.connectors.get(&name)?;
+                let status = self.own_status(state, trace, self.version(&entry.config));
+                Some((Subject::Connector(name), status))
+            }
+            WorkerEvent::TaskStatus { id, state, trace } => {
+                let entry = snapshot.connectors.get(&id.connector)?;
+                entry.task_configs.as_ref()?.get(id.task as usize)?;
+                let status = self.own_status(state, trace, self.version(&entry.config));
+                Some((Subject::Task(id.connector, id.task), status))
+            }
+            WorkerEvent::ReconfigureTasks { name } => {
+                self.push(&name, Step::Generate { attempt: 0 }, None);
+                None
+            }
+            WorkerEvent::RestartTask { id } => {
+                // Only while it is still the failed task of then: another start cancels the wait for this one.
+                if self.worker.task_ids(&id.connector).contains(&id) {
+                    self.push(&id.connector, Step::RestartTask(id.task), None);
+                }
+                None
+            }
+            // Noted by the caller, which may wait.
+            WorkerEvent::TopicUsed { .. } => None,
         }
     }
 
@@ -283,10 +291,9 @@ impl Herder {
         }
     }
 
-    fn connector_version(&self, name: &str) -> Option<String> {
-        let snapshot = self.configs.snapshot();
-        let class = snapshot.connectors.get(name)?.config.get("connector.class")?.to_owned();
-        Some(self.plugins.find_connector(&class).ok()?.version.clone())
+    fn version(&self, config: &ConfigMap) -> Option<String> {
+        let class = config.get("connector.class")?;
+        Some(self.plugins.find_connector(class).ok()?.version.clone())
     }
 }
 

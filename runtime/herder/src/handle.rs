@@ -45,6 +45,7 @@ pub(crate) struct Inner {
     plugins: Arc<Plugins>,
     pub(crate) status: StatusStore,
     converters: validate::WorkerConverters,
+    pub(crate) exactly_once: bool,
     server: ServerInfo,
     stage: Stage,
     ready: watch::Sender<bool>,
@@ -73,6 +74,12 @@ pub struct HandleParts {
     pub stage: Stage,
 }
 
+impl Inner {
+    pub(crate) fn connector_type(&self, config: &ConfigMap) -> ConnectorType {
+        validate::connector_type(&self.plugins, config)
+    }
+}
+
 impl HerderHandle {
     /// Makes the handle; the worker is not ready until [`HerderHandle::set_ready`].
     pub fn new(parts: HandleParts) -> Self {
@@ -84,6 +91,7 @@ impl HerderHandle {
                 loggers: parts.loggers,
                 plugins: parts.plugins,
                 status: parts.status,
+                exactly_once: parts.converters.exactly_once,
                 converters: parts.converters,
                 server: parts.server,
                 stage: parts.stage,

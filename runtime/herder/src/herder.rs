@@ -69,7 +69,7 @@ pub struct HerderParts {
 #[derive(Debug)]
 pub struct Herder {
     pub(crate) worker: Arc<Worker>,
-    worker_events: mpsc::Receiver<WorkerEvent>,
+    pub(crate) worker_events: mpsc::Receiver<WorkerEvent>,
     pub(crate) plugins: Arc<Plugins>,
     pub(crate) configs: ConfigStore,
     pub(crate) config_events: mpsc::Receiver<ConfigEvent>,

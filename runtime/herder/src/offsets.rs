@@ -11,6 +11,7 @@ use weir_worker::offset_requests::OffsetsChange;
 
 use crate::error::HerderError;
 use crate::handle::{HerderHandle, REQUEST_TIMEOUT};
+use crate::info::ConnectorType;
 use crate::request::Request;
 
 impl HerderHandle {
@@ -39,6 +40,10 @@ impl HerderHandle {
                 reply,
             })
             .await?;
+        if self.inner.exactly_once && self.inner.connector_type(&config) == ConnectorType::Source {
+            // A task that stopped late must not write over what the user sets.
+            self.fence_own(name).await?;
+        }
         let changed = self.inner.worker.modify_connector_offsets(name, &config, change);
         within(changed).await
     }

@@ -5,4 +5,4 @@ pub mod table;
 
 mod store;
 
-pub use store::StatusStore;
+pub use store::{StatusStore, Subject};

@@ -14,11 +14,18 @@ use weir_client::wire::WireSettings;
 
 use crate::error::StoreError;
 use crate::internal_topic::InternalTopic;
-use crate::status::records::{self, Status, StatusRecord, TopicStatus};
+use crate::status::records::{self, State, Status, StatusRecord, TopicStatus};
 use crate::status::table::{StatusTable, is_safe_to_write};
 
 /// How long a status may be tried: the next one matters more than a late one.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Whose status it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    Connector(String),
+    Task(String, u32),
+}
 
 /// Statuses of all connectors; clones share them.
 #[derive(Debug, Clone)]
@@ -91,7 +98,7 @@ impl StatusStore {
 
     /// Writes a connector's status.
     pub async fn put_connector(&self, name: &str, status: Status) -> Result<(), StoreError> {
-        self.write(records::connector(name, Some(&status))).await
+        self.write(vec![records::connector(name, Some(&status))]).await
     }
 
     /// As `put_connector`, unless a newer generation of another worker has spoken.
@@ -104,7 +111,7 @@ impl StatusStore {
 
     /// Writes a task's status.
     pub async fn put_task(&self, connector: &str, task: u32, status: Status) -> Result<(), StoreError> {
-        self.write(records::task(connector, task, Some(&status))).await
+        self.write(vec![records::task(connector, task, Some(&status))]).await
     }
 
     /// As `put_task`, unless a newer generation of another worker has spoken.
@@ -115,9 +122,30 @@ impl StatusStore {
         self.put_task(connector, task, status).await
     }
 
+    /// Writes many statuses at once, in their order; of UNASSIGNED and FAILED only those that no newer generation of another worker has
+    /// overtaken.
+    pub async fn put_all(&self, statuses: Vec<(Subject, Status)>) -> Result<(), StoreError> {
+        let mut writes = Vec::with_capacity(statuses.len());
+        for (subject, status) in statuses {
+            let is_careful = matches!(status.state, State::Unassigned | State::Failed);
+            let table = self.inner.table.lock();
+            let (known, record) = match &subject {
+                Subject::Connector(name) => (table.connector(name), records::connector(name, Some(&status))),
+                Subject::Task(connector, task) => {
+                    let record = records::task(connector, *task, Some(&status));
+                    (table.task(connector, *task), record)
+                }
+            };
+            if !is_careful || is_safe_to_write(known, &status) {
+                writes.push(record);
+            }
+        }
+        self.write(writes).await
+    }
+
     /// Notes that a connector uses a topic.
     pub async fn put_topic(&self, status: TopicStatus) -> Result<(), StoreError> {
-        self.write(records::topic(&status)).await
+        self.write(vec![records::topic(&status)]).await
     }
 
     pub fn get_connector(&self, name: &str) -> Option<Status> {
@@ -145,34 +173,41 @@ impl StatusStore {
 
     /// Deletes a connector's status.
     pub async fn remove_connector(&self, name: &str) -> Result<(), StoreError> {
-        self.write(records::connector(name, None)).await
+        self.write(vec![records::connector(name, None)]).await
     }
 
     /// Deletes a task's status.
     pub async fn remove_task(&self, connector: &str, task: u32) -> Result<(), StoreError> {
-        self.write(records::task(connector, task, None)).await
+        self.write(vec![records::task(connector, task, None)]).await
     }
 
     /// Forgets that a connector uses a topic.
     pub async fn remove_topic(&self, topic: &str, connector: &str) -> Result<(), StoreError> {
-        self.write(records::topic_removal(topic, connector)).await
+        self.write(vec![records::topic_removal(topic, connector)]).await
     }
 
-    async fn write(&self, record: KeyValue) -> Result<(), StoreError> {
-        let parsed = parse(Some(&record.key), record.value.as_deref());
+    async fn write(&self, records: Vec<KeyValue>) -> Result<(), StoreError> {
+        let parsed: Vec<Option<StatusRecord>> = records
+            .iter()
+            .map(|record| parse(Some(&record.key), record.value.as_deref()))
+            .collect();
         match &self.inner.backend {
             Backend::Memory => {
-                if let Some(parsed) = parsed {
-                    self.inner.table.lock().apply(parsed, 0);
+                let mut table = self.inner.table.lock();
+                for parsed in parsed.into_iter().flatten() {
+                    table.apply(parsed, 0);
                 }
             }
             Backend::Topic { log, .. } => {
                 let log = log.get().ok_or(StoreError::NotRunning)?;
-                let sent = log.send(vec![record], WRITE_TIMEOUT).await;
-                let position = sent.map_err(StoreError::client("writing a status"))?.first().copied();
+                let sent = log.send(records, WRITE_TIMEOUT).await;
+                let positions = sent.map_err(StoreError::client("writing a status"))?;
                 // Shown at once; the record that comes back changes nothing.
-                if let (Some(parsed), Some(position)) = (parsed, position) {
-                    self.inner.table.lock().apply_from_topic(parsed, position);
+                let mut table = self.inner.table.lock();
+                for (parsed, position) in parsed.into_iter().zip(positions) {
+                    if let Some(parsed) = parsed {
+                        table.apply_from_topic(parsed, position);
+                    }
                 }
             }
         }
@@ -192,7 +227,6 @@ fn parse(key: Option<&[u8]>, value: Option<&[u8]>) -> Option<StatusRecord> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::records::State;
 
     #[tokio::test]
     async fn writes_show_at_once_and_destroyed_deletes() {
@@ -211,6 +245,9 @@ mod tests {
         store.put_connector_safe("c", status(State::Failed)).await.unwrap();
         assert_eq!(store.get_connector("c").unwrap().state, State::Failed);
         assert_eq!(store.tasks("c").len(), 2);
+        let many = [State::Running, State::Paused].map(|state| (Subject::Task("c".to_owned(), 0), status(state)));
+        store.put_all(many.to_vec()).await.unwrap();
+        assert_eq!(store.get_task("c", 0).unwrap().state, State::Paused, "in their order");
         store.put_task("c", 1, status(State::Destroyed)).await.unwrap();
         store.remove_task("c", 0).await.unwrap();
         store.remove_connector("c").await.unwrap();
