@@ -228,9 +228,17 @@ impl Herder {
         self.configs.put_target_state(name, state).await
     }
 
+    /// The two modes of Apache's worker have words of their own.
+    fn nothing_to_restart(&self, name: &str) -> HerderError {
+        match &self.member {
+            Some(_) => HerderError::NotFound(format!("Unknown connector: {name}")),
+            None => HerderError::no_connector(name),
+        }
+    }
+
     fn restart_connector(&mut self, name: String, reply: Reply<()>) {
         if !self.configs.snapshot().connectors.contains_key(&name) {
-            let _ = reply.send(Err(HerderError::NotFound(format!("Unknown connector: {name}"))));
+            let _ = reply.send(Err(self.nothing_to_restart(&name)));
             return;
         }
         if let Err(error) = self.require_connector(&name) {
@@ -289,7 +297,7 @@ impl Herder {
     fn restart_task(&mut self, name: String, task: u32, reply: Reply<()>) {
         let state = self.configs.snapshot();
         let Some(entry) = state.connectors.get(&name) else {
-            let _ = reply.send(Err(HerderError::NotFound(format!("Unknown connector: {name}"))));
+            let _ = reply.send(Err(self.nothing_to_restart(&name)));
             return;
         };
         if task as usize >= entry.task_configs.as_ref().map_or(0, Vec::len) {
