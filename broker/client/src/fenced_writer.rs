@@ -67,11 +67,12 @@ impl FencedWriter {
             return Err(ClientError::kafka("queue of the fenced writer", KafkaError::QUEUE_FULL));
         }
         let mut acks = Vec::with_capacity(out.len());
-        self.producer.commit_transaction(timeout, &mut acks).await?;
-        match acks.iter().find_map(|ack| ack.error) {
-            None => Ok(()),
-            Some(error) => Err(ClientError::kafka("write in a transaction", error)),
+        // What the client itself refused (too large) is missing without the transaction knowing it.
+        self.producer.drain_acks(&mut acks);
+        if let Some(error) = acks.iter().find_map(|ack| ack.error) {
+            return Err(ClientError::kafka("write in a transaction", error));
         }
+        self.producer.commit_transaction(timeout, &mut acks).await
     }
 
     /// Gives the id up.

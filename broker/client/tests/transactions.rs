@@ -112,6 +112,21 @@ async fn a_later_claimant_fences_the_earlier_one() {
 }
 
 #[tokio::test]
+async fn a_write_of_which_one_record_is_refused_is_not_done() {
+    let cluster = cluster();
+    let writer = FencedWriter::claim(&settings(&cluster, "leader"), "t", TIMEOUT)
+        .await
+        .unwrap();
+    let large = KeyValue {
+        key: b"b".to_vec(),
+        value: Some(vec![b'x'; 2 << 20]),
+    };
+    let error = writer.write(&[key_value("a"), large], TIMEOUT).await.unwrap_err();
+    assert_eq!(error.code().map(|error| error.code), Some(10), "{error:?}");
+    writer.close().await;
+}
+
+#[tokio::test]
 async fn fencing_stops_every_holder_and_nobody_else() {
     let cluster = cluster();
     let mut writers = Vec::new();

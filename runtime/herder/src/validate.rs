@@ -315,7 +315,7 @@ fn pair(def: &ConfigDef, values: Vec<ValueInfo>) -> Vec<ConfigInfo> {
 
 /// Overrides that the config gives: shown with their text, refused where the policy says so.
 fn client_overrides(worker: &WorkerConverters, kind: ConnectorKind, config: &ConfigMap) -> Vec<ConfigInfo> {
-    let problems: Vec<ConfigProblem> = override_problems(&worker.override_policy, kind, config);
+    let problems: Vec<ConfigProblem> = override_problems(&worker.override_policy, kind, config, worker.exactly_once);
     let given = config
         .iter()
         .filter(|(key, _)| CLIENT_PREFIXES.iter().any(|prefix| key.starts_with(prefix)));

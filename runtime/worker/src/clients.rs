@@ -7,7 +7,9 @@
 use weir_config::map::ConfigMap;
 use weir_config::properties::Properties;
 
-use crate::connector_config::{ConfigProblem, ConnectorKind, has_dead_letters, uses_topic_creation};
+use crate::connector_config::{
+    ConfigProblem, ConnectorKind, OFFSETS_STORAGE_TOPIC, has_dead_letters, uses_topic_creation,
+};
 use crate::error::WorkerError;
 use crate::lifecycle::TaskId;
 use crate::source::gate::transactional_id;
@@ -17,11 +19,21 @@ pub const PRODUCER_OVERRIDE: &str = "producer.override.";
 pub const CONSUMER_OVERRIDE: &str = "consumer.override.";
 pub const ADMIN_OVERRIDE: &str = "admin.override.";
 
-/// Lists the overrides in a connector's config that the policy forbids.
-pub fn override_problems(policy: &OverridePolicy, kind: ConnectorKind, config: &ConfigMap) -> Vec<ConfigProblem> {
+/// Lists the overrides in a connector's config that the policy forbids; `exactly_once`: source connectors have that support.
+pub fn override_problems(
+    policy: &OverridePolicy,
+    kind: ConnectorKind,
+    config: &ConfigMap,
+    exactly_once: bool,
+) -> Vec<ConfigProblem> {
+    let has_own_offsets = exactly_once
+        || config
+            .get(OFFSETS_STORAGE_TOPIC)
+            .is_some_and(|topic| !topic.trim().is_empty());
     let prefixes: &[&str] = match kind {
         ConnectorKind::Sink if has_dead_letters(config) => &[CONSUMER_OVERRIDE, PRODUCER_OVERRIDE, ADMIN_OVERRIDE],
         ConnectorKind::Sink => &[CONSUMER_OVERRIDE],
+        ConnectorKind::Source if has_own_offsets => &[PRODUCER_OVERRIDE, CONSUMER_OVERRIDE, ADMIN_OVERRIDE],
         ConnectorKind::Source if uses_topic_creation(config) => &[PRODUCER_OVERRIDE, ADMIN_OVERRIDE],
         ConnectorKind::Source => &[PRODUCER_OVERRIDE],
     };
@@ -388,13 +400,13 @@ mod tests {
             error,
             "Client Config Overrides not allowed [[acks,[hidden],[],[The 'None' policy does not allow 'acks' to be overridden in the connector configuration.],true]]"
         );
-        let problems = override_problems(&OverridePolicy::None, ConnectorKind::Source, &acks);
+        let problems = override_problems(&OverridePolicy::None, ConnectorKind::Source, &acks, false);
         assert_eq!(problems[0].key, "producer.override.acks");
         assert_eq!(
             problems[0].message,
             "The 'None' policy does not allow 'acks' to be overridden in the connector configuration."
         );
-        assert!(override_problems(&OverridePolicy::None, ConnectorKind::Sink, &acks).is_empty());
+        assert!(override_problems(&OverridePolicy::None, ConnectorKind::Sink, &acks, false).is_empty());
         let with_queue: ConfigMap = [
             ("producer.override.acks", "1"),
             ("errors.deadletterqueue.topic.name", "d"),
@@ -402,8 +414,15 @@ mod tests {
         .into_iter()
         .collect();
         assert_eq!(
-            override_problems(&OverridePolicy::None, ConnectorKind::Sink, &with_queue).len(),
+            override_problems(&OverridePolicy::None, ConnectorKind::Sink, &with_queue, false).len(),
             1
         );
+        let reading: ConfigMap = [("consumer.override.client.id", "x")].into_iter().collect();
+        let mut own_topic = reading.clone();
+        own_topic.insert("offsets.storage.topic", "o");
+        for (config, exactly_once, expected) in [(&reading, false, 0), (&reading, true, 1), (&own_topic, false, 1)] {
+            let found = override_problems(&OverridePolicy::None, ConnectorKind::Source, config, exactly_once);
+            assert_eq!(found.len(), expected, "{config:?} {exactly_once}");
+        }
     }
 }

@@ -237,6 +237,8 @@ impl SourceTask {
 
     /// Commits what was dispatched and its offsets. With neither, only the guest is told.
     async fn commit_transaction(&mut self, work: &mut Work) -> Result<(), TaskFailure> {
+        // A record that the client itself refused is missing without the transaction knowing it.
+        self.acknowledge(work)?;
         let offsets = self.delivery.dispatched();
         if offsets.is_empty()
             && self
@@ -249,6 +251,7 @@ impl SourceTask {
         }
         self.begin_transaction().await?;
         let records = self.flush_offsets(&offsets).await?;
+        self.acknowledge(work)?;
         self.commit_records().await?;
         // Takes the last acknowledgements, those of the offsets among them.
         self.acknowledge(work)?;
