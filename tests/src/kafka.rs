@@ -256,9 +256,14 @@ pub fn read_now(address: &str, topic: &str, isolation: Isolation) -> anyhow::Res
             .add_partition_offset(topic, i32::try_from(partition)?, Offset::Beginning)
             .context("assignment")?;
         consumer.assign(&assignment).context("assign")?;
+        let (_, high) = consumer
+            .fetch_watermarks(topic, i32::try_from(partition)?, Duration::from_secs(20))
+            .context("watermarks")?;
         let end = Instant::now() + PATIENCE;
         loop {
             match consumer.poll(Duration::from_millis(100)) {
+                // What comes while it reads is not waited for: the end might never be reached.
+                Some(Ok(message)) if message.offset() >= high => break,
                 Some(Ok(message)) => contents.push(Content::of(&message)),
                 Some(Err(KafkaError::PartitionEOF(_))) => break,
                 Some(Err(error)) => return Err(error).context("reading"),

@@ -186,34 +186,30 @@ fn a_worker_killed_again_and_again_loses_and_doubles_nothing() {
 
 #[test]
 fn a_zombie_that_wakes_up_cannot_write() {
-    let mut worker = Worker::start("zombie");
-    let config = worker.file_source("zombie", &json!({"batch.size": "500"}));
-    worker.rest.put_connector("lines", &config).expect("connector");
-    worker.write(500);
-    await_committed("zombie", 500, &worker);
-    // More than it can send before it is frozen in the middle.
-    worker.write(100_000);
-    await_true("it goes on", PATIENCE, || {
-        values("zombie", Isolation::Uncommitted).len() > 500
+    const UNTIL: u32 = 6000;
+    let worker = Worker::start("zombie");
+    // Slow on purpose, ten records a transaction: it is frozen in the middle of them.
+    let config = worker.counting_source("zombie", &json!({"until": UNTIL.to_string(), "batch": "10"}));
+    worker.rest.put_connector("count", &config).expect("connector");
+    await_true("it counts", PATIENCE, || {
+        !values("zombie", Isolation::Committed).is_empty()
     })
     .expect("records");
     signal(&worker.weir, libc::SIGSTOP);
     let before = values("zombie", Isolation::Uncommitted).len();
-    assert!(before < 100_500, "it was too quick to be frozen");
+    assert!(before < UNTIL as usize, "it was too quick to be frozen");
     let (successor, rest) = run("zombie", &worker.folder);
-    rest.await_state("lines", "RUNNING", 1)
-        .unwrap_or_else(|error| panic!("{error:#}\n{}", successor.log_text()));
-    await_true("the successor goes on", PATIENCE, || {
+    let went_on = await_true("the successor goes on", PATIENCE, || {
         values("zombie", Isolation::Committed).len() > before
-    })
-    .expect("records");
+    });
+    went_on.unwrap_or_else(|error| panic!("{error:#}: {}\n{}", rest.status("count"), successor.log_text()));
     signal(&worker.weir, libc::SIGCONT);
-    worker
+    let failed = worker
         .weir
-        .await_log("task failed and will not recover until restarted")
-        .unwrap_or_else(|error| panic!("{error:#}\n{}", worker.weir.log_text()));
-    await_committed("zombie", 100_500, &worker);
-    assert_exact("zombie", 100_500);
+        .await_log("task failed and will not recover until restarted");
+    failed.unwrap_or_else(|error| panic!("{error:#}\n{}", worker.weir.log_text()));
+    await_committed("zombie", UNTIL, &worker);
+    assert_exact("zombie", UNTIL);
 }
 
 fn signal(weir: &Weir, signal: i32) {

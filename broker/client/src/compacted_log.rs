@@ -42,9 +42,6 @@ pub struct KeyValue {
     pub value: Option<Vec<u8>>,
 }
 
-/// Time for the first reading of committed records: longer than an abandoned transaction stays open.
-const COMMITTED_START_TIMEOUT: Duration = Duration::from_secs(180);
-
 /// A topic that exists, before it is read.
 #[derive(Debug)]
 pub struct LogTopic {
@@ -108,7 +105,7 @@ impl LogTopic {
 
     /// Reads everything written so far, then goes on following.
     ///
-    /// *Errors*: `Timeout` when the end is not reached in the API timeout, or in 3 minutes where an open transaction may be in the way.
+    /// *Errors*: `Timeout` when the end is not reached in the API timeout.
     pub async fn follow(self, handler: RecordHandler) -> Result<CompactedLog, ClientError> {
         let settings = self.cluster.settings().clone();
         let name: Arc<str> = Arc::from(self.topic.name.as_str());
@@ -135,12 +132,8 @@ impl LogTopic {
             writes,
             _tasks: tasks,
         };
-        // What follows an open transaction shows when that ends, which the coordinator sees to.
-        let limit = match log.isolation {
-            Isolation::ReadUncommitted => log.api_timeout,
-            Isolation::ReadCommitted => log.api_timeout.max(COMMITTED_START_TIMEOUT),
-        };
-        log.read_to_end_of(&self.topic, limit).await?;
+        // A reader of committed records starts with what shows now: the rest follows when the transactions in the way have ended.
+        log.read_to_end_of(&self.topic, log.api_timeout, log.isolation).await?;
         Ok(log)
     }
 }
@@ -206,7 +199,10 @@ impl CompactedLog {
                 retried!(control, control.topics(Some(&[&self.topic])))?
             };
             match topics.first() {
-                Some(topic) => self.read_to_end_of(topic, timeout).await,
+                Some(topic) => {
+                    // The true end for every reader: the last stable offset would hide what was committed behind an open transaction.
+                    self.read_to_end_of(topic, timeout, Isolation::ReadUncommitted).await
+                }
                 None => Err(ClientError::kafka(
                     format!("topic {}", self.topic),
                     KafkaError::UNKNOWN_TOPIC_OR_PARTITION,
@@ -219,19 +215,18 @@ impl CompactedLog {
             .map_err(|_| timed_out(context(), timeout))?
     }
 
-    async fn read_to_end_of(&self, topic: &TopicInfo, limit: Duration) -> Result<(), ClientError> {
+    async fn read_to_end_of(&self, topic: &TopicInfo, limit: Duration, end: Isolation) -> Result<(), ClientError> {
         let partitions: Vec<TopicPartition> = (0..self.partitions)
             .map(|number| TopicPartition::new(&*self.topic, number))
             .collect();
         let ends = {
             let mut control = self.control.lock().await;
             let known = std::slice::from_ref(topic);
-            // The true end for every reader: the last stable offset would hide what was committed behind an open transaction.
-            let (latest, all) = (OffsetSpec::Latest, Isolation::ReadUncommitted);
-            match admin::list_offsets(&mut control, known, &partitions, latest, all).await {
+            let latest = OffsetSpec::Latest;
+            match admin::list_offsets(&mut control, known, &partitions, latest, end).await {
                 Err(error) if error.is_retriable() => retried!(control, async {
                     let topics = control.topics(Some(&[&self.topic])).await?;
-                    admin::list_offsets(&mut control, &topics, &partitions, latest, all).await
+                    admin::list_offsets(&mut control, &topics, &partitions, latest, end).await
                 })?,
                 outcome => outcome?,
             }

@@ -19,7 +19,8 @@ use crate::offsets::table::{OffsetRecord, OffsetTable};
 
 /// How long a write may be tried; the task's own commit timeout usually ends the wait before.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(120);
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longer than an abandoned transaction stays open, which readers of committed offsets wait for.
+const READ_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A changed offset as JSON texts: partition, and offset or `None` to delete it.
 pub type OffsetChange = (Option<String>, Option<String>);
