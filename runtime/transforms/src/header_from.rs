@@ -116,7 +116,12 @@ impl HeaderFrom {
         self.map.split(cx.schemas, value)?;
         for (field, header) in &self.pairs {
             let found = self.map.get(value, field).and_then(tagged_slot);
-            let cell = cx.write(SchemaId::NONE, found);
+            // A struct brings its schema along, as Java's headers have it.
+            let (schema, found) = match found.and_then(<[u8]>::split_first_chunk::<5>) {
+                Some(([tags::STRUCT, id @ ..], value)) => (SchemaId(u32::from_le_bytes(*id)), Some(value)),
+                _ => (SchemaId::NONE, found),
+            };
+            let cell = cx.write(schema, found);
             let name = cx.names.intern(header);
             cx.add_header(row, name, cell);
         }

@@ -219,7 +219,7 @@ impl Walk {
                     return Ok(true);
                 }
                 Some(')') => return Ok(false),
-                Some(_) => return syntax("Unknown inline modifier", at + 1),
+                Some(_) => return syntax("Unknown inline modifier", at),
                 None => return syntax("Unknown inline modifier", self.chars.len()),
             }
         }

@@ -70,6 +70,17 @@ enum Part {
     Letter(char, usize),
 }
 
+impl Part {
+    /// Tells whether digits stand here: a number right before takes no more of them than it has letters.
+    fn is_number(&self) -> bool {
+        match self {
+            Self::Text(_) => false,
+            Self::Letter('M' | 'L', count) => *count <= 2,
+            Self::Letter(letter, _) => !"GEazZX".contains(*letter),
+        }
+    }
+}
+
 impl SimpleDateFormat {
     /// Compiles a pattern; the error is that of Java's constructor.
     pub(crate) fn new(pattern: &str) -> Result<Self, String> {
@@ -123,7 +134,7 @@ impl SimpleDateFormat {
             match part {
                 Part::Text(expected) => rest = rest.strip_prefix(expected.as_str())?,
                 Part::Letter(letter, count) => {
-                    let is_abutting = matches!(self.parts.get(at + 1), Some(Part::Letter(..)));
+                    let is_abutting = self.parts.get(at + 1).is_some_and(Part::is_number);
                     rest = fields.read(*letter, *count, is_abutting, rest.trim_start_matches([' ', '\t']))?;
                 }
             }
