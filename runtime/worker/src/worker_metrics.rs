@@ -11,6 +11,7 @@ use weir_metrics::registry::{Figure, Gauge, Group, MetricRegistry};
 use weir_metrics::sensor::Sensor;
 use weir_stores::status::records::State;
 
+use crate::figures::{ErrorCounters, ErrorFigures};
 use crate::lifecycle::TaskId;
 use crate::metric_tables;
 
@@ -135,7 +136,7 @@ fn plugin_texts(group: &Group, state: &StateTimes, plugin: PluginTexts) {
     group.text("connector-version", move || plugin.version.clone());
 }
 
-/// What tasks of both kinds record, with the errors of the task.
+/// What tasks of both kinds record.
 #[derive(Debug)]
 pub struct TaskMetrics {
     group: Group,
@@ -143,7 +144,6 @@ pub struct TaskMetrics {
     commit_time: Sensor,
     commits: Outcomes,
     batch: Sensor,
-    pub errors: ErrorMetrics,
 }
 
 impl TaskMetrics {
@@ -177,7 +177,6 @@ impl TaskMetrics {
             commit_time,
             commits,
             batch,
-            errors: ErrorMetrics::new(registry, &id.connector, &task),
             group,
         }
     }
@@ -344,75 +343,29 @@ impl SinkMetrics {
     }
 }
 
-/// What went wrong in a task.
+/// Shows what went wrong in a task, from the counters its loops keep.
 #[derive(Debug)]
 pub struct ErrorMetrics {
-    group: Group,
-    failures: Sensor,
-    errors: Sensor,
-    skipped: Sensor,
-    retries: Sensor,
-    logged: Sensor,
-    dlq_requests: Sensor,
-    dlq_failures: Sensor,
-    last_error: Gauge,
+    _group: Group,
 }
 
 impl ErrorMetrics {
-    fn new(registry: &MetricRegistry, connector: &str, task: &str) -> Self {
-        let group = registry.group(&metric_tables::ERRORS, &[connector, task]);
-        let total = |name| group.sensor(&[(name, Figure::Total)]);
-        Self {
-            failures: total("total-record-failures"),
-            errors: total("total-record-errors"),
-            skipped: total("total-records-skipped"),
-            retries: total("total-retries"),
-            logged: total("total-errors-logged"),
-            dlq_requests: total("deadletterqueue-produce-requests"),
-            dlq_failures: total("deadletterqueue-produce-failures"),
-            last_error: group.gauge("last-error-timestamp"),
-            group,
-        }
-    }
-
-    /// An operation on a record failed once.
-    pub fn failure(&self) {
-        self.note(&self.failures);
-        self.last_error.set(self.group.now_ms() as f64);
-    }
-
-    /// An operation on a record failed for good.
-    pub fn error(&self) {
-        self.note(&self.errors);
-    }
-
-    /// A record was left out.
-    pub fn skipped(&self) {
-        self.note(&self.skipped);
-    }
-
-    /// An operation is tried again.
-    pub fn retry(&self) {
-        self.note(&self.retries);
-    }
-
-    /// An error was logged.
-    pub fn logged(&self) {
-        self.note(&self.logged);
-    }
-
-    /// A record was sent to the dead letter queue.
-    pub fn dead_letter(&self) {
-        self.note(&self.dlq_requests);
-    }
-
-    /// The dead letter queue did not take a record.
-    pub fn dead_letter_failed(&self) {
-        self.note(&self.dlq_failures);
-    }
-
-    fn note(&self, sensor: &Sensor) {
-        sensor.record(1.0, self.group.now_ms());
+    /// Shows the counters until dropped.
+    pub fn new(registry: &MetricRegistry, id: &TaskId, counters: &Arc<ErrorCounters>) -> Self {
+        let group = of_task(registry, &metric_tables::ERRORS, id);
+        let shown = |name, figure: fn(&ErrorFigures) -> f64| {
+            let counters = Arc::clone(counters);
+            group.number(name, move || figure(&counters.figures()));
+        };
+        shown("total-record-failures", |figures| figures.failures as f64);
+        shown("total-record-errors", |figures| figures.errors as f64);
+        shown("total-records-skipped", |figures| figures.skipped as f64);
+        shown("total-retries", |figures| figures.retries as f64);
+        shown("total-errors-logged", |figures| figures.logged as f64);
+        shown("deadletterqueue-produce-requests", |figures| figures.dead_letters as f64);
+        shown("deadletterqueue-produce-failures", |figures| figures.dead_letter_failures as f64);
+        shown("last-error-timestamp", |figures| figures.last_error_ms as f64);
+        Self { _group: group }
     }
 }
 
@@ -536,7 +489,9 @@ mod tests {
         source.written(400, 100);
         task.commit(7, true);
         task.commit(0, false);
-        task.errors.failure();
+        let counters = Arc::<ErrorCounters>::default();
+        counters.failed();
+        let errors = ErrorMetrics::new(&registry, &id, &counters);
         hand.store(30_000, Ordering::SeqCst);
         let text = registry.render();
         let labels = "{connector=\"c\",task=\"3\"}";
@@ -552,7 +507,7 @@ mod tests {
         check("connector_task_metrics", "offset_commit_max_time_ms", "7");
         check("task_error_metrics", "total_record_failures", "1");
         assert!(text.contains("task_class{connector=\"c\",task=\"3\",value=\"CTask\"} 1"));
-        drop((task, source));
+        drop((task, source, errors));
         assert_eq!(registry.render(), "");
     }
 }
