@@ -39,6 +39,9 @@ const BEAT: Duration = Duration::from_millis(500);
 const BEAT_AFTER_ROUND: Duration = Duration::from_millis(50);
 const AFTER_ROUND: Duration = Duration::from_secs(1);
 
+/// How long a stopping worker waits for the coordinator to take note.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What a membership is made of.
 #[derive(Debug, Clone)]
 pub struct MembershipParts {
@@ -172,7 +175,12 @@ impl Membership {
             () = live => {}
         }
         *self.shared.view.lock() = Default::default();
-        self.member.leave("worker is stopping").await;
+        if tokio::time::timeout(LEAVE_TIMEOUT, self.member.leave("worker is stopping"))
+            .await
+            .is_err()
+        {
+            tracing::warn!("group coordinator does not answer, the session will time out");
+        }
     }
 
     /// Waits for the next thing to do between rounds, and heartbeats.
