@@ -6,9 +6,12 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::{self, from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, get, post, put};
+
+use weir_metrics::registry::MetricRegistry;
 
 use crate::basic_auth::{self, BasicAuth};
 use crate::error::RestError;
@@ -41,6 +44,7 @@ pub fn router(api: Api, resources: Resources, config: &RestConfig) -> Router {
         routes = routes.merge(admin_routes(auth));
     }
     let routes = routes
+        .route("/metrics", get(metrics))
         .fallback(|| async { RestError::http(StatusCode::NOT_FOUND) })
         .with_state(api);
     // A layer of the outer router runs before the inner one chooses a route, and after it has named the methods it allows.
@@ -56,6 +60,11 @@ pub fn router(api: Api, resources: Resources, config: &RestConfig) -> Router {
         outer = outer.layer(from_fn_with_state(rules, response_headers::with_headers));
     }
     outer.layer(from_fn(transport::refuse_ambiguous_paths))
+}
+
+/// Everything this process measures, as Prometheus reads it. Not one of Connect's resources.
+async fn metrics(State(api): State<Api>) -> ([(HeaderName, &'static str); 1], String) {
+    ([(header::CONTENT_TYPE, MetricRegistry::CONTENT_TYPE)], api.metrics.render())
 }
 
 fn main_routes(auth: Option<&BasicAuth>) -> Router<Api> {

@@ -16,6 +16,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 use weir_config::properties::Properties;
 use weir_herder::handle::HerderHandle;
+use weir_metrics::registry::MetricRegistry;
 
 use crate::forward::Forwarder;
 use crate::incoming::Incoming;
@@ -37,6 +38,8 @@ pub struct Api {
     pub forwarder: Forwarder,
     /// How the listener of a request is spoken to.
     pub scheme: Scheme,
+    /// What this process measures, shown at `/metrics`.
+    pub metrics: MetricRegistry,
 }
 
 /// Sockets that cannot be had.
