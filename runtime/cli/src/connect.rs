@@ -7,6 +7,7 @@ use clap::Args;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use weir_config::properties::Properties;
+use weir_metrics::registry::MetricRegistry;
 use weir_worker::error::WorkerError;
 use weir_worker::worker_config::WorkerConfig;
 
@@ -110,7 +111,9 @@ async fn serve(
     ready_file: Option<&Path>,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    let worker = BoundWorker::bind(config).await.map_err(Failure::startup)?;
+    let worker = BoundWorker::bind(config, MetricRegistry::default())
+        .await
+        .map_err(Failure::startup)?;
     let mut running = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(()),

@@ -11,6 +11,7 @@ use clap::Args;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use weir_config::properties::Properties;
+use weir_metrics::registry::MetricRegistry;
 use weir_worker::worker_config::{DEFAULT_REGISTRY_URL, WorkerConfig};
 
 use crate::connector_file::{self, ConnectorFile};
@@ -85,17 +86,26 @@ pub(crate) async fn run(arguments: UpArguments) -> Result<(), Failure> {
     };
 
     let broker_config = broker::configure(&broker_properties(&arguments)?).map_err(Failure::startup)?;
-    let bound = broker::bind(broker_config).map_err(Failure::startup)?;
+    // One for the process: each role's port shows all of it at /metrics.
+    let metrics = MetricRegistry::default();
+    let bound = broker::bind(broker_config)
+        .map_err(Failure::startup)?
+        .with_metrics(metrics.clone());
     let kafka = bound
         .addresses()
         .first()
         .copied()
         .ok_or_else(|| anyhow!("the broker has no listener"))?;
     let registry_config = registry::configure(&registry_properties(&arguments, kafka)?).map_err(Failure::startup)?;
-    let registry = registry::bind(registry_config).await.map_err(Failure::startup)?;
+    let registry = registry::bind(registry_config)
+        .await
+        .map_err(Failure::startup)?
+        .with_metrics(metrics.clone());
     let registry_address = registry::first_address(&registry).map_err(Failure::startup)?;
     let worker_config = worker_config(&arguments, kafka, registry_address).map_err(Failure::startup)?;
-    let worker = BoundWorker::bind(worker_config).await.map_err(Failure::startup)?;
+    let worker = BoundWorker::bind(worker_config, metrics.clone())
+        .await
+        .map_err(Failure::startup)?;
 
     // The broker outlives the others, the registry the worker: last offsets, statuses and schemas go through them.
     let mut servers = Servers::default();

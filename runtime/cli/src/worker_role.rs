@@ -25,6 +25,7 @@ use weir_herder::herder::{Herder, HerderParts};
 use weir_herder::info::ServerInfo;
 use weir_herder::request::ConfigChange;
 use weir_herder::validate::WorkerConverters;
+use weir_metrics::registry::MetricRegistry;
 use weir_plugins::egress::settings::HttpSettings;
 use weir_plugins::limits::Limits;
 use weir_plugins::plugins::{BundledComponent, PluginSettings, Plugins};
@@ -55,6 +56,7 @@ const WORKER_EVENTS: usize = 1024;
 pub(crate) struct BoundWorker {
     config: WorkerConfig,
     rest: BoundRest,
+    metrics: MetricRegistry,
 }
 
 /// A worker that runs.
@@ -75,9 +77,9 @@ struct Stores {
 
 impl BoundWorker {
     /// Binds the REST sockets.
-    pub(crate) async fn bind(config: WorkerConfig) -> anyhow::Result<Self> {
+    pub(crate) async fn bind(config: WorkerConfig, metrics: MetricRegistry) -> anyhow::Result<Self> {
         let rest = BoundRest::bind(&config.originals).await?;
-        Ok(BoundWorker { config, rest })
+        Ok(BoundWorker { config, rest, metrics })
     }
 
     /// Starts everything behind the socket. Answers when the herder and REST are running.
@@ -99,7 +101,10 @@ impl BoundWorker {
         status.context("the status store cannot start")?;
 
         let (events, worker_events) = mpsc::channel(WORKER_EVENTS);
-        let settings = WorkerSettings::from_config(&self.config).context("config.providers")?;
+        let settings = WorkerSettings {
+            metrics: self.metrics.clone(),
+            ..WorkerSettings::from_config(&self.config).context("config.providers")?
+        };
         let providers = settings.providers.clone();
         let worker = Arc::new(Worker::new(settings, plugins.clone(), stores.offsets, events));
         let group = match &self.config.mode {
@@ -135,6 +140,7 @@ impl BoundWorker {
             worker_id,
             forwarder: Forwarder::new().map_err(|error| anyhow!("the client between workers: {error}"))?,
             scheme: Scheme::Http,
+            metrics: self.metrics,
         };
         roles.spawn(async move { self.rest.serve(api, rest_stop).await.context("REST failed") });
         // The first answer shows that the config store was read.

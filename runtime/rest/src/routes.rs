@@ -64,7 +64,10 @@ pub fn router(api: Api, resources: Resources, config: &RestConfig) -> Router {
 
 /// Everything this process measures, as Prometheus reads it. Not one of Connect's resources.
 async fn metrics(State(api): State<Api>) -> ([(HeaderName, &'static str); 1], String) {
-    ([(header::CONTENT_TYPE, MetricRegistry::CONTENT_TYPE)], api.metrics.render())
+    (
+        [(header::CONTENT_TYPE, MetricRegistry::CONTENT_TYPE)],
+        api.metrics.render(),
+    )
 }
 
 fn main_routes(auth: Option<&BasicAuth>) -> Router<Api> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weir_config::map::ConfigMap;
+use weir_metrics::registry::MetricRegistry;
 use weir_secrets::error::SecretsError;
 use weir_secrets::providers::Providers;
 
@@ -30,6 +31,8 @@ pub struct WorkerSettings {
     pub providers: Arc<Providers>,
     /// `group.id`, when source connectors get exactly-once support.
     pub exactly_once_group: Option<String>,
+    /// Where connectors and tasks show what they measure.
+    pub metrics: MetricRegistry,
 }
 
 impl WorkerSettings {
@@ -54,6 +57,7 @@ impl WorkerSettings {
             topic_tracking_enabled: config.topics.tracking_enabled,
             restart: config.restart,
             stall_timeout: config.stall_timeout,
+            metrics: MetricRegistry::default(),
             providers: Arc::new(Providers::from_properties(&config.originals)?),
             exactly_once_group: match &config.mode {
                 WorkerMode::Distributed(settings) if settings.exactly_once == ExactlyOnceSource::Enabled => {

@@ -362,8 +362,12 @@ impl ErrorMetrics {
         shown("total-records-skipped", |figures| figures.skipped as f64);
         shown("total-retries", |figures| figures.retries as f64);
         shown("total-errors-logged", |figures| figures.logged as f64);
-        shown("deadletterqueue-produce-requests", |figures| figures.dead_letters as f64);
-        shown("deadletterqueue-produce-failures", |figures| figures.dead_letter_failures as f64);
+        shown("deadletterqueue-produce-requests", |figures| {
+            figures.dead_letters as f64
+        });
+        shown("deadletterqueue-produce-failures", |figures| {
+            figures.dead_letter_failures as f64
+        });
         shown("last-error-timestamp", |figures| figures.last_error_ms as f64);
         Self { _group: group }
     }
