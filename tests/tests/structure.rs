@@ -287,6 +287,16 @@ fn is_test(name: &str) -> bool {
     })
 }
 
+/// Is there a scenario of this name in the area's file?
+fn is_scenario(area: &str, name: &str) -> bool {
+    let file = root()
+        .join("tests/conformance/scenarios")
+        .join(area)
+        .with_extension("txt");
+    let heading = format!("== {name}");
+    std::fs::read_to_string(file).is_ok_and(|text| text.lines().any(|line| line == heading))
+}
+
 #[test]
 fn every_test_that_the_conformance_page_names_is_there() {
     let page = std::fs::read_to_string(root().join("docs/conformance.md")).expect("docs/conformance.md");
@@ -297,9 +307,10 @@ fn every_test_that_the_conformance_page_names_is_there() {
             continue;
         }
         let names: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
-        let is_there = |name: &&str| match name.contains("::") {
-            true => is_test(name),
-            false => root().join(name).is_file(),
+        let is_there = |name: &&str| match name.split_once(": ") {
+            Some((area, scenario)) => is_scenario(area, scenario),
+            None if name.contains("::") => is_test(name),
+            None => root().join(name).is_file(),
         };
         let missing: Vec<&str> = names.iter().copied().filter(|name| !is_there(name)).collect();
         if names.is_empty() || !missing.is_empty() {
@@ -310,4 +321,5 @@ fn every_test_that_the_conformance_page_names_is_there() {
     assert!(wrong.is_empty(), "rows without a test that is there: {wrong:#?}");
     assert!(seen > 200, "the page names only {seen} tests");
     assert!(!is_test("registry::deletes::no_such_test") && !is_test("no_such_suite::is_test"));
+    assert!(is_scenario("root", "health of a worker that is up") && !is_scenario("root", "no such scenario"));
 }
