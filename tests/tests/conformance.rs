@@ -16,7 +16,12 @@ use weir_tests::conformance::scenario::{Action, Area, read_areas};
 use weir_tests::process::repository;
 
 /// How long a step waits for its conditions.
-const PATIENCE: Duration = Duration::from_secs(30);
+fn patience() -> Duration {
+    let seconds = std::env::var("WEIR_CONFORMANCE_PATIENCE")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(30))
+}
 
 fn folder() -> PathBuf {
     repository().join("tests/conformance")
@@ -43,6 +48,13 @@ fn by_kind(areas: Vec<Area>) -> Vec<(String, Vec<Area>)> {
     kinds
 }
 
+/// Table and differences so far, into the file that the variable names.
+fn write_details(report: &Report) {
+    if let Some(path) = std::env::var_os("WEIR_CONFORMANCE_DETAILS") {
+        std::fs::write(path, report.table() + "\n" + &report.details()).expect("details");
+    }
+}
+
 #[test]
 fn answers_are_those_of_apache_connect() {
     let rules = Rules::read(&folder()).expect("rules");
@@ -62,13 +74,12 @@ fn answers_are_those_of_apache_connect() {
         };
         for area in areas {
             let recorded = recorded::read(&folder().join("recorded"), &area.name).expect("recorded answers");
-            replay(&cluster, &area, &recorded, &rules, &known, PATIENCE, &mut report);
+            replay(&cluster, &area, &recorded, &rules, &known, patience(), &mut report);
+            write_details(&report);
         }
     }
+    write_details(&report);
     println!("{}", report.table());
-    if let Some(path) = std::env::var_os("WEIR_CONFORMANCE_DETAILS") {
-        std::fs::write(path, report.table() + "\n" + &report.details()).expect("details");
-    }
     assert!(report.is_clean(), "{}{}", report.table(), report.details());
 }
 
@@ -84,7 +95,7 @@ fn a_changed_status_is_noticed() {
         .find(|(name, _)| *name == scenario.name)
         .expect("recorded");
     let cluster = Cluster::weir(&area.cluster).expect("a cluster");
-    let outcome = run(&cluster, scenario, PATIENCE);
+    let outcome = run(&cluster, scenario, patience());
     assert!(
         judge(scenario, &expected, &outcome, &rules).is_empty(),
         "the scenario agrees unchanged"
@@ -166,7 +177,7 @@ fn record() {
             let mut answers = Vec::new();
             for scenario in &area.scenarios {
                 let began = Instant::now();
-                let outcome = run(&cluster, scenario, 2 * PATIENCE);
+                let outcome = run(&cluster, scenario, 2 * patience());
                 if let Some(reason) = outcome.stopped {
                     failures.push(format!("{} / {}: {reason}", area.name, scenario.name));
                 }
