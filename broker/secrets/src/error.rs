@@ -1,6 +1,6 @@
-//! What can go wrong when a provider is set up or asked
+//! What can go wrong when a provider is set up or asked, or a key store read
 //!
-//! No text here holds a value that a provider gave, only names and paths.
+//! No text here holds a value that a provider gave, a password or a key, only names and paths.
 
 use std::path::PathBuf;
 
@@ -38,4 +38,7 @@ pub enum SecretsError {
     /// Environment variables have no path.
     #[error("Path is not supported for EnvVarConfigProvider, invalid value '{path}'")]
     EnvPath { path: String },
+    /// A TLS setting or the store that it names cannot be used; `value` is no secret.
+    #[error("Invalid value {value} for configuration {key}: {reason}")]
+    Setting { key: String, value: String, reason: String },
 }
