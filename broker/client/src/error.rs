@@ -6,6 +6,8 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use weir_secrets::error::SecretsError;
+
 /// One error code: Kafka's own numbers, or librdkafka's negative local ones.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KafkaError {
@@ -34,6 +36,8 @@ impl KafkaError {
     pub const PRODUCER_FENCED: Self = Self { code: 90 };
     /// librdkafka's own: the local queue has no room.
     pub const QUEUE_FULL: Self = Self { code: -184 };
+    /// librdkafka's own: the login was refused.
+    pub const AUTHENTICATION: Self = Self { code: -169 };
     /// librdkafka's own: another instance holds the transactional id.
     pub const FENCED: Self = Self { code: -144 };
 
@@ -118,6 +122,9 @@ pub enum ClientError {
         #[source]
         source: Arc<io::Error>,
     },
+    /// TLS could not be agreed on, or the login was refused.
+    #[error("authentication at {address} failed: {message}")]
+    Authentication { address: String, message: String },
     /// Nothing answered in time.
     #[error("timed out after {timeout_ms} ms: {context}")]
     Timeout { context: String, timeout_ms: u64 },
@@ -175,6 +182,7 @@ impl ClientError {
         match self {
             Self::Kafka { error, .. } | Self::Broker { error, .. } | Self::Transaction { error, .. } => Some(*error),
             Self::Config { .. }
+            | Self::Authentication { .. }
             | Self::Connection { .. }
             | Self::Timeout { .. }
             | Self::Malformed { .. }
@@ -194,7 +202,16 @@ impl ClientError {
             Self::Kafka { error, .. } | Self::Broker { error, .. } => error.is_retriable(),
             Self::Connection { .. } | Self::Timeout { .. } | Self::Malformed { .. } => true,
             Self::Transaction { failure, .. } => *failure == TransactionFailure::Retriable,
-            Self::Config { .. } | Self::Unsupported { .. } | Self::Closed => false,
+            Self::Config { .. } | Self::Authentication { .. } | Self::Unsupported { .. } | Self::Closed => false,
+        }
+    }
+}
+
+impl From<SecretsError> for ClientError {
+    fn from(error: SecretsError) -> Self {
+        match error {
+            SecretsError::Setting { key, value, reason } => Self::Config { key, value, reason },
+            other => Self::config("ssl", "", other.to_string()),
         }
     }
 }

@@ -24,3 +24,6 @@ pub mod group_member;
 pub mod groups;
 pub mod partitioner;
 pub mod wire;
+
+mod scram;
+mod transport;

@@ -125,10 +125,20 @@ impl Producer {
         Ok(taken)
     }
 
-    /// Moves all waiting acknowledgements into `acks` and answers how many came.
+    /// Moves all waiting acknowledgements into `acks` and answers how many came. Once the login was refused, all fail.
     pub fn drain_acks(&self, acks: &mut Vec<Ack>) -> usize {
         let before = acks.len();
+        let is_locked_out = self.inner.handle.is_locked_out();
+        if is_locked_out {
+            self.purge();
+        }
         produce::drain_acks(&self.inner.handle, acks);
+        if is_locked_out {
+            // What waited for the login fails with it.
+            for ack in acks.iter_mut().skip(before).filter(|ack| ack.error.is_some()) {
+                ack.error = Some(KafkaError::AUTHENTICATION);
+            }
+        }
         acks.append(&mut self.inner.refused.lock());
         acks.len() - before
     }

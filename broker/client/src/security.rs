@@ -1,11 +1,13 @@
 //! Security settings: TLS stores and SASL logins.
 //!
-//! PEM stores (files or inline text) and the PLAIN and SCRAM mechanisms are mapped to librdkafka. What is not built yet (JKS and
-//! PKCS12 stores, GSSAPI, OAUTHBEARER) is an error that names the key. Secrets are masked in every text.
+//! Stores (PEM, PKCS12, JKS) are handed to librdkafka as PEM in memory, the PLAIN and SCRAM mechanisms under its own names; raw
+//! connections read the same settings (`transport`). What is not built (GSSAPI, OAUTHBEARER) is an error that names the key. Secrets
+//! are masked in every text.
 //! Source: `SslConfigs`, `SaslConfigs`, `JaasContext` of Kafka 4.3.
 
 use weir_config::properties::Properties;
 use weir_config::secret::HIDDEN;
+use weir_secrets::key_store::{certificates_pem, key_pair, trusted};
 
 use crate::client_config::Translated;
 use crate::error::ClientError;
@@ -32,64 +34,69 @@ pub(crate) fn masked<'a>(native: &str, value: &'a str) -> &'a str {
     }
 }
 
+/// What `security.protocol` calls for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Protocol {
+    pub(crate) name: &'static str,
+    pub(crate) uses_tls: bool,
+    pub(crate) uses_sasl: bool,
+}
+
+impl Protocol {
+    pub(crate) fn of(properties: &Properties) -> Result<Self, ClientError> {
+        const KEY: &str = "security.protocol";
+        const ALL: [(&str, bool, bool); 4] = [
+            ("PLAINTEXT", false, false),
+            ("SSL", true, false),
+            ("SASL_PLAINTEXT", false, true),
+            ("SASL_SSL", true, true),
+        ];
+        let given = properties.get(KEY).unwrap_or("PLAINTEXT").trim().to_ascii_uppercase();
+        let (name, uses_tls, uses_sasl) = ALL.into_iter().find(|(name, ..)| *name == given).ok_or_else(|| {
+            let right = "must be one of: PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL";
+            ClientError::config(KEY, &given, right)
+        })?;
+        Ok(Self {
+            name,
+            uses_tls,
+            uses_sasl,
+        })
+    }
+}
+
 /// Translates the security settings of one client.
 pub(crate) fn translate(out: &mut Translated, properties: &Properties) -> Result<(), ClientError> {
-    let protocol = properties
-        .get("security.protocol")
-        .unwrap_or("PLAINTEXT")
-        .trim()
-        .to_ascii_uppercase();
-    let (uses_tls, uses_sasl) = match protocol.as_str() {
-        "PLAINTEXT" => (false, false),
-        "SSL" => (true, false),
-        "SASL_PLAINTEXT" => (false, true),
-        "SASL_SSL" => (true, true),
-        _ => {
-            let right = "must be one of: PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL";
-            return Err(ClientError::config("security.protocol", &protocol, right));
-        }
-    };
-    out.put("security.protocol", "security.protocol", protocol.to_ascii_lowercase());
-    if uses_tls {
+    let protocol = Protocol::of(properties)?;
+    out.put(
+        "security.protocol",
+        "security.protocol",
+        protocol.name.to_ascii_lowercase(),
+    );
+    if protocol.uses_tls {
         translate_tls(out, properties)?;
     }
-    if uses_sasl {
+    if protocol.uses_sasl {
         translate_sasl(out, properties)?;
     }
     Ok(())
 }
 
-/// Is true when connections are neither encrypted nor authenticated.
-pub(crate) fn is_plaintext(properties: &Properties) -> bool {
-    properties
-        .get("security.protocol")
-        .is_none_or(|protocol| protocol.trim().eq_ignore_ascii_case("PLAINTEXT"))
+fn translate_stores(out: &mut Translated, properties: &Properties) -> Result<(), ClientError> {
+    match trusted(properties)? {
+        Some(certificates) => out.put("ssl.truststore.location", "ssl.ca.pem", certificates_pem(&certificates)),
+        // OpenSSL is linked in: the machine's certificates are not where it looks by itself.
+        None => out.put("ssl.truststore.location", "ssl.ca.location", "probe"),
+    }
+    if let Some(pair) = key_pair(properties)? {
+        out.put("ssl.keystore.location", "ssl.certificate.pem", pair.chain_pem());
+        out.put("ssl.keystore.location", "ssl.key.pem", pair.key_pem().reveal());
+    }
+    Ok(())
 }
 
 fn translate_tls(out: &mut Translated, properties: &Properties) -> Result<(), ClientError> {
     let get = |key: &str| properties.get(key).map(str::trim).filter(|value| !value.is_empty());
-    if let Some(path) = get("ssl.truststore.location") {
-        require_pem(get("ssl.truststore.type"), "ssl.truststore.type")?;
-        out.put("ssl.truststore.location", "ssl.ca.location", path);
-    }
-    if let Some(text) = get("ssl.truststore.certificates") {
-        out.put("ssl.truststore.certificates", "ssl.ca.pem", text);
-    }
-    if let Some(path) = get("ssl.keystore.location") {
-        require_pem(get("ssl.keystore.type"), "ssl.keystore.type")?;
-        // A PEM key store is one file with the key and its chain: each part is read from it.
-        out.put("ssl.keystore.location", "ssl.certificate.location", path);
-        out.put("ssl.keystore.location", "ssl.key.location", path);
-    }
-    if let Some(text) = get("ssl.keystore.certificate.chain") {
-        out.put("ssl.keystore.certificate.chain", "ssl.certificate.pem", text);
-    }
-    if let Some(text) = get("ssl.keystore.key") {
-        out.put("ssl.keystore.key", "ssl.key.pem", text);
-    }
-    if let Some(password) = get("ssl.key.password") {
-        out.put("ssl.key.password", "ssl.key.password", password);
-    }
+    translate_stores(out, properties)?;
     let algorithm = properties
         .get("ssl.endpoint.identification.algorithm")
         .map_or("https", str::trim);
@@ -104,7 +111,7 @@ fn translate_tls(out: &mut Translated, properties: &Properties) -> Result<(), Cl
         algorithm,
     );
     translate_ciphers(out, get("ssl.cipher.suites"))?;
-    check_protocols(get("ssl.enabled.protocols"))?;
+    check_protocols(out, get("ssl.enabled.protocols"))?;
     if let Some(class) = get("ssl.engine.factory.class") {
         return Err(ClientError::config(
             "ssl.engine.factory.class",
@@ -125,32 +132,21 @@ fn translate_tls(out: &mut Translated, properties: &Properties) -> Result<(), Cl
     Ok(())
 }
 
-// DIVERGES: Apache reads JKS (the default) and PKCS12 stores too.
-fn require_pem(store_type: Option<&str>, key: &str) -> Result<(), ClientError> {
-    match store_type.unwrap_or("JKS") {
-        kind if kind.eq_ignore_ascii_case("PEM") => Ok(()),
-        kind => Err(ClientError::config(
-            key,
-            kind,
-            "only PEM stores are read; convert the store and set the type to PEM",
-        )),
-    }
-}
-
-// DIVERGES: the range of TLS versions cannot be narrowed in librdkafka.
-fn check_protocols(protocols: Option<&str>) -> Result<(), ClientError> {
+// DIVERGES: librdkafka cannot narrow the range of TLS versions; a better version than asked for is no harm, an older one is.
+fn check_protocols(out: &mut Translated, protocols: Option<&str>) -> Result<(), ClientError> {
+    const KEY: &str = "ssl.enabled.protocols";
     let Some(value) = protocols else {
         return Ok(());
     };
     let has = |version: &str| value.split(',').any(|part| part.trim() == version);
-    if has("TLSv1.2") && has("TLSv1.3") {
-        return Ok(());
+    if !has("TLSv1.2") {
+        let right = "must contain TLSv1.2: clients of records cannot be kept from it";
+        return Err(ClientError::config(KEY, value, right));
     }
-    Err(ClientError::config(
-        "ssl.enabled.protocols",
-        value,
-        "must contain TLSv1.2 and TLSv1.3",
-    ))
+    if !has("TLSv1.3") {
+        out.warn(KEY, "clients of records use TLSv1.3 where the broker offers it");
+    }
+    Ok(())
 }
 
 // Java's names carry the protocol and WITH; OpenSSL's do not. TLS 1.3 suites cannot be narrowed.
@@ -183,25 +179,8 @@ fn translate_ciphers(out: &mut Translated, suites: Option<&str>) -> Result<(), C
 }
 
 fn translate_sasl(out: &mut Translated, properties: &Properties) -> Result<(), ClientError> {
-    const KEY: &str = "sasl.mechanism";
-    let mechanism = properties.get(KEY).map_or("GSSAPI", str::trim);
-    match mechanism {
-        "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512" => {}
-        // DIVERGES: Kerberos and OAuth logins are not built.
-        "GSSAPI" | "OAUTHBEARER" => {
-            let right = "not supported here; use PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512";
-            return Err(ClientError::config(KEY, mechanism, right));
-        }
-        _ => {
-            return Err(ClientError::config(
-                KEY,
-                mechanism,
-                "must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
-            ));
-        }
-    }
-    out.put(KEY, KEY, mechanism);
-    let login = login(properties)?;
+    let login = Login::of(properties)?;
+    out.put("sasl.mechanism", "sasl.mechanism", login.mechanism.name());
     out.put("sasl.jaas.config", "sasl.username", login.username);
     out.put("sasl.jaas.config", "sasl.password", login.password);
     for (key, _) in properties
@@ -213,34 +192,93 @@ fn translate_sasl(out: &mut Translated, properties: &Properties) -> Result<(), C
     Ok(())
 }
 
-/// A name and password out of a JAAS line.
+/// The SASL mechanisms that are spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mechanism {
+    Plain,
+    ScramSha256,
+    ScramSha512,
+}
+
+impl Mechanism {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+
+    fn of(properties: &Properties) -> Result<Self, ClientError> {
+        const KEY: &str = "sasl.mechanism";
+        let given = properties.get(KEY).map_or("GSSAPI", str::trim);
+        [Self::Plain, Self::ScramSha256, Self::ScramSha512]
+            .into_iter()
+            .find(|mechanism| mechanism.name() == given)
+            .ok_or_else(|| {
+                // DIVERGES: Kerberos and OAuth logins are not built.
+                let right = match given {
+                    "GSSAPI" | "OAUTHBEARER" => "not supported here; use PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+                    _ => "must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+                };
+                ClientError::config(KEY, given, right)
+            })
+    }
+}
+
+/// Who logs in, and how.
 pub(crate) struct Login {
+    pub(crate) mechanism: Mechanism,
     pub(crate) username: String,
     pub(crate) password: String,
 }
 
-/// Reads `sasl.jaas.config` of a PLAIN or SCRAM login.
-pub(crate) fn login(properties: &Properties) -> Result<Login, ClientError> {
-    const KEY: &str = "sasl.jaas.config";
-    let wrong = |reason: &str| ClientError::config(KEY, HIDDEN, reason);
-    let text = properties
-        .get(KEY)
-        .ok_or_else(|| wrong("is required by the SASL mechanism"))?;
-    let (class, options) =
-        parse_jaas(text).ok_or_else(|| wrong("must be: login module class, flag, options, semicolon"))?;
-    let module = class.rsplit('.').next().unwrap_or_default();
-    if module != "PlainLoginModule" && module != "ScramLoginModule" {
-        return Err(wrong("must use PlainLoginModule or ScramLoginModule"));
+/// Prints the mechanism only.
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login")
+            .field("mechanism", &self.mechanism)
+            .finish_non_exhaustive()
     }
-    let option = |name: &str| {
-        options
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.clone())
-    };
-    match (option("username"), option("password")) {
-        (Some(username), Some(password)) => Ok(Login { username, password }),
-        _ => Err(wrong("must set username and password")),
+}
+
+impl Login {
+    /// Reads `sasl.mechanism` and `sasl.jaas.config` of a PLAIN or SCRAM login.
+    pub(crate) fn of(properties: &Properties) -> Result<Self, ClientError> {
+        const KEY: &str = "sasl.jaas.config";
+        let mechanism = Mechanism::of(properties)?;
+        let wrong = |reason: &str| ClientError::config(KEY, HIDDEN, reason);
+        let text = properties
+            .get(KEY)
+            .ok_or_else(|| wrong("is required by the SASL mechanism"))?;
+        let (class, mut options) =
+            parse_jaas(text).ok_or_else(|| wrong("must be: login module class, flag, options, semicolon"))?;
+        let expected = match mechanism {
+            Mechanism::Plain => "PlainLoginModule",
+            Mechanism::ScramSha256 | Mechanism::ScramSha512 => "ScramLoginModule",
+        };
+        let module = class.rsplit('.').next().unwrap_or_default();
+        if module != expected {
+            return Err(wrong(&format!(
+                "must use {expected} with mechanism {}",
+                mechanism.name()
+            )));
+        }
+        let mut option = |name: &str| {
+            let place = options.iter().position(|(key, _)| key == name)?;
+            Some(options.swap_remove(place).1)
+        };
+        if option("tokenauth").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+            return Err(wrong("delegation tokens (tokenauth) are not supported"));
+        }
+        match (option("username"), option("password")) {
+            (Some(username), Some(password)) => Ok(Self {
+                mechanism,
+                username,
+                password,
+            }),
+            _ => Err(wrong("must set username and password")),
+        }
     }
 }
 
@@ -268,16 +306,17 @@ fn parse_jaas(text: &str) -> Option<(String, Vec<(String, String)>)> {
 }
 
 fn jaas_value(text: &str) -> Option<(String, &str)> {
-    let Some(quoted) = text.strip_prefix('"') else {
+    let Some(quote) = text.chars().next().filter(|c| *c == '"' || *c == '\'') else {
         let end = text.find(char::is_whitespace).unwrap_or(text.len());
         let (value, rest) = text.split_at(end);
         return Some((value.to_owned(), rest));
     };
+    let quoted = text.get(1..)?;
     let mut value = String::new();
     let mut chars = quoted.char_indices();
     while let Some((index, c)) = chars.next() {
         match c {
-            '"' => return Some((value, quoted.get(index + 1..).unwrap_or_default())),
+            c if c == quote => return Some((value, quoted.get(index + 1..).unwrap_or_default())),
             '\\' => value.push(chars.next()?.1),
             _ => value.push(c),
         }

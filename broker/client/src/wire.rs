@@ -1,8 +1,8 @@
 //! One raw connection to a broker: requests in order, one at a time
 //!
-//! Opens, asks for the supported versions, then answers calls. A call that fails or is cancelled half-way leaves the connection
-//! broken; the owner opens a new one. Which broker to ask, and trying again, is `cluster`'s work.
-//! DIVERGES: unencrypted and unauthenticated connections only; other protocols are refused by `WireSettings`.
+//! Opens, asks for the supported versions, logs in, then answers calls. A call that fails or is cancelled half-way leaves the
+//! connection broken; the owner opens a new one. Which broker to ask, and trying again, is `cluster`'s work; what the bytes run over
+//! is `transport`'s.
 
 use std::io;
 use std::sync::Arc;
@@ -10,13 +10,17 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::time::Instant;
 use weir_config::properties::Properties;
 use weir_protocol::decode::{decode_response, encode_request};
-use weir_protocol::messages::{ApiVersionsRequest, KafkaRequest, RequestResponsePair, StrBytes};
+use weir_protocol::messages::{
+    ApiVersionsRequest, KafkaRequest, RequestResponsePair, SaslAuthenticateRequest, SaslAuthenticateResponse,
+    SaslHandshakeRequest, StrBytes,
+};
 
 use crate::error::{ClientError, KafkaError};
-use crate::security;
+use crate::security::Login;
+use crate::transport::{Exchange, Next, Stream, Transport, handshake_failure, refused};
 
 /// Settings of raw connections.
 #[derive(Debug, Clone)]
@@ -31,12 +35,13 @@ pub struct WireSettings {
     pub retry_backoff_max: Duration,
     /// How long an operation may take with all its retries.
     pub api_timeout: Duration,
+    pub(crate) transport: Transport,
 }
 
 impl WireSettings {
-    /// Reads the Java client keys that matter here.
+    /// Reads the Java client keys that matter here, and the stores they name.
     ///
-    /// *Errors*: no bootstrap server, a value that is no number, or a security protocol that raw connections do not speak.
+    /// *Errors*: no bootstrap server, a value that is no number, or security settings that cannot be used.
     pub fn from_properties(properties: &Properties) -> Result<Self, ClientError> {
         let bootstrap: Vec<String> = properties
             .get("bootstrap.servers")
@@ -51,11 +56,6 @@ impl WireSettings {
                 "",
                 "must name at least one host:port",
             ));
-        }
-        if !security::is_plaintext(properties) {
-            let protocol = properties.get("security.protocol").unwrap_or_default();
-            let right = "internal topics are reached over PLAINTEXT only, so far";
-            return Err(ClientError::config("security.protocol", protocol, right));
         }
         let millis = |key: &str, default: u64| match properties.get(key) {
             None => Ok(Duration::from_millis(default)),
@@ -76,6 +76,7 @@ impl WireSettings {
             retry_backoff: millis("retry.backoff.ms", 100)?,
             retry_backoff_max: millis("retry.backoff.max.ms", 1_000)?,
             api_timeout: millis("default.api.timeout.ms", 60_000)?,
+            transport: Transport::from_properties(properties)?,
         })
     }
 
@@ -99,17 +100,24 @@ pub struct Versions {
 /// Largest answer taken: librdkafka's `receive.message.max.bytes`.
 const MAX_RESPONSE_BYTES: usize = 100_000_000;
 const API_VERSIONS_MAX: i16 = 3;
+/// Version 0 would send the login without Kafka's header.
+const SASL_HANDSHAKE: Versions = Versions { min: 1, max: 1 };
+/// Version 1 tells how long the login holds.
+const SASL_AUTHENTICATE: Versions = Versions { min: 0, max: 2 };
 
 /// An open connection.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     address: String,
     client_id: Option<String>,
     request_timeout: Duration,
     /// Key, lowest, highest version of each API of the broker.
     versions: Vec<(i16, Versions)>,
     next_correlation: i32,
+    login: Option<Arc<Login>>,
+    /// When to log in again, on brokers that limit how long a login holds (KIP-368).
+    login_again: Option<Instant>,
     /// Set while a call is under way: if it stays set, an answer may still be on the wire.
     is_broken: bool,
 }
@@ -117,14 +125,12 @@ pub struct Connection {
 impl Connection {
     /// Connects and negotiates.
     ///
-    /// *Errors*: `Connection`, `Timeout`, `Malformed`.
+    /// *Errors*: `Connection`, `Timeout`, `Malformed`; `Authentication` when TLS or the login is refused, which is for good.
     pub async fn open(address: &str, settings: &WireSettings) -> Result<Self, ClientError> {
-        let connect = tokio::time::timeout(settings.connect_timeout, TcpStream::connect(address));
+        let connect = tokio::time::timeout(settings.connect_timeout, settings.transport.connect(address));
         let stream = connect
             .await
-            .map_err(|_| timed_out(format!("connecting to {address}"), settings.connect_timeout))?
-            .map_err(|source| failed(address, source))?;
-        stream.set_nodelay(true).map_err(|source| failed(address, source))?;
+            .map_err(|_| timed_out(format!("connecting to {address}"), settings.connect_timeout))??;
         let mut connection = Self {
             stream,
             address: address.to_owned(),
@@ -132,9 +138,12 @@ impl Connection {
             request_timeout: settings.request_timeout,
             versions: Vec::new(),
             next_correlation: 0,
+            login: settings.transport.login(),
+            login_again: None,
             is_broken: false,
         };
         connection.negotiate().await?;
+        connection.log_in().await?;
         Ok(connection)
     }
 
@@ -165,6 +174,60 @@ impl Connection {
         });
         self.versions = versions.collect();
         Ok(())
+    }
+
+    async fn log_in(&mut self) -> Result<(), ClientError> {
+        let Some(login) = self.login.clone() else {
+            return Ok(());
+        };
+        let mut handshake = SaslHandshakeRequest::default();
+        handshake.mechanism = StrBytes::from(login.mechanism.name());
+        let version = self.version_of::<SaslHandshakeRequest>(SASL_HANDSHAKE)?;
+        let payload = self.exchange(&handshake, version, self.request_timeout).await?;
+        let offered = self.decode::<SaslHandshakeRequest>(payload, version)?;
+        if offered.error_code != 0 {
+            let names: Vec<&str> = offered.mechanisms.iter().map(StrBytes::as_str).collect();
+            let text = format!(
+                "Client SASL mechanism '{}' not enabled in the server, enabled mechanisms are [{}]",
+                login.mechanism.name(),
+                names.join(", ")
+            );
+            return Err(self.locked_out(text));
+        }
+        let exchange = Exchange::new(&login);
+        let mut answer = self.authenticate(exchange.first()).await?;
+        if let Next::Send(message, proof) = exchange
+            .next(&answer.auth_bytes)
+            .map_err(|text| self.locked_out(text))?
+        {
+            answer = self.authenticate(message).await?;
+            proof.check(&answer.auth_bytes).map_err(|text| self.locked_out(text))?;
+        }
+        let lifetime = u64::try_from(answer.session_lifetime_ms).unwrap_or(0);
+        // Java picks a point between 85 and 95 per cent.
+        self.login_again = (lifetime > 0).then(|| Instant::now() + Duration::from_millis(lifetime / 20 * 17));
+        Ok(())
+    }
+
+    async fn authenticate(&mut self, message: String) -> Result<SaslAuthenticateResponse, ClientError> {
+        let mut request = SaslAuthenticateRequest::default();
+        request.auth_bytes = message.into_bytes().into();
+        let version = self.version_of::<SaslAuthenticateRequest>(SASL_AUTHENTICATE)?;
+        let payload = self.exchange(&request, version, self.request_timeout).await?;
+        let answer = self.decode::<SaslAuthenticateRequest>(payload, version)?;
+        match KafkaError::from_code(answer.error_code) {
+            None => Ok(answer),
+            Some(error) => {
+                let text = answer.error_message.map(StrBytes::into_string);
+                Err(self.locked_out(text.unwrap_or_else(|| error.to_string())))
+            }
+        }
+    }
+
+    /// The login failed: nothing may be sent on this connection.
+    fn locked_out(&mut self, text: String) -> ClientError {
+        self.is_broken = true;
+        refused(&self.address, text)
     }
 
     fn check(&self, code: i16) -> Result<(), ClientError> {
@@ -222,6 +285,9 @@ impl Connection {
         ours: Versions,
         wait: Duration,
     ) -> Result<R::Response, ClientError> {
+        if self.login_again.is_some_and(|at| at <= Instant::now()) {
+            self.log_in().await?;
+        }
         let version = self.version_of::<R>(ours)?;
         let payload = self.exchange(request, version, self.request_timeout + wait).await?;
         self.decode::<R>(payload, version)
@@ -246,8 +312,13 @@ impl Connection {
     }
 
     async fn round_trip(&mut self, frame: &[u8]) -> Result<Bytes, ClientError> {
-        let io = |source| failed(&self.address, source);
+        let is_new = self.versions.is_empty();
+        let io = |source| match handshake_failure(&self.address, &source) {
+            Some(refused) if is_new => refused,
+            _ => failed(&self.address, source),
+        };
         self.stream.write_all(frame).await.map_err(io)?;
+        self.stream.flush().await.map_err(io)?;
         let length = self.stream.read_i32().await.map_err(io)?;
         let length = usize::try_from(length)
             .ok()

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 use tokio::task::JoinSet;
 use weir_config::map::ConfigMap;
+use weir_config::properties::Properties;
 use weir_fakes::server::{FakeServices, serve_all};
 use weir_tools::error::ToolError;
 use weir_tools::record_text::RecordParts;
@@ -192,6 +193,7 @@ Records as they come, until Ctrl-C:
     for feed in &FEEDS {
         let options = TailOptions {
             bootstrap_servers: kafka.to_string(),
+            client: Properties::new(),
             topic: feed.name.to_owned(),
             json: false,
             from_beginning: true,

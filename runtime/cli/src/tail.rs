@@ -1,9 +1,12 @@
 //! `weir tail TOPIC`: records of a topic on standard output.
 
+use std::path::PathBuf;
+
 use clap::Args;
+use weir_config::properties::Properties;
 use weir_tools::tail::{TailOptions, tail};
 
-use crate::Failure;
+use crate::{Failure, overrides};
 
 /// Print the records of a topic, decoded, as they arrive
 ///
@@ -17,6 +20,9 @@ pub(crate) struct TailArguments {
     /// Kafka to read from: the bundled broker or any other
     #[arg(long, short = 'b', value_name = "HOST:PORT", default_value = "127.0.0.1:9092")]
     bootstrap_server: String,
+    /// A file with further settings of the client, such as security.protocol and its stores
+    #[arg(long, value_name = "FILE")]
+    command_config: Option<PathBuf>,
     /// One JSON object a record
     #[arg(long)]
     json: bool,
@@ -33,8 +39,13 @@ pub(crate) struct TailArguments {
 
 /// Reads until `--max` or Ctrl-C.
 pub(crate) async fn run(arguments: TailArguments) -> Result<(), Failure> {
+    let client = match &arguments.command_config {
+        Some(file) => overrides::read_properties(file)?,
+        None => Properties::new(),
+    };
     let options = TailOptions {
         bootstrap_servers: arguments.bootstrap_server,
+        client,
         topic: arguments.topic,
         json: arguments.json,
         from_beginning: arguments.from_beginning,

@@ -28,6 +28,8 @@ const ANSWER_WITHIN_MS: &str = "5000";
 pub struct TailOptions {
     /// `host:port`, more separated by commas.
     pub bootstrap_servers: String,
+    /// Further settings of the clients, by Java's names: security first of all.
+    pub client: Properties,
     pub topic: String,
     /// One JSON object a line.
     pub json: bool,
@@ -94,16 +96,18 @@ pub async fn follow(
 }
 
 fn settings(options: &TailOptions) -> Properties {
-    [
+    let mut settings = options.client.clone();
+    for (key, value) in [
         ("bootstrap.servers", options.bootstrap_servers.as_str()),
         ("client.id", "weir-tail"),
         // Needed by the client library; no group is joined.
         ("group.id", "weir-tail"),
         ("default.api.timeout.ms", ANSWER_WITHIN_MS),
         ("auto.offset.reset", "earliest"),
-    ]
-    .into_iter()
-    .collect()
+    ] {
+        settings.insert(key, value);
+    }
+    settings
 }
 
 async fn starting_points(options: &TailOptions) -> Result<Vec<(TopicPartition, Option<i64>)>, ToolError> {

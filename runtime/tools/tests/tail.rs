@@ -27,6 +27,7 @@ async fn cluster_with(records: &[OutRecord<'_>]) -> Cluster {
 fn options(cluster: &Cluster) -> TailOptions {
     TailOptions {
         bootstrap_servers: cluster.bootstrap_servers(),
+        client: Properties::new(),
         topic: "t".to_owned(),
         json: true,
         from_beginning: true,
@@ -98,6 +99,7 @@ async fn a_reader_that_goes_away_ends_it_quietly() {
 async fn an_unreachable_broker_is_an_error_that_names_it() {
     let options = TailOptions {
         bootstrap_servers: "127.0.0.1:1".to_owned(),
+        client: Properties::new(),
         topic: "t".to_owned(),
         json: false,
         from_beginning: false,

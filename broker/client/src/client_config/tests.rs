@@ -182,14 +182,20 @@ fn impossible_values_are_errors_naming_key_and_value() {
             "[hidden]",
         ),
         (
-            "security.protocol=SSL\nssl.truststore.location=/t.jks",
-            "ssl.truststore.type",
-            "JKS",
+            "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-256\n\
+             sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username=a password=b;",
+            "sasl.jaas.config",
+            "[hidden]",
         ),
         (
-            "security.protocol=SSL\nssl.keystore.location=/t.p12\nssl.keystore.type=PKCS12",
+            "security.protocol=SSL\nssl.truststore.location=/t.jks",
+            "ssl.truststore.location",
+            "/t.jks",
+        ),
+        (
+            "security.protocol=SSL\nssl.keystore.location=/t.bks\nssl.keystore.type=BKS",
             "ssl.keystore.type",
-            "PKCS12",
+            "BKS",
         ),
         (
             "security.protocol=SSL\nssl.enabled.protocols=TLSv1.3",
@@ -212,28 +218,39 @@ fn impossible_values_are_errors_naming_key_and_value() {
 }
 
 #[test]
-fn pem_stores_and_logins_are_mapped() {
-    const TLS: &str = "security.protocol=SASL_SSL\nssl.truststore.type=PEM\nssl.truststore.location=/ca.pem\n\
-        ssl.keystore.type=PEM\nssl.keystore.location=/me.pem\nssl.key.password=pw\nssl.endpoint.identification.algorithm=\n\
+fn stores_and_logins_are_mapped() {
+    const STORES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../secrets/tests/data");
+    let settings = format!(
+        "ssl.truststore.location={STORES}/trust.jks\nssl.truststore.password=changeit\n\
+         ssl.keystore.location={STORES}/keys.p12\nssl.keystore.password=changeit\nssl.keystore.type=PKCS12\n{TLS}"
+    );
+    const TLS: &str = "security.protocol=SASL_SSL\nssl.endpoint.identification.algorithm=\n\
         ssl.cipher.suites=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_AES_256_GCM_SHA384,TLS_RSA_WITH_AES_256_CBC_SHA\n\
         sasl.mechanism=SCRAM-SHA-512\n\
         sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username=\"an\\\\\"n\" password=\"s e;c\";";
     for (native, expected) in [
         ("security.protocol", "sasl_ssl"),
-        ("ssl.ca.location", "/ca.pem"),
-        ("ssl.certificate.location", "/me.pem"),
-        ("ssl.key.location", "/me.pem"),
-        ("ssl.key.password", "pw"),
         ("ssl.endpoint.identification.algorithm", "none"),
         ("ssl.cipher.suites", "ECDHE-RSA-AES128-GCM-SHA256:AES256-SHA"),
         ("sasl.mechanism", "SCRAM-SHA-512"),
         ("sasl.username", "an\"n"),
         ("sasl.password", "s e;c"),
     ] {
-        assert_eq!(consumer_value(TLS, native).as_deref(), Some(expected), "{native}");
+        assert_eq!(consumer_value(&settings, native).as_deref(), Some(expected), "{native}");
     }
-    let shown = format!("{:?}", translate_consumer(&properties(TLS)).unwrap());
-    assert!(!shown.contains("s e;c") && !shown.contains("\"pw\""), "{shown}");
+    for (native, label) in [
+        ("ssl.ca.pem", "BEGIN CERTIFICATE"),
+        ("ssl.certificate.pem", "BEGIN CERTIFICATE"),
+        ("ssl.key.pem", "BEGIN PRIVATE KEY"),
+    ] {
+        let value = consumer_value(&settings, native).expect(native);
+        assert!(value.contains(label), "{native}");
+    }
+    let translated = translate_consumer(&properties(&format!("{settings}\ngroup.id=g"))).unwrap();
+    let shown = format!("{translated:?}");
+    assert!(!shown.contains("s e;c") && !shown.contains("PRIVATE KEY"), "{shown}");
+    // librdkafka reads the stores when it starts.
+    crate::consumer::Consumer::new(&translated).unwrap();
 }
 
 #[test]

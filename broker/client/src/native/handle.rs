@@ -49,6 +49,15 @@ pub(crate) struct Signals {
     pub(crate) closing: AtomicBool,
 }
 
+impl Signals {
+    /// A broker refused the login: the client is of no further use.
+    pub(crate) fn lock_out(&self, reason: String) {
+        tracing::error!(reason, "client failed for good");
+        self.fatal.lock().get_or_insert((KafkaError::AUTHENTICATION, reason));
+        self.queue.notify_one();
+    }
+}
+
 /// Owns one `rd_kafka_t` and the queue its owner polls.
 #[derive(Debug)]
 pub(crate) struct Handle {
@@ -116,6 +125,14 @@ impl Handle {
 
     pub(crate) fn signals(&self) -> &Signals {
         &self.signals
+    }
+
+    /// Is true once a broker refused the login.
+    pub(crate) fn is_locked_out(&self) -> bool {
+        let fatal = self.signals.fatal.lock();
+        fatal
+            .as_ref()
+            .is_some_and(|(error, _)| *error == KafkaError::AUTHENTICATION)
     }
 
     /// The error that ended this client for good, if any.
@@ -249,8 +266,14 @@ unsafe extern "C" fn on_log(
 
 unsafe extern "C" fn on_error(client: *mut sys::rd_kafka_t, code: c_int, reason: *const c_char, opaque: *mut c_void) {
     const FATAL: c_int = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__FATAL as c_int;
+    const AUTHENTICATION: c_int = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__AUTHENTICATION as c_int;
     // SAFETY: see above.
     let (signals, reason) = unsafe { (&*opaque.cast::<Signals>(), owned_text(reason)) };
+    // librdkafka would try a refused login for ever; Java's clients give it up.
+    if code == AUTHENTICATION {
+        signals.lock_out(reason);
+        return;
+    }
     if code != FATAL {
         tracing::warn!(code, reason, "client error");
         return;

@@ -15,6 +15,7 @@ use sys::rd_kafka_vtype_t::{
 };
 
 use crate::error::{ClientError, KafkaError};
+use crate::native::errors::owned_text;
 use crate::native::handle::Handle;
 use crate::producer::{Ack, OutRecord};
 
@@ -236,8 +237,24 @@ pub(crate) fn drain_acks(handle: &Handle, acks: &mut Vec<Ack>) {
                 break;
             }
         }
+        // SAFETY: the event is live.
+        if let Some(reason) = unsafe { refused_login(event) } {
+            handle.signals().lock_out(reason);
+        }
         // SAFETY: ours, and no message of it is kept.
         unsafe { sys::rd_kafka_event_destroy(event) };
+    }
+}
+
+// Errors come as events here, not to the callback: the queue is polled for events.
+unsafe fn refused_login(event: *mut sys::rd_kafka_event_t) -> Option<String> {
+    // SAFETY: the caller gives a live event; its text lives as long.
+    unsafe {
+        if sys::rd_kafka_event_type(event) != sys::RD_KAFKA_EVENT_ERROR {
+            return None;
+        }
+        let code = sys::rd_kafka_event_error(event) as i32;
+        (code == KafkaError::AUTHENTICATION.code).then(|| owned_text(sys::rd_kafka_event_error_string(event)))
     }
 }
 
