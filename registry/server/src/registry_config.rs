@@ -134,11 +134,6 @@ fn refuse_unsafe(properties: &Properties, parsed: &ParsedConfig) -> Result<(), R
         let reason = "authentication is not built yet; only NONE, behind something that authenticates";
         return Err(RegistryError::setting("authentication.method", method, reason));
     }
-    let protocol = parsed.get_text("kafkastore.security.protocol")?;
-    if !protocol.eq_ignore_ascii_case("PLAINTEXT") {
-        let reason = "brokers are reached over PLAINTEXT only, so far";
-        return Err(RegistryError::setting("kafkastore.security.protocol", protocol, reason));
-    }
     if parsed.opt_password("metadata.encoder.secret").is_some() {
         let reason = "metadata cannot be encrypted yet; leave the key out to keep it readable";
         return Err(RegistryError::setting("metadata.encoder.secret", "[hidden]", reason));
@@ -220,13 +215,14 @@ impl Listener {
 
 fn topic_settings(properties: &Properties, parsed: &ParsedConfig) -> Result<TopicSettings, RegistryError> {
     const BOOTSTRAP: &str = "kafkastore.bootstrap.servers";
+    let spoken = parsed.get_text("kafkastore.security.protocol")?;
     let mut servers = Vec::new();
     for server in parsed.get_list(BOOTSTRAP)?.iter().filter(|server| !server.is_empty()) {
         let address = match server.split_once("://") {
             None => server,
-            Some((protocol, address)) if protocol.eq_ignore_ascii_case("PLAINTEXT") => address,
+            Some((protocol, address)) if protocol.eq_ignore_ascii_case(spoken) => address,
             Some((protocol, _)) => {
-                let reason = format!("{protocol} is not spoken; only PLAINTEXT://host:port or host:port");
+                let reason = format!("{protocol} is not kafkastore.security.protocol, which is {spoken}");
                 return Err(RegistryError::setting(BOOTSTRAP, server, reason));
             }
         };

@@ -194,7 +194,7 @@ fn store_keys(def: ConfigDef) -> ConfigDef {
                 "SASL_SSL",
             ]))
             .group(GROUP, 8)
-            .doc("How brokers are spoken to; only PLAINTEXT so far."),
+            .doc("How brokers are spoken to; stores and logins are kafkastore.ssl.* and kafkastore.sasl.*, as of any client."),
     )
 }
 

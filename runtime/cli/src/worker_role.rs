@@ -138,7 +138,8 @@ impl BoundWorker {
         let api = Api {
             herder: handle.clone(),
             worker_id,
-            forwarder: Forwarder::new().map_err(|error| anyhow!("the client between workers: {error}"))?,
+            forwarder: Forwarder::new(self.rest.client_tls())
+                .map_err(|error| anyhow!("the client between workers: {error}"))?,
             scheme: Scheme::Http,
             metrics: self.metrics,
         };

@@ -9,7 +9,9 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
+use weir_config::properties::Properties;
 use weir_herder::error::HerderError;
+use weir_secrets::tls::client_config;
 
 use crate::connectors::query_values;
 use crate::error::RestError;
@@ -62,11 +64,13 @@ pub(crate) struct Onward<'a> {
 }
 
 impl Forwarder {
-    /// A client with the machine's trusted certificates.
+    /// A client that trusts, and shows itself, as the `ssl.*` properties of the listeners say.
     ///
-    /// *Errors*: the TLS library cannot be set up, by text.
-    pub fn new() -> Result<Self, String> {
+    /// *Errors*: the setting that cannot be used, by text.
+    pub fn new(tls: &Properties) -> Result<Self, String> {
+        let tls = client_config(tls).map_err(|error| error.to_string())?;
         let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ANSWER_TIMEOUT)

@@ -17,12 +17,13 @@ use tokio_util::sync::CancellationToken;
 use weir_config::properties::Properties;
 use weir_herder::handle::HerderHandle;
 use weir_metrics::registry::MetricRegistry;
+use weir_secrets::error::SecretsError;
 
 use crate::forward::Forwarder;
 use crate::incoming::Incoming;
 use crate::rest_config::{AdminListeners, Advertised, Listener, RestConfig, RestConfigError, Scheme};
 use crate::routes::{Resources, router};
-use crate::tls::{TlsError, server_config};
+use crate::tls::server_config;
 
 /// How long requests in flight may take once the worker stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -50,7 +51,7 @@ pub enum BindError {
     Config(#[from] RestConfigError),
     /// The TLS settings of a listener are wrong.
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Tls(#[from] SecretsError),
     /// The port is taken, or the host is not of this machine.
     #[error(
         "REST cannot listen on {address}: {source}; stop what uses the port, or choose another (listeners, --connect-port)"
@@ -121,6 +122,11 @@ impl BoundRest {
     pub fn address(&self) -> SocketAddr {
         let unbound = SocketAddr::from(([0, 0, 0, 0], 0));
         self.bound.first().map_or(unbound, |bound| bound.address)
+    }
+
+    /// The `ssl.*` settings of requests to other workers: those of the listeners.
+    pub fn client_tls(&self) -> &Properties {
+        &self.config.tls
     }
 
     /// The addresses of all admin listeners.

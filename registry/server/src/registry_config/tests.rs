@@ -46,6 +46,9 @@ fn servers_and_listeners_take_every_form() {
                 listeners=http://:0,public://[::1]:8082\nlistener.protocol.map=public:http\n";
     let (config, _) = RegistryConfig::from_properties(&Properties::parse(text).unwrap()).unwrap();
     assert_eq!(config.topic.wire.bootstrap, ["a:1", "b:2", "c:3"]);
+    let secured = "kafkastore.bootstrap.servers=SSL://h:1\nkafkastore.security.protocol=SSL\nlisteners=http://:0\n";
+    let (second, _) = RegistryConfig::from_properties(&Properties::parse(secured).unwrap()).unwrap();
+    assert_eq!(second.topic.wire.bootstrap, ["h:1"]);
     let addresses: Vec<String> = config.listeners.iter().map(Listener::bind_address).collect();
     assert_eq!(addresses, ["0.0.0.0:0", "[::1]:8082"]);
 }
@@ -98,14 +101,14 @@ fn what_promises_safety_and_is_not_built_is_refused_by_name() {
             "TLS is not built yet",
         ),
         (
-            "kafkastore.security.protocol=SASL_SSL",
-            "kafkastore.security.protocol",
-            "PLAINTEXT only",
+            "kafkastore.security.protocol=SASL_SSL\nkafkastore.sasl.mechanism=PLAIN",
+            "kafkastore.sasl.jaas.config",
+            "is required",
         ),
         (
             "kafkastore.bootstrap.servers=SSL://h:1",
             "kafkastore.bootstrap.servers",
-            "SSL is not spoken",
+            "SSL is not kafkastore.security.protocol",
         ),
         (
             "metadata.encoder.secret=hunter2",

@@ -68,7 +68,7 @@ fn onward<'a>(path: &str, forward: Option<bool>, headers: &'a HeaderMap) -> Onwa
 }
 
 async fn refused(url: Option<&str>, path: &str, forward: Option<bool>) -> RestError {
-    let (forwarder, headers) = (Forwarder::new().expect("client"), HeaderMap::new());
+    let (forwarder, headers) = (Forwarder::new(&Properties::new()).expect("client"), HeaderMap::new());
     let outcome = forwarder
         .complete(elsewhere(url), onward(path, forward, &headers))
         .await;
@@ -79,7 +79,7 @@ async fn refused(url: Option<&str>, path: &str, forward: Option<bool>) -> RestEr
 async fn a_request_is_passed_on_with_its_body_and_credentials() {
     let mut servers = JoinSet::new();
     let url = other_worker(&mut servers).await;
-    let forwarder = Forwarder::new().expect("client");
+    let forwarder = Forwarder::new(&Properties::new()).expect("client");
     let mut headers = HeaderMap::new();
     headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Basic eA=="));
     headers.insert("x-other", HeaderValue::from_static("1"));
