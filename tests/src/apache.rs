@@ -150,13 +150,36 @@ pub struct Broker {
 impl Broker {
     /// Formats a log folder below `folder` and starts the broker on it, without waiting.
     pub fn start(folder: &Path) -> anyhow::Result<Self> {
+        Self::start_with(folder, "", "", "", &[])
+    }
+
+    /// As [`Broker::start`], with one more `listener`, named by its protocol `NAME:PROTOCOL`, further settings, and users
+    /// (`MECHANISM=[name=…,password=…]`). `address` is the further listener's.
+    pub fn start_secured(folder: &Path, listener: &str, settings: &str, users: &[&str]) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let name = listener.split(':').next().unwrap_or_default();
+        let mut broker = Self::start_with(
+            folder,
+            &format!(",{name}://127.0.0.1:{port}"),
+            &format!(",{listener}"),
+            settings,
+            users,
+        )?;
+        broker.address = format!("127.0.0.1:{port}");
+        Ok(broker)
+    }
+
+    fn start_with(folder: &Path, listeners: &str, protocols: &str, more: &str, users: &[&str]) -> anyhow::Result<Self> {
         let (port, controller) = (free_port()?, free_port()?);
         let settings = folder.join("server.properties");
         let text = format!(
             "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{listeners}\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}\n\
+             inter.broker.listener.name=PLAINTEXT\ncontroller.listener.names=CONTROLLER\n\
              log.dirs={}\noffsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
-             transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\ngroup.initial.rebalance.delay.ms=0\n",
+             transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
+             group.initial.rebalance.delay.ms=0\n{more}",
             folder.join("kafka-logs").display()
         );
         std::fs::write(&settings, text)?;
@@ -169,7 +192,8 @@ impl Broker {
             "4L6g3nShT-eMCtK--X86sw",
             "-c",
         ];
-        let format: Vec<&OsStr> = format.iter().map(OsStr::new).chain([file]).collect();
+        let users = users.iter().flat_map(|user| ["--add-scram", user]).map(OsStr::new);
+        let format: Vec<&OsStr> = format.iter().map(OsStr::new).chain([file]).chain(users).collect();
         let mut formatting = Running::java("format", folder, &format, Stdio::null())?;
         anyhow::ensure!(formatting.await_end()?.success(), "format:\n{}", formatting.log_text());
         let process = Running::java("kafka", folder, &[OsStr::new("kafka.Kafka"), file], Stdio::null())?;

@@ -12,7 +12,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("weir-secrets", &["weir-config"]),
     ("weir-metrics", &[]),
     ("weir-protocol", &[]),
-    ("weir-client", &["weir-config", "weir-metrics", "weir-protocol"]),
+    (
+        "weir-client",
+        &["weir-config", "weir-metrics", "weir-protocol", "weir-secrets"],
+    ),
     ("weir-log", &["weir-protocol"]),
     ("weir-coordinator", &["weir-protocol"]),
     (
@@ -73,6 +76,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "weir-api",
             "weir-config",
+            "weir-secrets",
             "weir-herder",
             "weir-plugins",
             "weir-stores",
