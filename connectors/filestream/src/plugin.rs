@@ -6,10 +6,13 @@ use crate::filestream_config::{FILE, sink_def, source_def};
 use crate::sink::{FileStreamSinkConnector, FileStreamSinkTask};
 use crate::source::{FileStreamSourceConnector, FileStreamSourceTask};
 
+/// The release of Kafka whose connectors these stand in for: configs may ask for its version.
+const KAFKA_VERSION: &str = "4.3.1";
+
 /// Gives the classes of this plugin.
 pub fn plugin() -> Plugin {
     let file = format!("config:{FILE}");
-    Plugin::new(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"))
+    Plugin::new(env!("CARGO_PKG_NAME"), KAFKA_VERSION)
         .class(
             Class::source::<FileStreamSourceConnector, FileStreamSourceTask>(
                 "org.apache.kafka.connect.file.FileStreamSourceConnector",

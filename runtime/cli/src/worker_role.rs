@@ -437,5 +437,6 @@ fn worker_converters(config: &WorkerConfig, providers: Arc<Providers>) -> Worker
         registry_url: config.originals.get(DEFAULT_REGISTRY_URL).map(str::to_owned),
         providers,
         exactly_once: config.exactly_once() == ExactlyOnceSource::Enabled,
+        group_id: config.group_id().map(str::to_owned),
     }
 }

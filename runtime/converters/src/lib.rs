@@ -14,5 +14,6 @@ pub mod wire_format;
 pub mod avro;
 pub mod byte_array;
 pub mod json;
+pub mod primitive;
 pub mod simple_header;
 pub mod string;

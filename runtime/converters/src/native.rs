@@ -11,6 +11,7 @@ use weir_config::map::ConfigMap;
 use crate::avro::converter::AvroConverter;
 use crate::byte_array::ByteArrayConverter;
 use crate::json::converter::JsonConverter;
+use crate::primitive::{Primitive, PrimitiveConverter};
 use crate::simple_header::converter::SimpleHeaderConverter;
 use crate::string::StringConverter;
 use crate::{avro, json, string};
@@ -54,13 +55,20 @@ enum Class {
     Avro,
     ByteArray,
     Json,
+    Primitive(Primitive),
     SimpleHeader,
     String,
 }
 
-const CLASSES: [Class; 5] = [
+const CLASSES: [Class; 11] = [
     Class::Avro,
+    Class::Primitive(Primitive::Boolean),
     Class::ByteArray,
+    Class::Primitive(Primitive::Double),
+    Class::Primitive(Primitive::Float),
+    Class::Primitive(Primitive::Integer),
+    Class::Primitive(Primitive::Long),
+    Class::Primitive(Primitive::Short),
     Class::Json,
     Class::SimpleHeader,
     Class::String,
@@ -72,6 +80,12 @@ impl Class {
             Self::Avro => "io.confluent.connect.avro.AvroConverter",
             Self::ByteArray => "org.apache.kafka.connect.converters.ByteArrayConverter",
             Self::Json => "org.apache.kafka.connect.json.JsonConverter",
+            Self::Primitive(Primitive::Boolean) => "org.apache.kafka.connect.converters.BooleanConverter",
+            Self::Primitive(Primitive::Double) => "org.apache.kafka.connect.converters.DoubleConverter",
+            Self::Primitive(Primitive::Float) => "org.apache.kafka.connect.converters.FloatConverter",
+            Self::Primitive(Primitive::Integer) => "org.apache.kafka.connect.converters.IntegerConverter",
+            Self::Primitive(Primitive::Long) => "org.apache.kafka.connect.converters.LongConverter",
+            Self::Primitive(Primitive::Short) => "org.apache.kafka.connect.converters.ShortConverter",
             Self::SimpleHeader => "org.apache.kafka.connect.storage.SimpleHeaderConverter",
             Self::String => "org.apache.kafka.connect.storage.StringConverter",
         }
@@ -82,6 +96,12 @@ impl Class {
             Self::Avro => &["AvroConverter", "Avro"],
             Self::ByteArray => &["ByteArrayConverter", "ByteArray"],
             Self::Json => &["JsonConverter", "Json"],
+            Self::Primitive(Primitive::Boolean) => &["BooleanConverter", "Boolean"],
+            Self::Primitive(Primitive::Double) => &["DoubleConverter", "Double"],
+            Self::Primitive(Primitive::Float) => &["FloatConverter", "Float"],
+            Self::Primitive(Primitive::Integer) => &["IntegerConverter", "Integer"],
+            Self::Primitive(Primitive::Long) => &["LongConverter", "Long"],
+            Self::Primitive(Primitive::Short) => &["ShortConverter", "Short"],
             Self::SimpleHeader => &["SimpleHeaderConverter", "Simple"],
             Self::String => &["StringConverter", "String"],
         }
@@ -89,7 +109,9 @@ impl Class {
 
     fn kinds(self) -> &'static [ConverterKind] {
         match self {
-            Self::ByteArray | Self::Json | Self::String => &[ConverterKind::Converter, ConverterKind::HeaderConverter],
+            Self::ByteArray | Self::Json | Self::Primitive(_) | Self::String => {
+                &[ConverterKind::Converter, ConverterKind::HeaderConverter]
+            }
             Self::Avro => &[ConverterKind::Converter],
             Self::SimpleHeader => &[ConverterKind::HeaderConverter],
         }
@@ -105,9 +127,17 @@ impl Class {
         match self {
             Self::SimpleHeader => definition,
             Self::Avro => avro::converter::config_def(definition.key(converter_type)),
-            Self::ByteArray => definition.key(converter_type),
+            Self::ByteArray | Self::Primitive(_) => definition.key(converter_type),
             Self::Json => json::converter::config_def(definition.key(converter_type)),
             Self::String => string::config_def(definition.key(converter_type)),
+        }
+    }
+
+    /// Kafka's classes have the version of the release whose behaviour they have: configs may ask for it.
+    fn version(self) -> &'static str {
+        match self {
+            Self::Avro => env!("CARGO_PKG_VERSION"),
+            _ => "4.3.1",
         }
     }
 
@@ -116,7 +146,7 @@ impl Class {
             class: self.name(),
             aliases: self.aliases(),
             kinds: self.kinds(),
-            version: env!("CARGO_PKG_VERSION"),
+            version: self.version(),
             config_def: self.config_def(),
         }
     }
@@ -126,6 +156,7 @@ impl Class {
             Self::Avro => Box::new(AvroConverter::new(config, slot)?),
             Self::ByteArray => Box::new(ByteArrayConverter),
             Self::Json => Box::new(JsonConverter::new(config)?),
+            Self::Primitive(primitive) => Box::new(PrimitiveConverter::new(primitive)),
             Self::SimpleHeader => Box::new(SimpleHeaderConverter::default()),
             Self::String => Box::new(StringConverter::new(config)?),
         })

@@ -50,6 +50,8 @@ pub enum HerderError {
 
 /// The exception class of a plain bad request.
 pub const BAD_REQUEST_CLASS: &str = "org.apache.kafka.connect.runtime.rest.errors.BadRequestException";
+/// The exception class of a value that does not parse.
+pub const CONFIG_CLASS: &str = "org.apache.kafka.common.config.ConfigException";
 /// The exception class of a lookup or config failure.
 pub const CONNECT_CLASS: &str = "org.apache.kafka.connect.errors.ConnectException";
 

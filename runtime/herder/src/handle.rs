@@ -313,9 +313,9 @@ impl HerderHandle {
         self.inner.plugins.list(connectors_only)
     }
 
-    /// The config keys of one plugin, its own first, then the framework's.
-    pub fn plugin_config(&self, plugin: &str) -> Result<Vec<ConfigInfo>, HerderError> {
-        validate::plugin_config(&self.inner.plugins, &self.inner.converters, plugin)
+    /// The config keys of one plugin in a version or range of versions, its own first, then the framework's.
+    pub fn plugin_config(&self, plugin: &str, version: Option<&str>) -> Result<Vec<ConfigInfo>, HerderError> {
+        validate::plugin_config(&self.inner.plugins, plugin, version)
     }
 
     /// Validates a whole connector config.

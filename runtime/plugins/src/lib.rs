@@ -16,6 +16,7 @@ mod native;
 pub mod plugins;
 pub mod scan;
 pub mod validate;
+pub mod version_range;
 
 mod component;
 pub mod context;

@@ -398,6 +398,15 @@ impl Plugins {
             .ok_or_else(|| PluginError::UnknownPlugin(name.to_owned()))
     }
 
+    /// Lists the versions of a class, one for each kind it is listed as.
+    pub fn versions(&self, class: &str) -> Vec<String> {
+        let all = self.list(false);
+        all.into_iter()
+            .filter(|plugin| plugin.class == class)
+            .map(|plugin| plugin.version)
+            .collect()
+    }
+
     /// Loads every component, compiling those that are not in the cache. For `weir plugin warm`.
     pub async fn warm(&self) -> Result<(), PluginError> {
         for plugin in &self.connectors {

@@ -19,12 +19,16 @@ pub(crate) async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> J
     Json(api.herder.plugins(!all).into_iter().map(PluginJson::from).collect())
 }
 
-/// `GET /connector-plugins/{p}/config`
+/// `GET /connector-plugins/{p}/config`, of the newest version unless `version` asks for another.
 pub(crate) async fn config(
     State(api): State<Api>,
     Path(plugin): Path<String>,
+    RawQuery(query): RawQuery,
 ) -> Result<Json<Vec<KeyJson>>, RestError> {
-    let keys = api.herder.plugin_config(&plugin)?;
+    let versions = query_values(query.as_deref(), "version");
+    let keys = api
+        .herder
+        .plugin_config(&plugin, versions.first().map(String::as_str))?;
     Ok(Json(
         keys.into_iter()
             .filter(shown)

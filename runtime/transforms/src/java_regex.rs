@@ -42,7 +42,7 @@ fn compile(pattern: &str, translated: &str) -> Result<Regex, TransformError> {
 }
 
 /// Checks a setting that holds an expression; gives the whole error text.
-pub(crate) fn problem(key: &ConfigKey, value: &ConfigValue) -> Option<String> {
+pub fn problem(key: &ConfigKey, value: &ConfigValue) -> Option<String> {
     let ConfigValue::Text(pattern) = value else {
         return None;
     };

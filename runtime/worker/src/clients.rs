@@ -26,19 +26,8 @@ pub fn override_problems(
     config: &ConfigMap,
     exactly_once: bool,
 ) -> Vec<ConfigProblem> {
-    let has_own_offsets = exactly_once
-        || config
-            .get(OFFSETS_STORAGE_TOPIC)
-            .is_some_and(|topic| !topic.trim().is_empty());
-    let prefixes: &[&str] = match kind {
-        ConnectorKind::Sink if has_dead_letters(config) => &[CONSUMER_OVERRIDE, PRODUCER_OVERRIDE, ADMIN_OVERRIDE],
-        ConnectorKind::Sink => &[CONSUMER_OVERRIDE],
-        ConnectorKind::Source if has_own_offsets => &[PRODUCER_OVERRIDE, CONSUMER_OVERRIDE, ADMIN_OVERRIDE],
-        ConnectorKind::Source if uses_topic_creation(config) => &[PRODUCER_OVERRIDE, ADMIN_OVERRIDE],
-        ConnectorKind::Source => &[PRODUCER_OVERRIDE],
-    };
     let mut problems = Vec::new();
-    for prefix in prefixes {
+    for prefix in override_prefixes(kind, config, exactly_once) {
         for key in config.with_prefix(prefix).keys() {
             if !policy.allows(key) {
                 problems.push(ConfigProblem {
@@ -52,6 +41,21 @@ pub fn override_problems(
         }
     }
     problems
+}
+
+/// Returns the prefixes of the overrides that a connector's clients take, in the order in which they are validated.
+pub fn override_prefixes(kind: ConnectorKind, config: &ConfigMap, exactly_once: bool) -> &'static [&'static str] {
+    let has_own_offsets = exactly_once
+        || config
+            .get(OFFSETS_STORAGE_TOPIC)
+            .is_some_and(|topic| !topic.trim().is_empty());
+    match kind {
+        ConnectorKind::Sink if has_dead_letters(config) => &[PRODUCER_OVERRIDE, CONSUMER_OVERRIDE, ADMIN_OVERRIDE],
+        ConnectorKind::Sink => &[CONSUMER_OVERRIDE],
+        ConnectorKind::Source if has_own_offsets => &[PRODUCER_OVERRIDE, CONSUMER_OVERRIDE, ADMIN_OVERRIDE],
+        ConnectorKind::Source if uses_topic_creation(config) => &[PRODUCER_OVERRIDE, ADMIN_OVERRIDE],
+        ConnectorKind::Source => &[PRODUCER_OVERRIDE],
+    }
 }
 
 /// The worker's part of every client's settings.

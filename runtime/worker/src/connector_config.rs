@@ -209,10 +209,13 @@ pub fn config_problems(kind: ConnectorKind, config: &ConfigMap) -> Vec<ConfigPro
 /// Runs the checks that [`Validator::Custom`] rows of this file stand for; gives the whole error text.
 pub fn custom_problem(key: &ConfigKey, value: Option<&ConfigValue>) -> Option<String> {
     let reason = match (key.name.as_str(), value?) {
+        (TOPICS, ConfigValue::List(topics)) => {
+            return has_duplicates(topics).then(|| format!("Configuration '{TOPICS}' values must not be duplicated."));
+        }
         (TRANSFORMS | PREDICATES | TOPIC_CREATION_GROUPS, ConfigValue::List(aliases)) => {
             has_duplicates(aliases).then(|| "Duplicate alias provided.".to_owned())
         }
-        (TOPICS_REGEX, ConfigValue::Text(pattern)) => pattern_error(pattern),
+        (TOPICS_REGEX, pattern) => return weir_transforms::java_regex::problem(key, pattern),
         (TRANSACTION_BOUNDARY_INTERVAL, ConfigValue::Long(ms)) => {
             (*ms < 0).then(|| "Value must be at least 0".to_owned())
         }
@@ -270,9 +273,9 @@ fn sink_problems(config: &ConfigMap) -> Vec<ConfigProblem> {
         return problems;
     }
     if topics.iter().any(|topic| topic == dead_letters) {
-        let list = config.get(TOPICS).unwrap_or_default();
+        let list = topics.join(", ");
         problems.push(problem(TOPICS, &format!(
-            "The DLQ topic '{dead_letters}' may not be included in the list of topics ('{TOPICS}={list}') consumed by the connector"
+            "The DLQ topic '{dead_letters}' may not be included in the list of topics ('{TOPICS}=[{list}]') consumed by the connector"
         )));
     }
     if let Some(pattern) = pattern
@@ -315,7 +318,19 @@ pub fn sink_def() -> ConfigDef {
 /// Returns the options of one kind of connector with those that its own values bring in:
 /// the keys of each topic creation group, and Weir's own once one of them is set.
 pub fn enriched_def(kind: ConnectorKind, config: &ConfigMap) -> ConfigDef {
-    let def = enriched_by_kind(kind, config);
+    with_own_keys(enriched_by_kind(kind, config), config)
+}
+
+/// Returns the options that a validation shows: as [`enriched_def`], but topic creation groups are judged by the task only.
+pub fn validated_def(kind: ConnectorKind, config: &ConfigMap) -> ConfigDef {
+    let def = match kind {
+        ConnectorKind::Sink => sink_def(),
+        ConnectorKind::Source => source_def(),
+    };
+    with_own_keys(def, config)
+}
+
+fn with_own_keys(def: ConfigDef, config: &ConfigMap) -> ConfigDef {
     if !config.keys().any(|key| key.starts_with(RESTART_PREFIX)) {
         return def;
     }
@@ -414,12 +429,14 @@ fn common_keys() -> Vec<ConfigKey> {
         version("header.converter.plugin.version", 11, Low, Width::Short, "Header converter version", "Version or version range of the header converter."),
         row(TRANSFORMS, List, Low, "Transforms", 12, Width::Long)
             .default("")
-            .validator(Validator::Custom("non-null string, unique transformation aliases".to_owned()))
+            .validator(Validator::NonNull)
+            .validator(Validator::Custom("unique transformation aliases".to_owned()))
             .display_name("Transforms")
             .doc("Names of the transformations applied to records, in order."),
         row(PREDICATES, List, Low, "Predicates", 13, Width::Long)
             .default("")
-            .validator(Validator::Custom("non-null string, unique predicate aliases".to_owned()))
+            .validator(Validator::NonNull)
+            .validator(Validator::Custom("unique predicate aliases".to_owned()))
             .display_name("Predicates")
             .doc("Names of the predicates that transformations refer to."),
         row(CONFIG_ACTION_RELOAD, Text, Low, COMMON_GROUP, 14, Width::Medium)
@@ -458,7 +475,8 @@ fn source_keys() -> Vec<ConfigKey> {
     vec![
         row(TOPIC_CREATION_GROUPS, List, Low, TOPIC_CREATION_GROUP, 1, Width::Long)
             .default("")
-            .validator(Validator::Custom("non-null string, unique topic creation groups".to_owned()))
+            .validator(Validator::NonNull)
+            .validator(Validator::Custom("unique topic creation groups".to_owned()))
             .display_name("Topic Creation Groups")
             .doc("Names of groups of settings for topics that the worker creates for this connector."),
         row(EXACTLY_ONCE_SUPPORT, Text, Medium, EXACTLY_ONCE_GROUP, 2, Width::Short)
@@ -492,6 +510,7 @@ fn sink_keys() -> Vec<ConfigKey> {
     vec![
         row(TOPICS, List, High, COMMON_GROUP, 4, Width::Long)
             .default("")
+            .validator(Validator::Custom("any non-duplicate values, empty or not".to_owned()))
             .display_name("Topics")
             .doc("Topics to read, comma separated."),
         row(TOPICS_REGEX, Text, High, COMMON_GROUP, 4, Width::Long)
