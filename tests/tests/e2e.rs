@@ -404,13 +404,16 @@ fn the_demo_shows_records_soon() {
     for connector in ["demo-tweets", "demo-weather", "demo-places", "demo-tweets-to-file"] {
         rest.await_state(connector, "RUNNING", 1).expect("runs");
     }
-    let output = std::process::Command::new(weir_binary())
-        .args(["tail", "demo-weather", "-b", &kafka, "--registry", &registry])
-        .args(["--from-beginning", "--max", "3", "--json"])
-        .output()
-        .expect("tail");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // A task runs before its first record is there, and the topic comes with that.
+    let text = await_value("three records of the weather", PATIENCE, || {
+        let output = std::process::Command::new(weir_binary())
+            .args(["tail", "demo-weather", "-b", &kafka, "--registry", &registry])
+            .args(["--from-beginning", "--max", "3", "--json"])
+            .output()
+            .expect("tail");
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    })
+    .expect("records");
     let records: Vec<Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).expect("one JSON object a line"))

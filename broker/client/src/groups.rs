@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use weir_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use weir_protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
-use weir_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use weir_protocol::messages::{
     DeleteGroupsRequest, FindCoordinatorRequest, OffsetCommitRequest, OffsetDeleteRequest, OffsetFetchRequest,
     RequestResponsePair, StrBytes,
@@ -22,8 +21,8 @@ use crate::wire::Versions;
 
 /// Version 4 asks for many groups at once.
 const FIND_COORDINATOR: Versions = Versions { min: 1, max: 3 };
-/// Versions up to 7 name one group, 8 and 9 many.
-const OFFSET_FETCH: Versions = Versions { min: 2, max: 9 };
+/// Versions up to 7 name one group, later ones many; one request cannot be written in both forms.
+const OFFSET_FETCH: Versions = Versions { min: 2, max: 7 };
 /// Version 10 names topics by id only.
 const OFFSET_COMMIT: Versions = Versions { min: 2, max: 9 };
 const OFFSET_DELETE: Versions = Versions { min: 0, max: 0 };
@@ -68,14 +67,9 @@ impl Admin {
 }
 
 async fn fetch(cluster: &mut Cluster, group: &str) -> Result<BTreeMap<TopicPartition, i64>, ClientError> {
-    let mut wanted = OffsetFetchRequestGroup::default();
-    wanted.group_id = StrBytes::from(group);
-    wanted.member_epoch = -1;
-    wanted.topics = None;
     let mut request = OffsetFetchRequest::default();
     request.group_id = StrBytes::from(group);
     request.topics = None;
-    request.groups = vec![wanted];
     let response = call(cluster, group, &request, OFFSET_FETCH).await?;
     check(group, response.error_code)?;
     let mut offsets = BTreeMap::new();
@@ -98,19 +92,6 @@ async fn fetch(cluster: &mut Cluster, group: &str) -> Result<BTreeMap<TopicParti
                 part.committed_offset,
                 part.error_code,
             )?;
-        }
-    }
-    for answer in &response.groups {
-        check(group, answer.error_code)?;
-        for topic in &answer.topics {
-            for part in &topic.partitions {
-                take(
-                    &topic.name,
-                    part.partition_index,
-                    part.committed_offset,
-                    part.error_code,
-                )?;
-            }
         }
     }
     Ok(offsets)
