@@ -411,7 +411,10 @@ fn the_demo_shows_records_soon() {
             .args(["--from-beginning", "--max", "3", "--json"])
             .output()
             .expect("tail");
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     })
     .expect("records");
     let records: Vec<Value> = text

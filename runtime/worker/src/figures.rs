@@ -3,14 +3,18 @@
 //! Loops write into atomics once a batch; whoever asks gets a copy. Nothing here decides anything but
 //! `watch`, which looks at the same numbers for tasks that stand still.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::time::Instant;
 use weir_metrics::clock::Clock;
+use weir_metrics::registry::MetricRegistry;
+use weir_stores::status::records::State;
 
+use crate::lifecycle::TaskId;
 use crate::restart::RestartFigures;
+use crate::worker_metrics::{ErrorMetrics, PluginTexts, SinkMetrics, SourceMetrics, TaskMetrics};
 
 /// Errors of one task, counted as Connect's `task-error-metrics` are.
 #[derive(Debug, Default)]
@@ -134,6 +138,8 @@ pub struct TaskMeter {
     call: AtomicU8,
     /// Milliseconds since the start: when the call began, and when a record was last acknowledged or sent.
     call_since_ms: AtomicU64,
+    /// How long the latest call took.
+    call_took_ms: AtomicU64,
     acked_ms: AtomicU64,
     /// Kept by `sample`.
     sampled: AtomicU64,
@@ -141,6 +147,24 @@ pub struct TaskMeter {
     is_stalled: AtomicBool,
     /// Milliseconds since the start; 0 while it runs.
     ended_ms: AtomicU64,
+    /// Milliseconds since the start at which the commit under way began.
+    commit_since_ms: AtomicU64,
+    /// Connect's metrics of the task, once its class is known.
+    measures: OnceLock<Measures>,
+}
+
+/// Connect's metrics of one task.
+#[derive(Debug)]
+struct Measures {
+    task: TaskMetrics,
+    kind: KindMetrics,
+    _errors: ErrorMetrics,
+}
+
+#[derive(Debug)]
+enum KindMetrics {
+    Source(SourceMetrics),
+    Sink(SinkMetrics),
 }
 
 /// What is shown of a task besides its state.
@@ -174,16 +198,91 @@ impl Default for TaskMeter {
             memory: AtomicU64::new(0),
             call: AtomicU8::new(Call::None as u8),
             call_since_ms: AtomicU64::new(0),
+            call_took_ms: AtomicU64::new(0),
             acked_ms: AtomicU64::new(0),
             sampled: AtomicU64::new(0),
             rate: AtomicU64::new(0),
             is_stalled: AtomicBool::new(false),
             ended_ms: AtomicU64::new(0),
+            commit_since_ms: AtomicU64::new(0),
+            measures: OnceLock::new(),
         }
     }
 }
 
 impl TaskMeter {
+    /// Shows Connect's metrics of a source task until the meter is dropped. A second call changes nothing.
+    pub fn measure_source(&self, registry: &MetricRegistry, id: &TaskId, plugin: PluginTexts) {
+        self.measure(
+            registry,
+            id,
+            plugin,
+            KindMetrics::Source(SourceMetrics::new(registry, id)),
+        );
+    }
+
+    /// As [`TaskMeter::measure_source`], for a sink task.
+    pub fn measure_sink(&self, registry: &MetricRegistry, id: &TaskId, plugin: PluginTexts) {
+        self.measure(registry, id, plugin, KindMetrics::Sink(SinkMetrics::new(registry, id)));
+    }
+
+    fn measure(&self, registry: &MetricRegistry, id: &TaskId, plugin: PluginTexts, kind: KindMetrics) {
+        let measures = Measures {
+            task: TaskMetrics::new(registry, id, plugin),
+            kind,
+            _errors: ErrorMetrics::new(registry, id, &self.errors),
+        };
+        let _second = self.measures.set(measures);
+    }
+
+    /// The task reached a state.
+    pub fn entered(&self, state: State) {
+        if let Some(measures) = self.measures.get() {
+            measures.task.enter(state);
+        }
+    }
+
+    /// A commit of offsets begins.
+    pub fn commit_begins(&self) {
+        self.commit_since_ms.store(self.now_ms(), Ordering::Relaxed);
+    }
+
+    /// The commit of offsets with this number ended.
+    pub fn commit_ended(&self, sequence: u64, is_success: bool) {
+        let Some(measures) = self.measures.get() else { return };
+        let took_ms = self
+            .now_ms()
+            .saturating_sub(self.commit_since_ms.load(Ordering::Relaxed));
+        measures.task.commit(took_ms as i64, is_success);
+        if let KindMetrics::Sink(sink) = &measures.kind
+            && is_success
+        {
+            sink.committed(sequence);
+        }
+    }
+
+    /// A transaction of so many records was committed.
+    pub fn transaction(&self, records: u64) {
+        if let Some(Measures {
+            kind: KindMetrics::Source(source),
+            ..
+        }) = self.measures.get()
+        {
+            source.transaction(records);
+        }
+    }
+
+    /// So many partitions are assigned.
+    pub fn assigned(&self, partitions: usize) {
+        if let Some(Measures {
+            kind: KindMetrics::Sink(sink),
+            ..
+        }) = self.measures.get()
+        {
+            sink.partitions(partitions);
+        }
+    }
+
     /// The guest is called.
     pub fn enter(&self, call: Call) {
         self.call_since_ms.store(self.now_ms(), Ordering::Relaxed);
@@ -192,6 +291,8 @@ impl TaskMeter {
 
     /// The guest returned; `cpu` and `memory_bytes` are its use so far.
     pub fn left(&self, cpu: Duration, memory_bytes: usize) {
+        let took_ms = self.now_ms().saturating_sub(self.call_since_ms.load(Ordering::Relaxed));
+        self.call_took_ms.store(took_ms, Ordering::Relaxed);
         self.call.store(Call::None as u8, Ordering::Relaxed);
         self.cpu_us
             .store(u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -202,13 +303,39 @@ impl TaskMeter {
     pub fn moved(&self, records: u32, bytes: usize) {
         self.records.fetch_add(u64::from(records), Ordering::Relaxed);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        let Some(measures) = self.measures.get() else { return };
+        measures.task.batch(records as usize);
+        let took_ms = self.call_took_ms.load(Ordering::Relaxed) as i64;
+        match &measures.kind {
+            KindMetrics::Source(source) => source.polled(records as usize, took_ms),
+            KindMetrics::Sink(sink) => sink.put(records as usize, took_ms),
+        }
     }
 
-    /// Records on their way now; `has_moved` when some were acknowledged since the last call.
-    pub fn on_the_way(&self, in_flight: u64, has_moved: bool) {
+    /// So many records came from Kafka.
+    pub fn read(&self, records: usize) {
+        if let Some(Measures {
+            kind: KindMetrics::Sink(sink),
+            ..
+        }) = self.measures.get()
+        {
+            sink.read(records);
+        }
+    }
+
+    /// Records on their way now, and how many were acknowledged since the last call.
+    pub fn on_the_way(&self, in_flight: u64, acked: usize) {
         let before = self.in_flight.swap(in_flight, Ordering::Relaxed);
-        if has_moved || before == 0 {
+        if acked > 0 || before == 0 {
             self.acked_ms.store(self.now_ms(), Ordering::Relaxed);
+        }
+        if acked > 0
+            && let Some(Measures {
+                kind: KindMetrics::Source(source),
+                ..
+            }) = self.measures.get()
+        {
+            source.written(acked, in_flight);
         }
     }
 
@@ -319,19 +446,19 @@ mod tests {
     async fn records_that_nobody_acknowledges_are_a_stall() {
         let meter = TaskMeter::default();
         tokio::time::advance(Duration::from_secs(100)).await;
-        meter.on_the_way(5, false);
+        meter.on_the_way(5, 0);
         tokio::time::advance(Duration::from_secs(50)).await;
-        meter.on_the_way(9, false);
+        meter.on_the_way(9, 0);
         assert_eq!(meter.stalled(LIMIT), None);
         tokio::time::advance(Duration::from_secs(10)).await;
         assert_eq!(
             meter.stalled(LIMIT).as_deref(),
             Some("9 records were sent and none acknowledged for 60 s")
         );
-        meter.on_the_way(8, true);
+        meter.on_the_way(8, 1);
         assert_eq!(meter.stalled(LIMIT), None);
         tokio::time::advance(Duration::from_secs(70)).await;
-        meter.on_the_way(0, true);
+        meter.on_the_way(0, 8);
         assert_eq!(meter.stalled(LIMIT), None, "idle is no stall");
     }
 

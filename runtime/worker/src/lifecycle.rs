@@ -13,6 +13,8 @@ use weir_plugins::stop::StopSignal;
 use weir_stores::configs::state::TargetState;
 use weir_stores::status::records::State;
 
+use crate::figures::TaskMeter;
+
 /// One task of one connector.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId {
@@ -105,6 +107,8 @@ impl Control {
 pub struct Reports {
     events: mpsc::Sender<WorkerEvent>,
     muted: Arc<AtomicBool>,
+    /// Of a task: what follows its states.
+    meter: Option<Arc<TaskMeter>>,
 }
 
 impl Reports {
@@ -114,6 +118,16 @@ impl Reports {
         Self {
             events,
             muted: Arc::new(AtomicBool::new(false)),
+            meter: None,
+        }
+    }
+
+    /// The same way out, whose task states the meter follows.
+    #[must_use]
+    pub fn with_meter(self, meter: Arc<TaskMeter>) -> Self {
+        Self {
+            meter: Some(meter),
+            ..self
         }
     }
 
@@ -124,6 +138,9 @@ impl Reports {
 
     /// Reports the state of a task.
     pub async fn task(&self, id: &TaskId, state: State, trace: Option<String>) {
+        if let Some(meter) = &self.meter {
+            meter.entered(state);
+        }
         self.send(WorkerEvent::TaskStatus {
             id: id.clone(),
             state,

@@ -147,25 +147,8 @@ pub static SINK: GroupDef = GroupDef {
             "Commits of offsets that succeeded, a second.",
         ),
         counter("offset-commit-completion-total", "Commits of offsets that succeeded."),
-        gauge(
-            "offset-commit-skip-rate",
-            "Commits of offsets that came too late and were ignored, a second.",
-        ),
-        counter(
-            "offset-commit-skip-total",
-            "Commits of offsets that came too late and were ignored.",
-        ),
         gauge("put-batch-max-time-ms", "Longest put, milliseconds."),
         gauge("put-batch-avg-time-ms", "Average put, milliseconds."),
-        gauge("sink-record-active-count", "Records read and not yet committed."),
-        gauge(
-            "sink-record-active-count-max",
-            "Most records read and not yet committed.",
-        ),
-        gauge(
-            "sink-record-active-count-avg",
-            "Average of records read and not yet committed.",
-        ),
     ],
 };
 

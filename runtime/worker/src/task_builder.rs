@@ -49,6 +49,7 @@ use crate::source::send::Sender;
 use crate::source::task::{CommitTiming, SourceTask};
 use crate::source::topics::{TopicCreation, TopicGroups};
 use crate::topics_used::UsedTopics;
+use crate::worker_metrics::PluginTexts;
 
 /// Kafka's `max.poll.records`.
 const MAX_POLL_RECORDS: usize = 500;
@@ -121,6 +122,16 @@ impl TaskBuilder<'_> {
         };
         if let Some(problem) = config_problems(kind, request.connector).into_iter().next() {
             return Err(WorkerError::Invalid(problem.message));
+        }
+        let texts = PluginTexts {
+            kind: if kind == ConnectorKind::Sink { "sink" } else { "source" },
+            class: plugin.class.clone(),
+            version: plugin.version.clone(),
+            task_class: plugin.task_class.clone(),
+        };
+        match kind {
+            ConnectorKind::Source => request.meter.measure_source(&self.settings.metrics, &request.id, texts),
+            ConnectorKind::Sink => request.meter.measure_sink(&self.settings.metrics, &request.id, texts),
         }
         let pipeline = Pipeline {
             converters: Converters::build(&self.settings.converters, request.connector)?,

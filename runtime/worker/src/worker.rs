@@ -255,14 +255,14 @@ impl Worker {
         if self.running.lock().tasks.contains_key(&id) {
             return Err(WorkerError::Exists(format!("Task already exists in this worker: {id}")));
         }
-        let reports = Reports::new(self.events.clone());
+        let meter = Arc::<TaskMeter>::default();
+        let reports = Reports::new(self.events.clone()).with_meter(Arc::clone(&meter));
         let (sender, receiver) = watch::channel(target);
         let control = Control {
             target: receiver,
             stop: StopSignal::new(),
         };
         let (building, told) = (control.clone(), reports.clone());
-        let meter = Arc::<TaskMeter>::default();
         let supervision = Supervision {
             id: id.clone(),
             stop: control.stop.clone(),

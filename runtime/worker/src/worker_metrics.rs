@@ -181,9 +181,9 @@ impl TaskMetrics {
         }
     }
 
-    /// Follows the state.
-    pub fn state(&self) -> &StateTimes {
-        &self.state
+    /// Enters a state.
+    pub fn enter(&self, state: State) {
+        self.state.enter(state, self.group.now_ms());
     }
 
     /// A batch of so many records came.
@@ -271,8 +271,6 @@ pub struct SinkMetrics {
     send: Sensor,
     put_time: Sensor,
     completed: Sensor,
-    skipped: Sensor,
-    active: Sensor,
     partitions: Gauge,
     sequence: Gauge,
 }
@@ -298,15 +296,6 @@ impl SinkMetrics {
                 ("offset-commit-completion-rate", Figure::Rate),
                 ("offset-commit-completion-total", Figure::Total),
             ]),
-            skipped: group.sensor(&[
-                ("offset-commit-skip-rate", Figure::Rate),
-                ("offset-commit-skip-total", Figure::Total),
-            ]),
-            active: group.sensor(&[
-                ("sink-record-active-count", Figure::Last),
-                ("sink-record-active-count-max", Figure::Max),
-                ("sink-record-active-count-avg", Figure::Avg),
-            ]),
             partitions: group.gauge("partition-count"),
             sequence: group.gauge("offset-commit-seq-no"),
             group,
@@ -318,12 +307,11 @@ impl SinkMetrics {
         self.read.record(records as f64, self.group.now_ms());
     }
 
-    /// Records were put; `active` are not committed yet.
-    pub fn put(&self, records: usize, took_ms: i64, active: u64) {
+    /// Records were put.
+    pub fn put(&self, records: usize, took_ms: i64) {
         let now_ms = self.group.now_ms();
         self.send.record(records as f64, now_ms);
         self.put_time.record(took_ms as f64, now_ms);
-        self.active.record(active as f64, now_ms);
     }
 
     /// So many partitions are assigned.
@@ -335,11 +323,6 @@ impl SinkMetrics {
     pub fn committed(&self, sequence: u64) {
         self.sequence.set(sequence as f64);
         self.completed.record(1.0, self.group.now_ms());
-    }
-
-    /// An answer came for a commit that was given up.
-    pub fn commit_skipped(&self) {
-        self.skipped.record(1.0, self.group.now_ms());
     }
 }
 

@@ -171,6 +171,7 @@ impl SinkTask {
         if messages.is_empty() {
             return Ok(());
         }
+        self.meter.read(messages.len());
         if work.is_redelivering {
             // Fetched before the pause took effect: read again once the frame in hand was accepted.
             let back = first_offsets(&messages);
@@ -264,6 +265,7 @@ impl SinkTask {
             return Ok(());
         }
         if let Some(offsets) = self.decide(&offered, answer, work) {
+            self.meter.commit_begins();
             let (consumer, limit) = (Consumer::clone(&self.consumer), self.commit_timeout);
             work.commit.spawn(async move {
                 let pairs: Vec<_> = offsets
@@ -305,6 +307,8 @@ impl SinkTask {
     }
 
     fn committed(&mut self, answer: Result<Committed, JoinError>) {
+        let sequence = answer.as_ref().map_or(0, |(sequence, _, _)| *sequence);
+        self.meter.commit_ended(sequence, matches!(answer, Ok((_, _, Ok(())))));
         match answer {
             Ok((sequence, offsets, Ok(()))) => {
                 self.commits.completed(sequence, Some(offsets));
@@ -354,6 +358,7 @@ impl SinkTask {
     }
 
     async fn commit_now(&mut self, sequence: u64, offsets: Offsets) {
+        self.meter.commit_begins();
         let pairs: Vec<_> = offsets
             .iter()
             .map(|(partition, offset)| (partition.clone(), *offset))
@@ -450,6 +455,7 @@ impl SinkTask {
     }
 
     fn tell_assignment(&mut self, work: &Work) {
+        self.meter.assigned(work.partitions.assigned().len());
         self.context
             .set_assignment(work.partitions.assigned().iter().map(to_guest));
     }

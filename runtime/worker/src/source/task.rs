@@ -425,10 +425,11 @@ impl SourceTask {
             }
             self.delivery.acked(ack.opaque);
         }
-        let had_acks = !acks.is_empty();
+        let acked = acks.len();
+        let had_acks = acked > 0;
         work.has_acks |= had_acks;
         self.sender.drained(acks);
-        self.meter.on_the_way(self.sender.in_flight(), had_acks);
+        self.meter.on_the_way(self.sender.in_flight(), acked);
         if had_acks {
             self.delivery.collect();
         }
@@ -481,6 +482,7 @@ impl SourceTask {
             return;
         }
         let (store, connector, limit) = (self.store.clone(), self.id.connector.clone(), self.timing.timeout);
+        self.meter.commit_begins();
         work.commit.spawn(async move {
             let result = match timeout(limit, store.write(&connector, offsets.clone())).await {
                 Ok(result) => result.map_err(|error| error.to_string()),
@@ -500,6 +502,7 @@ impl SourceTask {
     }
 
     async fn committed(&mut self, written: Result<Written, tokio::task::JoinError>) {
+        self.meter.commit_ended(0, matches!(written, Ok((_, Ok(())))));
         match written {
             Ok((_, Ok(()))) => self.commit_guest().await,
             Ok((offsets, Err(error))) => {
