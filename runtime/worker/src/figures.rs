@@ -149,6 +149,8 @@ pub struct TaskMeter {
     ended_ms: AtomicU64,
     /// Milliseconds since the start at which the commit under way began.
     commit_since_ms: AtomicU64,
+    /// Records of all committed transactions.
+    in_transactions: AtomicU64,
     /// Connect's metrics of the task, once its class is known.
     measures: OnceLock<Measures>,
 }
@@ -205,6 +207,7 @@ impl Default for TaskMeter {
             is_stalled: AtomicBool::new(false),
             ended_ms: AtomicU64::new(0),
             commit_since_ms: AtomicU64::new(0),
+            in_transactions: AtomicU64::new(0),
             measures: OnceLock::new(),
         }
     }
@@ -261,14 +264,16 @@ impl TaskMeter {
         }
     }
 
-    /// A transaction of so many records was committed.
-    pub fn transaction(&self, records: u64) {
+    /// A transaction was committed: of what moved since the one before.
+    pub fn transaction(&self) {
+        let records = self.records.load(Ordering::Relaxed);
+        let before = self.in_transactions.swap(records, Ordering::Relaxed);
         if let Some(Measures {
             kind: KindMetrics::Source(source),
             ..
         }) = self.measures.get()
         {
-            source.transaction(records);
+            source.transaction(records.saturating_sub(before));
         }
     }
 

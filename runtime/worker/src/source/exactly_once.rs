@@ -253,7 +253,7 @@ impl SourceTask {
         let records = self.flush_offsets(&offsets).await?;
         self.acknowledge(work)?;
         self.commit_records().await?;
-        self.meter.transaction(offsets.len() as u64);
+        self.meter.transaction();
         // Takes the last acknowledgements, those of the offsets among them.
         self.acknowledge(work)?;
         // Everything was acknowledged and its offset committed: nothing of it is left to commit.
