@@ -1,7 +1,7 @@
-//! Transactions and fencing against librdkafka's mock cluster
+//! Transactions against librdkafka's mock cluster
 //!
-//! The mock keeps producer ids and epochs as a coordinator does; what readers see of transactions is tested against Apache Kafka in
-//! `tests/`.
+//! The mock does not fence: a second claimant gets a producer id of its own. Fencing, and what readers see of transactions, are
+//! tested against Apache Kafka in `tests/tests/exactly_once.rs`.
 
 use std::time::Duration;
 
@@ -11,9 +11,7 @@ use weir_client::client_config::{Translated, translate_producer};
 use weir_client::compacted_log::KeyValue;
 use weir_client::error::{ClientError, TransactionFailure};
 use weir_client::fenced_writer::FencedWriter;
-use weir_client::fencing::fence;
 use weir_client::producer::{OutRecord, Producer};
-use weir_client::wire::WireSettings;
 use weir_config::properties::Properties;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -33,12 +31,6 @@ fn settings(cluster: &Cluster, id: &str) -> Translated {
     // For ever, as Connect asks: librdkafka takes it for transactions only because it is translated.
     settings.insert("delivery.timeout.ms", "2147483647");
     translate_producer(&settings).unwrap()
-}
-
-fn wire(cluster: &Cluster) -> WireSettings {
-    let mut settings = Properties::new();
-    settings.insert("bootstrap.servers", cluster.bootstrap_servers());
-    WireSettings::from_properties(&settings).unwrap()
 }
 
 fn key_value(key: &str) -> KeyValue {
@@ -94,24 +86,6 @@ async fn calls_out_of_order_are_refused_for_good() {
 }
 
 #[tokio::test]
-async fn a_later_claimant_fences_the_earlier_one() {
-    let cluster = cluster();
-    let first = FencedWriter::claim(&settings(&cluster, "leader"), "t", TIMEOUT)
-        .await
-        .unwrap();
-    first.write(&[key_value("a"), key_value("b")], TIMEOUT).await.unwrap();
-    let second = FencedWriter::claim(&settings(&cluster, "leader"), "t", TIMEOUT)
-        .await
-        .unwrap();
-    let error = first.write(&[key_value("c")], TIMEOUT).await.unwrap_err();
-    assert!(error.is_fenced(), "{error:?}");
-    assert!(!error.is_retriable());
-    second.write(&[key_value("d")], TIMEOUT).await.unwrap();
-    first.close().await;
-    second.close().await;
-}
-
-#[tokio::test]
 async fn a_write_of_which_one_record_is_refused_is_not_done() {
     let cluster = cluster();
     let writer = FencedWriter::claim(&settings(&cluster, "leader"), "t", TIMEOUT)
@@ -124,28 +98,4 @@ async fn a_write_of_which_one_record_is_refused_is_not_done() {
     let error = writer.write(&[key_value("a"), large], TIMEOUT).await.unwrap_err();
     assert_eq!(error.code().map(|error| error.code), Some(10), "{error:?}");
     writer.close().await;
-}
-
-#[tokio::test]
-async fn fencing_stops_every_holder_and_nobody_else() {
-    let cluster = cluster();
-    let mut writers = Vec::new();
-    for id in ["g-c-0", "g-c-1", "g-c-2", "other"] {
-        writers.push(
-            FencedWriter::claim(&settings(&cluster, id), "t", TIMEOUT)
-                .await
-                .unwrap(),
-        );
-    }
-    let ids: Vec<String> = (0..20).map(|task| format!("g-c-{task}")).collect();
-    fence(&wire(&cluster), &ids).await.unwrap();
-    let other = writers.pop().unwrap();
-    for writer in writers {
-        let error = writer.write(&[key_value("a")], TIMEOUT).await.unwrap_err();
-        assert!(error.is_fenced(), "{error:?}");
-        writer.close().await;
-    }
-    other.write(&[key_value("a")], TIMEOUT).await.unwrap();
-    other.close().await;
-    fence(&wire(&cluster), &[]).await.unwrap();
 }
