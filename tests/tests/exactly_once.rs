@@ -51,7 +51,7 @@ struct Worker {
 
 fn worker_file(name: &str, folder: &Path) -> PathBuf {
     let plugins = folder.join("plugins");
-    if !plugins.exists() {
+    if !plugins.try_exists().expect("plugin folder") {
         std::fs::create_dir(&plugins).expect("plugin folder");
         std::fs::copy(weir_tests::guests::component(), plugins.join("guests.wasm")).expect("component");
     }

@@ -69,8 +69,8 @@ pub(crate) fn loggers() -> Loggers {
 
 /// The level of a filter that names no module; without one nothing but errors is logged.
 fn root_level(filter: &str) -> Level {
-    let bare = filter.split(',').map(str::trim).filter_map(Level::parse);
-    bare.last().unwrap_or(Level::Error)
+    let mut bare = filter.split(',').map(str::trim).filter_map(Level::parse);
+    bare.next_back().unwrap_or(Level::Error)
 }
 
 impl LevelSink for Reloadable {

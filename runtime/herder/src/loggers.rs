@@ -275,8 +275,11 @@ impl HerderHandle {
 mod tests {
     use super::*;
 
+    /// Level of the root, levels of loggers.
+    type Applied = (Option<Level>, Vec<(String, Level)>);
+
     #[derive(Default, Clone)]
-    struct Recorded(Arc<Mutex<Vec<(Option<Level>, Vec<(String, Level)>)>>>);
+    struct Recorded(Arc<Mutex<Vec<Applied>>>);
 
     impl LevelSink for Recorded {
         fn apply(&self, root: Option<Level>, modules: &[(String, Level)]) {

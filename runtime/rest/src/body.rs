@@ -91,7 +91,7 @@ pub fn string_map(body: &[u8], null: &str) -> Result<ConfigMap, RestError> {
 
 /// Reads a flat map, none where the body is empty or null.
 pub fn optional_string_map(body: &[u8]) -> Result<Option<ConfigMap>, RestError> {
-    root(body, |reader, token, place| flat(reader, token, place))
+    root(body, flat)
 }
 
 /// Reads `{"name":…,"config":{…},"initial_state":…}`.

@@ -144,8 +144,11 @@ fn limits(schemas: &SchemaTable) -> FrameLimits {
     }
 }
 
+/// A part of a record: its schema and its encoded value.
+type Part = (Option<Arc<Schema>>, Option<Vec<u8>>);
+
 fn frame_of(record: &Json, is_sink: bool, schemas: &mut SchemaTable) -> Vec<u8> {
-    let mut arena: Vec<(Option<Arc<Schema>>, Option<Vec<u8>>)> = Vec::new();
+    let mut arena: Vec<Part> = Vec::new();
     let mut part = |schema: &Json, value: &Json| {
         let schema = schema_of(schema);
         let value = value_of(schema.as_deref(), value);

@@ -3,6 +3,8 @@
 //! 1,000 workers, 1,000 connectors of 100 tasks each. `AssignorBench.java` does the same with Apache's assignor; both are called by
 //! `tests/bench/assignor.sh`. A line is: step, rounds, milliseconds of all of them, tasks that had to stop.
 
+#![allow(clippy::print_stdout, reason = "its table is its result")]
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 

@@ -120,7 +120,7 @@ impl Comparison<'_> {
             }
         }
         for (name, value) in new {
-            if !old.contains_key(name) {
+            if !old.contains_key(name) && !self.rules.is_addition(name) {
                 self.found.push(format!("{at}/{name}: {}, not recorded", short(value)));
             }
         }
@@ -140,7 +140,7 @@ impl Comparison<'_> {
         if self.step.unordered.iter().any(|pointer| pointer == at) {
             let sorted = |values: &[Value]| {
                 let mut values = values.to_vec();
-                values.sort_by_key(|value| sort_key(value));
+                values.sort_by_key(sort_key);
                 values
             };
             return self.in_sequence(at, &sorted(old), &sorted(new));

@@ -14,6 +14,8 @@ use serde::Deserialize;
 pub struct Rules {
     /// Names of JSON fields, at any depth.
     pub fields: Vec<Named>,
+    /// Names of JSON fields that Apache Connect does not have.
+    pub additions: Vec<Named>,
     /// Names of headers.
     pub headers: Vec<Named>,
     /// Parts of texts.
@@ -52,12 +54,17 @@ impl Rules {
 
     /// How many names it has.
     pub fn count(&self) -> usize {
-        self.fields.len() + self.headers.len() + self.texts.len()
+        self.fields.len() + self.additions.len() + self.headers.len() + self.texts.len()
     }
 
     /// Whether a field's value is not compared.
     pub fn is_volatile_field(&self, name: &str) -> bool {
         self.fields.iter().any(|field| field.name == name)
+    }
+
+    /// Whether a field may be there though it was not recorded.
+    pub fn is_addition(&self, name: &str) -> bool {
+        self.additions.iter().any(|field| field.name == name)
     }
 
     /// Whether a header is not compared.

@@ -460,8 +460,9 @@ impl Membership {
     async fn back_off_reading(&mut self) -> Result<(), Abandoned> {
         let wait = if self.protocol == ConnectProtocol::Eager {
             self.parts.unsync_backoff
-        } else if self.sync_tries_left > 0 {
-            let part_ms = self.parts.max_delay_ms.max(0).unsigned_abs() / 10 / self.sync_tries_left;
+        } else if let Some(part_ms) =
+            (self.parts.max_delay_ms.max(0).unsigned_abs() / 10).checked_div(self.sync_tries_left)
+        {
             self.sync_tries_left -= 1;
             Duration::from_millis(u64::from(part_ms))
         } else {

@@ -69,17 +69,14 @@ impl Transforms {
         self.failures = failures;
     }
 
-    /// Sends one failed record through again.
-    ///
-    /// # Errors
-    /// It failed again.
+    /// Sends one failed record through again; answers the failure if it failed again.
     pub fn try_again(
         &mut self,
         kind: RecordKind,
         schemas: &mut SchemaTable,
         bytes: &[u8],
         record: &RecordView<'_>,
-    ) -> Result<(), RowFailure> {
+    ) -> Option<RowFailure> {
         let mut rows = Rows::default();
         rows.push(bytes, record);
         let mut failures = Vec::new();
@@ -87,9 +84,9 @@ impl Transforms {
         match failures.pop() {
             None => {
                 self.again.push((record.index, rows));
-                Ok(())
+                None
             }
-            Some(failure) => Err(RowFailure {
+            Some(failure) => Some(RowFailure {
                 row: record.index,
                 ..failure
             }),
@@ -244,8 +241,11 @@ mod tests {
         writer.finish()
     }
 
-    /// Flags, topic, value, offset of each record written for the records before `end`.
-    fn written(topics: &[&str], end: u32) -> (Vec<u32>, Vec<(bool, String, bool, String)>) {
+    /// Dropped, topic, whether there is a value, offset.
+    type Written = (bool, String, bool, String);
+
+    /// Rows that failed, and each record written for the records before `end`.
+    fn written(topics: &[&str], end: u32) -> (Vec<u32>, Vec<Written>) {
         let mut transforms = transforms();
         let bytes = frame(topics);
         let frame = parse_own(&bytes).unwrap();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
-use weir_api::error::{ConnectError, ErrorKind};
+use weir_api::error::ErrorKind;
 use weir_client::consumer::{Consumer, ConsumerEvent, MessageBatch, Polled};
 use weir_client::topic_partition::TopicPartition;
 use weir_config::map::ConfigMap;
@@ -445,7 +445,7 @@ impl SinkTask {
     fn forget(&mut self, gone: &BTreeSet<TopicPartition>, work: &mut Work) -> Result<(), TaskFailure> {
         work.partitions.revoke(gone);
         self.commits.revoke(gone);
-        work.batch.revoke(gone).map_err(ConnectError::from)?;
+        work.batch.revoke(gone)?;
         if work.is_redelivering && work.batch.records() == 0 {
             work.is_redelivering = false;
             work.partitions.set_redelivering(false);

@@ -72,11 +72,11 @@ impl SinkTask {
                 Verdict::Retry => {}
             }
             match transforms.try_again(RecordKind::Sink, self.instance.schemas(), bytes, record) {
-                Ok(()) => {
+                None => {
                     self.rules.succeeded();
                     return Ok(());
                 }
-                Err(again) => failure = again,
+                Some(again) => failure = again,
             }
         }
     }

@@ -53,8 +53,8 @@ impl SourceTask {
                     Verdict::Retry => {}
                 }
                 match transforms.try_again(RecordKind::Source, self.instance.schemas(), &bytes, &record) {
-                    Ok(()) => break self.rules.succeeded(),
-                    Err(again) => failure = again,
+                    None => break self.rules.succeeded(),
+                    Some(again) => failure = again,
                 }
             }
         }

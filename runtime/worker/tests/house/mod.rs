@@ -27,9 +27,9 @@ use weir_worker::settings::WorkerSettings;
 use weir_worker::worker::{TaskCount, Worker};
 use weir_worker::worker_config::WorkerConfig;
 
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub struct House {
+pub(crate) struct House {
     pub address: std::net::SocketAddr,
     pub dir: TempDir,
     pub worker: Arc<Worker>,
@@ -40,7 +40,7 @@ pub struct House {
 }
 
 impl House {
-    pub async fn open(extra: &str) -> Self {
+    pub(crate) async fn open(extra: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let bound = Broker::bind(BrokerConfig::bundled(&dir.path().join("log"), "127.0.0.1", 0)).unwrap();
         let address = bound.addresses()[0];
@@ -74,11 +74,11 @@ impl House {
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn source(&self, name: &str, file: &str, topic: &str) -> ConfigMap {
+    pub(crate) fn source(&self, name: &str, file: &str, topic: &str) -> ConfigMap {
         let file = self.path(file);
         [
             ("name", name),
@@ -90,7 +90,7 @@ impl House {
         .collect()
     }
 
-    pub fn sink(&self, name: &str, file: &str, topics: &str) -> ConfigMap {
+    pub(crate) fn sink(&self, name: &str, file: &str, topics: &str) -> ConfigMap {
         let file = self.path(file);
         [
             ("name", name),
@@ -106,14 +106,14 @@ impl House {
     }
 
     /// Starts a connector and its task as a herder would, and waits until the task runs.
-    pub async fn start(&mut self, config: &ConfigMap) -> TaskId {
+    pub(crate) async fn start(&mut self, config: &ConfigMap) -> TaskId {
         let id = self.begin(config).await;
         self.task_is(&id, State::Running).await;
         id
     }
 
     /// Starts a connector and its task.
-    pub async fn begin(&mut self, config: &ConfigMap) -> TaskId {
+    pub(crate) async fn begin(&mut self, config: &ConfigMap) -> TaskId {
         let name = config.get("name").unwrap();
         self.worker
             .start_connector(name, config, TargetState::Started)
@@ -133,7 +133,7 @@ impl House {
         id
     }
 
-    pub async fn start_task(&mut self, id: &TaskId, config: &ConfigMap, task: &ConfigMap) {
+    pub(crate) async fn start_task(&mut self, id: &TaskId, config: &ConfigMap, task: &ConfigMap) {
         self.worker
             .start_task(id.clone(), config, task, TargetState::Started, TaskCount(1))
             .await
@@ -141,11 +141,11 @@ impl House {
         self.task_is(id, State::Running).await;
     }
 
-    pub async fn connector_is(&mut self, name: &str, wanted: State) {
+    pub(crate) async fn connector_is(&mut self, name: &str, wanted: State) {
         self.event(|event| matches!(event, WorkerEvent::ConnectorStatus { name: of, state, .. } if of == name && *state == wanted)).await;
     }
 
-    pub async fn task_is(&mut self, id: &TaskId, wanted: State) -> Option<String> {
+    pub(crate) async fn task_is(&mut self, id: &TaskId, wanted: State) -> Option<String> {
         let event = self
             .event(
                 |event| matches!(event, WorkerEvent::TaskStatus { id: of, state, .. } if of == id && *state == wanted),
@@ -157,7 +157,7 @@ impl House {
         }
     }
 
-    pub async fn event(&mut self, wanted: impl Fn(&WorkerEvent) -> bool) -> WorkerEvent {
+    pub(crate) async fn event(&mut self, wanted: impl Fn(&WorkerEvent) -> bool) -> WorkerEvent {
         let find = async {
             loop {
                 let event = self.events.recv().await.unwrap();
@@ -177,14 +177,14 @@ impl House {
         timeout(PATIENCE, find).await.expect("the event comes in time")
     }
 
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.worker.shutdown().await;
         self.stop.cancel();
         timeout(PATIENCE, self.broker).await.unwrap().unwrap();
     }
 }
 
-pub async fn plugins() -> Arc<Plugins> {
+pub(crate) async fn plugins() -> Arc<Plugins> {
     let settings = PluginSettings {
         plugin_path: Vec::new(),
         // Beside the test binary: compiled once for all tests and runs.
@@ -206,7 +206,7 @@ pub async fn plugins() -> Arc<Plugins> {
 }
 
 /// Waits until a file holds what is expected; at the deadline shows how far it came.
-pub async fn becomes(path: &Path, expected: &str) {
+pub(crate) async fn becomes(path: &Path, expected: &str) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let found = std::fs::read_to_string(path).unwrap_or_default();
@@ -225,7 +225,7 @@ pub async fn becomes(path: &Path, expected: &str) {
 }
 
 /// Waits until something holds.
-pub async fn until(holds: impl Fn() -> bool) {
+pub(crate) async fn until(holds: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "it never came to hold");
