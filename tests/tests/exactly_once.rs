@@ -58,7 +58,7 @@ fn worker_file(name: &str, folder: &Path) -> PathBuf {
     let mut text = format!(
         "bootstrap.servers={}\ngroup.id={name}\nexactly.once.source.support=enabled\nlisteners=http://127.0.0.1:0\n\
          plugin.path={}\nkey.converter={STRING}\nvalue.converter={STRING}\noffset.flush.interval.ms=100\n\
-         session.timeout.ms=3000\nheartbeat.interval.ms=500\nscheduled.rebalance.max.delay.ms=0\nrebalance.timeout.ms=5000\n",
+         session.timeout.ms=6000\nheartbeat.interval.ms=500\nscheduled.rebalance.max.delay.ms=0\nrebalance.timeout.ms=5000\n",
         kafka(),
         plugins.display()
     );
