@@ -12,7 +12,7 @@ use weir_api::data::text::push_text;
 use weir_api::error::ConnectError;
 use weir_api::frame::slot::Slot;
 use weir_api::frame::value::decode_slot;
-use weir_config::def::{ConfigDef, ConfigKey, Importance};
+use weir_config::def::{ConfigDef, ConfigKey, Importance, Width};
 use weir_config::map::ConfigMap;
 
 /// Key of the encoding.
@@ -24,6 +24,8 @@ pub fn config_def(definition: ConfigDef) -> ConfigDef {
         ConfigKey::text(ENCODING)
             .default("UTF-8")
             .importance(Importance::High)
+            .width(Width::Medium)
+            .display_name("Encoding")
             .doc("The name of the Java character set to use for encoding strings as byte arrays."),
     )
 }

@@ -13,7 +13,7 @@ mod versions;
 
 use std::sync::Arc;
 
-use weir_config::def::{ConfigDef, ConfigType, DefaultValue};
+use weir_config::def::{ConfigDef, ConfigKey, ConfigType, DefaultValue};
 use weir_config::map::ConfigMap;
 use weir_config::validate::{Hooks, ValueInfo};
 use weir_plugins::descriptor::PluginKind;
@@ -115,11 +115,13 @@ pub async fn connector_config(
     configs.extend(pair(&own_def, own));
     let mut error_count: usize = configs.iter().map(|info| info.value.errors.len()).sum();
     let mut groups: Vec<String> = cx.def().groups().into_iter().map(str::to_owned).collect();
-    merge_groups(&mut groups, &own_def);
+    merge_groups(&mut groups, own_def.keys());
     let mut rest = overrides::client_overrides(worker, kind, config)?;
     for (key, converter) in converters {
-        merge_groups(&mut groups, &converter.config_def);
-        rest.extend(converter_values(worker, key, &converter, config));
+        let section = converter_values(worker, key, &converter, config);
+        let definitions = section.iter().filter_map(|info| info.definition.as_ref());
+        merge_groups(&mut groups, definitions);
+        rest.extend(section);
     }
     error_count += rest.iter().filter(|info| !info.value.errors.is_empty()).count();
     configs.extend(rest);
@@ -374,8 +376,8 @@ fn pair(def: &ConfigDef, values: Vec<ValueInfo>) -> Vec<ConfigInfo> {
         .collect()
 }
 
-fn merge_groups(groups: &mut Vec<String>, def: &ConfigDef) {
-    for group in def.groups() {
+fn merge_groups<'a>(groups: &mut Vec<String>, keys: impl IntoIterator<Item = &'a ConfigKey>) {
+    for group in keys.into_iter().filter_map(|key| key.group.as_deref()) {
         if !groups.iter().any(|known| known == group) {
             groups.push(group.to_owned());
         }
