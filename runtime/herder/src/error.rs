@@ -20,6 +20,9 @@ pub enum HerderError {
         /// The fully qualified name that the validate endpoint puts in front.
         class: &'static str,
     },
+    /// A setting cannot be read at all, so that nothing else is judged: Apache's `ConfigException`.
+    #[error("{0}")]
+    Config(String),
     /// Another operation is in the way; try again.
     #[error("{0}")]
     Conflict(String),

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use weir_herder::error::HerderError;
+use weir_herder::error::{CONFIG_CLASS, HerderError};
 
 /// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,7 @@ impl RestError {
     pub fn wrapped(error: HerderError) -> Self {
         match error {
             HerderError::BadRequest { message, class } => RestError::unreadable(format!("{class}: {message}")),
+            HerderError::Config(message) => RestError::unreadable(format!("{CONFIG_CLASS}: {message}")),
             other => other.into(),
         }
     }
@@ -77,7 +78,7 @@ impl From<HerderError> for RestError {
             HerderError::Forbidden(_) => StatusCode::FORBIDDEN,
             HerderError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             HerderError::BadRequest { .. } => StatusCode::BAD_REQUEST,
-            HerderError::Failed(_) | HerderError::TimedOut(_) | HerderError::ShuttingDown => {
+            HerderError::Config(_) | HerderError::Failed(_) | HerderError::TimedOut(_) | HerderError::ShuttingDown => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         };

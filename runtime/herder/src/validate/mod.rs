@@ -27,7 +27,7 @@ use weir_worker::connector_config::{
 use weir_worker::source::preflight::exactly_once_problems;
 use weir_worker::worker_config::OverridePolicy;
 
-use crate::error::{CONFIG_CLASS, CONNECT_CLASS, HerderError};
+use crate::error::{CONNECT_CLASS, HerderError};
 use crate::info::{ConfigInfo, ConfigInfos, ConnectorType};
 
 use self::aliases::Section;
@@ -69,10 +69,7 @@ pub async fn connector_config(
     let config = &worker
         .providers
         .resolve(config)
-        .map_err(|error| HerderError::BadRequest {
-            message: error.to_string(),
-            class: CONFIG_CLASS,
-        })?;
+        .map_err(|error| HerderError::Config(error.to_string()))?;
     let class = config.get(CONNECTOR_CLASS).ok_or_else(|| {
         HerderError::bad_request(format!(
             "Connector config {} contains no connector type",

@@ -15,7 +15,7 @@ use weir_worker::connector_config::ConnectorKind;
 
 use super::WorkerConverters;
 use super::java_order::sort_by_bucket;
-use crate::error::{CONFIG_CLASS, HerderError};
+use crate::error::HerderError;
 use crate::info::ConfigInfo;
 
 type ClientKeys = HashMap<(&'static str, &'static str), ConfigKey>;
@@ -76,10 +76,7 @@ pub(super) fn client_overrides(
             let mut value = ValueInfo::new(&full);
             value.value = match &definition {
                 Some(definition) => parse_type(key, text, definition.config_type)
-                    .map_err(|error| HerderError::BadRequest {
-                        message: error.to_string(),
-                        class: CONFIG_CLASS,
-                    })?
+                    .map_err(|error| HerderError::Config(error.to_string()))?
                     .map(|parsed| parsed.to_text()),
                 None => text.map(str::to_owned),
             };
