@@ -124,7 +124,7 @@ fn a_dead_letter_queue_may_not_be_read_by_its_own_sink() {
     assert_eq!(
         problems(ConnectorKind::Sink, &[("topics", "x,d"), dlq]),
         [
-            "topics: The DLQ topic 'd' may not be included in the list of topics ('topics=x,d') consumed by the connector"
+            "topics: The DLQ topic 'd' may not be included in the list of topics ('topics=[x, d]') consumed by the connector"
         ]
     );
     assert_eq!(
