@@ -170,7 +170,10 @@ fn events_name_what_changed() {
                 namespace: name(),
                 level: "INFO".to_owned(),
             },
-            None,
+            Some(ConfigEvent::Logger {
+                namespace: name(),
+                level: "INFO".to_owned(),
+            }),
         ),
         (removal("c"), Some(ConfigEvent::ConnectorRemoved(name()))),
     ] {
