@@ -165,4 +165,4 @@ fn tables_hold_every_option_of_kafka_and_a_text_for_each() {
 /// 23 common, 19 TLS and 10 REST options.
 const COMMON_COUNT: usize = 52;
 /// Options of its own, after Kafka's.
-const WEIR_COUNT: usize = 3;
+const WEIR_COUNT: usize = 8;
