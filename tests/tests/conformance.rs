@@ -79,8 +79,10 @@ fn answers_are_those_of_apache_connect() {
             Err(error) => {
                 for area in areas {
                     report.counts.insert(area.name.clone(), (0, area.scenarios.len()));
-                    let reason = vec![format!("no {kind} cluster: {error:#}")];
-                    report.differing.push((area.name, "all".to_owned(), 0, reason));
+                    for scenario in area.scenarios {
+                        let reason = vec![format!("no {kind} cluster: {error:#}")];
+                        report.differing.push((area.name.clone(), scenario.name, 0, reason));
+                    }
                 }
                 continue;
             }
