@@ -38,7 +38,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("weir-transforms", &["weir-api", "weir-config"]),
     (
         "weir-plugins",
-        &["weir-api", "weir-config", "weir-converters", "weir-metrics"],
+        &[
+            "weir-api",
+            "weir-config",
+            "weir-converters",
+            "weir-metrics",
+            "weir-transforms",
+        ],
     ),
     ("weir-stores", &["weir-api", "weir-client", "weir-config"]),
     (
