@@ -67,26 +67,53 @@ impl From<BinaryError> for ConnectError {
 /// Appends an `int` or `long`: zigzag, seven bits a byte, low ones first.
 #[inline]
 pub fn push_long(out: &mut Vec<u8>, value: i64) {
-    let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
-    if rest < 0x80 {
-        out.push(rest as u8);
-        return;
+    let raw = ((value << 1) ^ (value >> 63)).cast_unsigned();
+    if raw < 0x80 {
+        out.push(raw as u8);
+    } else {
+        push_groups(out, raw);
     }
-    let mut bytes = [0; 10];
-    let mut len = 0;
-    for slot in &mut bytes {
-        len += 1;
-        if rest < 0x80 {
-            *slot = rest as u8;
-            break;
+}
+
+/// Appends a number of two bytes and more.
+#[inline]
+fn push_groups(out: &mut Vec<u8>, raw: u64) {
+    let (low, rest) = (raw & ((1 << 56) - 1), raw >> 56);
+    if rest == 0 {
+        let len = (70 - low.leading_zeros() as usize) / 7;
+        // Every byte before the last says that another follows.
+        let more = MORE >> (72 - 8 * len);
+        // A copy of fixed size and a cut are faster than a copy of `len` bytes.
+        let end = out.len() + len;
+        out.extend_from_slice(&(spread(low) | more).to_le_bytes());
+        out.truncate(end);
+    } else {
+        out.extend_from_slice(&(spread(low) | MORE).to_le_bytes());
+        match rest {
+            0..0x80 => out.push(rest as u8),
+            _ => out.extend_from_slice(&[rest as u8 | 0x80, (rest >> 7) as u8]),
         }
-        *slot = rest as u8 | 0x80;
-        rest >>= 7;
     }
-    // A copy of fixed size and a cut are faster than a copy of `len` bytes.
-    let end = out.len() + len;
-    out.extend_from_slice(&bytes);
-    out.truncate(end);
+}
+
+/// The bit of each byte that says whether another follows.
+const MORE: u64 = 0x8080_8080_8080_8080;
+
+/// Spreads 56 bits over eight bytes, seven bits each: three steps instead of a loop.
+#[inline]
+fn spread(bits: u64) -> u64 {
+    let bits = (bits & 0x00FF_FFFF_F000_0000) << 4 | bits & 0x0000_0000_0FFF_FFFF;
+    let bits = (bits & 0x0FFF_C000_0FFF_C000) << 2 | bits & 0x0000_3FFF_0000_3FFF;
+    (bits & 0x3F80_3F80_3F80_3F80) << 1 | bits & 0x007F_007F_007F_007F
+}
+
+/// Gathers the low seven bits of each byte: the reverse of [`spread`].
+#[inline]
+fn gathered(bytes: u64) -> u64 {
+    let bits = bytes & !MORE;
+    let bits = (bits & 0x7F00_7F00_7F00_7F00) >> 1 | bits & 0x007F_007F_007F_007F;
+    let bits = (bits & 0x3FFF_0000_3FFF_0000) >> 2 | bits & 0x0000_3FFF_0000_3FFF;
+    (bits & 0x0FFF_FFFF_0000_0000) >> 4 | bits & 0x0000_0000_0FFF_FFFF
 }
 
 /// Appends `bytes` or a `string`: length and bytes.
@@ -150,11 +177,15 @@ impl<'a> BinaryReader<'a> {
                 self.rest = tail;
                 u64::from(*byte)
             }
-            [low, high, tail @ ..] if *high < 0x80 => {
-                self.rest = tail;
-                u64::from(low & 0x7F) | u64::from(*high) << 7
-            }
-            _ => self.long_tail()?,
+            rest => match rest.first_chunk().map(|chunk| u64::from_le_bytes(*chunk)) {
+                Some(word) if word & MORE != MORE => {
+                    // The first byte that ends the number, and what stands before it.
+                    let end = (!word & MORE).trailing_zeros() + 1;
+                    self.rest = rest.get(end as usize / 8..).unwrap_or_default();
+                    gathered(word & (u64::MAX >> (64 - end)))
+                }
+                _ => self.long_tail()?,
+            },
         };
         Ok((raw >> 1).cast_signed() ^ -(raw & 1).cast_signed())
     }
@@ -344,6 +375,37 @@ mod tests {
             let mut reader = BinaryReader::new(&out);
             assert_eq!(reader.long(), Ok(value));
             assert_eq!(reader.finish(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn numbers_of_every_length_are_those_of_the_plain_form() {
+        let plain = |value: i64| {
+            let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
+            let mut bytes = Vec::new();
+            while rest >= 0x80 {
+                bytes.push(rest as u8 | 0x80);
+                rest >>= 7;
+            }
+            bytes.push(rest as u8);
+            bytes
+        };
+        for shift in 0..64 {
+            for step in [-1i64, 0, 1] {
+                for sign in [1, -1] {
+                    let value = (1i64 << shift).wrapping_add(step).wrapping_mul(sign);
+                    let mut out = vec![7];
+                    push_long(&mut out, value);
+                    assert_eq!(out[1..], plain(value), "{value}");
+                    // What stands behind the number must not matter, nor that nothing does.
+                    for behind in [&[][..], &[0xFF; 12], &[0; 12]] {
+                        let bytes = [&out[1..], behind].concat();
+                        let mut reader = BinaryReader::new(&bytes);
+                        assert_eq!(reader.long(), Ok(value));
+                        assert_eq!(reader.take_rest(), behind);
+                    }
+                }
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use weir_api::data::schema::MAX_DEPTH;
 use weir_api::error::ConnectError;
-use weir_api::frame::value_reader::ValueReader;
+use weir_api::frame::value_reader::{ValueError, ValueReader};
 
 use crate::avro::anything::write_anything;
 use crate::avro::binary::{push_bytes, push_len, push_long};
@@ -96,7 +96,7 @@ impl Number {
 
 impl Part {
     /// Appends a value below the root.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(&self, reader: &mut ValueReader<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError> {
         if self.optional && !reader.is_present()? {
             let null = self.null.as_deref().ok_or_else(|| ConnectError::data(NULL_REFUSED))?;
@@ -111,20 +111,29 @@ impl Part {
 }
 
 impl Shape {
-    /// Appends a value that is there.
-    pub(crate) fn write(&self, reader: &mut ValueReader<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+    /// Appends a value that is there. What most fields are stands in the caller's loop, the rest behind a call: a call
+    /// a field costs as much as its writing.
+    #[inline(always)]
+    fn write(&self, reader: &mut ValueReader<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+        match self {
+            Self::Int32 => push_long(out, reader.int32()?.into()),
+            Self::Int64 => push_long(out, reader.int64()?),
+            Self::Float64 => out.extend_from_slice(&reader.float64()?.to_le_bytes()),
+            Self::Boolean => out.push(u8::from(reader.boolean()?)),
+            Self::Text => push_bytes(out, checked_text(reader.bytes()?)?),
+            Self::Bytes => push_bytes(out, reader.bytes()?),
+            _ => return self.write_other(reader, out),
+        }
+        Ok(())
+    }
+
+    fn write_other(&self, reader: &mut ValueReader<'_>, out: &mut Vec<u8>) -> Result<(), ConnectError> {
         match self {
             Self::Int8 => push_long(out, reader.int8()?.into()),
             Self::Int16 => push_long(out, reader.int16()?.into()),
-            Self::Int32 => push_long(out, reader.int32()?.into()),
-            Self::Int64 => push_long(out, reader.int64()?),
             Self::Float32 => out.extend_from_slice(&reader.float32()?.to_le_bytes()),
-            Self::Float64 => out.extend_from_slice(&reader.float64()?.to_le_bytes()),
             Self::ToFloat(number) => out.extend_from_slice(&(number.read(reader)? as f32).to_le_bytes()),
             Self::ToDouble(number) => out.extend_from_slice(&number.read(reader)?.to_le_bytes()),
-            Self::Boolean => out.push(u8::from(reader.boolean()?)),
-            Self::Text => push_bytes(out, reader.text()?.as_bytes()),
-            Self::Bytes => push_bytes(out, reader.bytes()?),
             Self::Fixed(len) => push_fixed(out, reader.bytes()?, *len)?,
             Self::FixedDecimal(len) => push_fixed_decimal(out, reader.bytes()?, *len)?,
             Self::Enum(symbols) => push_symbol(out, symbols, reader.text()?)?,
@@ -138,7 +147,7 @@ impl Shape {
                 if *key_optional && !reader.is_present()? {
                     return Err(ConnectError::data("null is no key of an Avro map"));
                 }
-                push_bytes(out, reader.text()?.as_bytes());
+                push_bytes(out, checked_text(reader.bytes()?)?);
                 value.write(reader, out)
             })?,
             Self::Entries { key, value } => write_blocks(reader, out, |reader, out| {
@@ -148,9 +157,20 @@ impl Shape {
             Self::Matched { parts, targets } => write_matched(parts, targets, reader, out)?,
             Self::Union { members, null } => write_union(members, *null, reader, out)?,
             Self::Anything => write_anything(reader, out, MAX_DEPTH)?,
+            // Those above, which `write` takes itself.
+            Self::Int32 | Self::Int64 | Self::Float64 | Self::Boolean | Self::Text | Self::Bytes => {}
         }
         Ok(())
     }
+}
+
+/// Gives the bytes of a text that is one: most are ASCII, which is seen faster than UTF-8.
+#[inline]
+fn checked_text(bytes: &[u8]) -> Result<&[u8], ConnectError> {
+    if !bytes.is_ascii() {
+        std::str::from_utf8(bytes).map_err(ValueError::from)?;
+    }
+    Ok(bytes)
 }
 
 /// Appends a whole slot: no presence byte, texts and bytes without their length.
