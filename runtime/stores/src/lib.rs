@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod internal_topic;
+pub mod java_order;
 pub mod json;
 
 pub mod configs;

@@ -8,10 +8,10 @@ use weir_config::map::ConfigMap;
 use weir_config::parse::ConfigValue;
 use weir_converters::native::{self, ConverterClass};
 use weir_plugins::plugins::Plugins;
+use weir_stores::java_order::sort_by_bucket;
 use weir_worker::connector_config::{ConfigProblem, HEADER_CONVERTER, KEY_CONVERTER, VALUE_CONVERTER};
 use weir_worker::worker_config::SCHEMA_REGISTRY_URL;
 
-use super::java_order::sort_by_bucket;
 use super::{WorkerConverters, full_name, pair, versions};
 use crate::info::ConfigInfo;
 

@@ -6,7 +6,6 @@
 
 mod aliases;
 mod converters;
-mod java_order;
 mod listing;
 mod overrides;
 mod versions;

@@ -10,11 +10,11 @@ use weir_config::def::{ConfigKey, ConfigType, Importance};
 use weir_config::map::ConfigMap;
 use weir_config::parse::parse_type;
 use weir_config::validate::ValueInfo;
+use weir_stores::java_order::sort_by_bucket;
 use weir_worker::clients::{override_prefixes, override_problems};
 use weir_worker::connector_config::ConnectorKind;
 
 use super::WorkerConverters;
-use super::java_order::sort_by_bucket;
 use crate::error::HerderError;
 use crate::info::ConfigInfo;
 

@@ -9,6 +9,7 @@ use weir_client::compacted_log::KeyValue;
 use weir_config::map::ConfigMap;
 
 use crate::configs::state::{RestartRequest, SessionKey, TargetState};
+use crate::java_order::sort_by_bucket;
 use crate::json::{object, to_text};
 
 /// One record, read.
@@ -43,6 +44,34 @@ pub enum ConfigRecord {
         namespace: String,
         level: String,
     },
+}
+
+impl ConfigRecord {
+    /// Has the properties stand as in the `HashMap` that Apache reads them into.
+    #[must_use]
+    pub fn in_java_order(mut self) -> Self {
+        match &mut self {
+            Self::Connector {
+                config: Some(config), ..
+            }
+            | Self::Task { config, .. } => {
+                let mut entries: Vec<_> = config
+                    .iter()
+                    .map(|(key, value)| (key.to_owned(), value.map(str::to_owned)))
+                    .collect();
+                sort_by_bucket(&mut entries, |(key, _)| key);
+                *config = entries.into_iter().collect();
+            }
+            Self::Connector { config: None, .. }
+            | Self::TargetState { .. }
+            | Self::Commit { .. }
+            | Self::TasksFencing { .. }
+            | Self::SessionKey(_)
+            | Self::Restart(_)
+            | Self::Logger { .. } => {}
+        }
+        self
+    }
 }
 
 const CONNECTOR: &str = "connector-";

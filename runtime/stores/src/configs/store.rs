@@ -61,12 +61,15 @@ struct Shared {
     events: mpsc::Sender<ConfigEvent>,
     /// Events are raised for records read after the start only.
     is_started: AtomicBool,
+    /// Apache reads records into hash maps, which its answers show.
+    is_in_java_order: bool,
 }
 
 impl Shared {
     fn take(&self, key: Option<&[u8]>, value: Option<&[u8]>, next_offset: impl FnOnce(i64) -> i64) {
         let mut log = self.log.lock();
         let event = match records::parse(key, value) {
+            Ok(record) if self.is_in_java_order => log.apply(record.in_java_order()),
             Ok(record) => log.apply(record),
             Err(reason) => {
                 let key = key.map(String::from_utf8_lossy).unwrap_or_default();
@@ -120,6 +123,7 @@ impl ConfigStore {
             log: Mutex::new(ConfigLog::default()),
             events: sender,
             is_started: AtomicBool::new(false),
+            is_in_java_order: matches!(backend, Backend::Topic { .. }),
         };
         Self {
             shared: Arc::new(shared),

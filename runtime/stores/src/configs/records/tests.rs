@@ -97,6 +97,25 @@ fn each_kind_is_written_in_apaches_form_and_read_back() {
 }
 
 #[test]
+fn properties_stand_as_in_javas_map() {
+    let keys = "connector.class file topic tasks.max zeta Alpha b.c errors.log.enable name".split(' ');
+    let config: ConfigMap = keys.map(|key| (key, "")).collect();
+    let read = ConfigRecord::Connector {
+        name: "c".to_owned(),
+        config: Some(config),
+    };
+    let ConfigRecord::Connector {
+        config: Some(config), ..
+    } = read.in_java_order()
+    else {
+        panic!("a connector");
+    };
+    // As Apache Connect 4.3.1 answers.
+    let expected = "connector.class zeta file tasks.max b.c Alpha name topic errors.log.enable";
+    assert_eq!(config.keys().collect::<Vec<_>>().join(" "), expected);
+}
+
+#[test]
 fn stopped_is_paused_to_old_workers() {
     for (state, text) in [
         (TargetState::Started, r#"{"state":"STARTED","state.v2":"STARTED"}"#),

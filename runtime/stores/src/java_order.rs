@@ -1,11 +1,12 @@
 //! The order in which Java's `HashMap` lists its keys
 //!
-//! Connect's answers list client overrides and converter options in that order, so Weir does as well.
+//! Configs that were read from the config topic, client overrides and converter options stand in that order in Connect's answers, so
+//! they do in Weir's. Source: `java.util.HashMap`; trees within a bucket are left out.
 
 const FIRST_CAPACITY: usize = 16;
 
 /// Sorts as a `HashMap` with these keys is iterated; keys of one bucket keep their order.
-pub(super) fn sort_by_bucket<T>(items: &mut [T], key: impl Fn(&T) -> &str) {
+pub fn sort_by_bucket<T>(items: &mut [T], key: impl Fn(&T) -> &str) {
     let mut capacity = FIRST_CAPACITY;
     while items.len() > capacity / 4 * 3 {
         capacity *= 2;
