@@ -1,4 +1,4 @@
-//! Apache Kafka's broker and standalone Connect worker as child processes, from the jars of `tests/peers`.
+//! Apache Kafka's broker and Connect workers as child processes, from the jars of `tests/peers`.
 //!
 //! Every child is tied to the thread that started it and is killed with it, so that nothing outlives a test that is itself killed.
 
@@ -6,12 +6,14 @@ use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
 
 use anyhow::{Context as _, bail};
 
+use crate::kafka::is_up;
 use crate::process::{PATIENCE, await_true, await_value, repository};
 use crate::rest::Rest;
+use crate::side_by_side::scratch;
 
 /// The folder of the jars; `tests/peers/fetch-kafka.sh` fills it, once a process.
 pub fn peers() -> &'static Path {
@@ -209,18 +211,42 @@ impl Broker {
     }
 }
 
-/// Java's standalone worker.
+/// Address of the broker that all tests of suite `name` share: the first to ask starts it, it ends with the process.
+pub fn broker_of_suite(name: &'static str) -> &'static str {
+    static ADDRESS: OnceLock<String> = OnceLock::new();
+    ADDRESS.get_or_init(|| {
+        let (started, answers) = mpsc::channel();
+        // Children end with the thread that started them, so it stays.
+        std::thread::spawn(move || {
+            let folder = scratch().join(name);
+            let _ = std::fs::remove_dir_all(&folder);
+            std::fs::create_dir_all(&folder).expect("folder");
+            let mut broker = Broker::start(&folder).expect("Apache Kafka");
+            let address = broker.address.clone();
+            broker
+                .await_true("Apache Kafka answers", || is_up(&address))
+                .expect("Apache Kafka");
+            started.send(address).expect("somebody waits");
+            loop {
+                std::thread::park();
+            }
+        });
+        answers.recv().expect("Apache Kafka")
+    })
+}
+
+/// A worker of Java's.
 #[derive(Debug)]
-pub struct Standalone {
+pub struct JavaWorker {
     /// Its REST address.
     pub rest: Rest,
     /// The process.
     pub process: Running,
 }
 
-impl Standalone {
-    /// Starts the worker with these settings and connector files, without waiting. REST and plugin path are added.
-    pub fn start(
+impl JavaWorker {
+    /// Starts a standalone worker with these settings and connector files, without waiting. REST and plugin path are added.
+    pub fn standalone(
         name: &str,
         folder: &Path,
         settings: &str,
@@ -241,7 +267,17 @@ impl Standalone {
             .chain(connectors.iter().map(|path| path.as_os_str()))
             .collect();
         let process = Running::java(name, folder, &arguments, stdin)?;
-        Ok(Standalone {
+        Ok(JavaWorker {
+            rest: Rest::new(&format!("http://127.0.0.1:{port}")),
+            process,
+        })
+    }
+
+    /// Starts a distributed worker from a file that has it listen on `port`, without waiting.
+    pub fn distributed(name: &str, folder: &Path, file: &Path, port: u16) -> anyhow::Result<Self> {
+        let main = OsStr::new("org.apache.kafka.connect.cli.ConnectDistributed");
+        let process = Running::java(name, folder, &[main, file.as_os_str()], Stdio::null())?;
+        Ok(JavaWorker {
             rest: Rest::new(&format!("http://127.0.0.1:{port}")),
             process,
         })

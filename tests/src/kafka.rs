@@ -156,6 +156,13 @@ pub fn read_all(address: &str, topic: &str) -> anyhow::Result<Vec<Vec<u8>>> {
 ///
 /// *Errors*: the broker refuses a partition, or an end is not reached in time.
 pub fn read_contents(address: &str, topic: &str) -> anyhow::Result<Vec<Content>> {
+    Ok(read_partitions(address, topic)?.into_iter().flatten().collect())
+}
+
+/// As [`read_contents`], each partition by itself.
+///
+/// *Errors*: the broker refuses a partition, or an end is not reached in time.
+pub fn read_partitions(address: &str, topic: &str) -> anyhow::Result<Vec<Vec<Content>>> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", address)
         .set("group.id", "reader")
@@ -168,11 +175,13 @@ pub fn read_contents(address: &str, topic: &str) -> anyhow::Result<Vec<Content>>
         .fetch_metadata(Some(topic), Duration::from_secs(20))
         .context("metadata")?;
     let partitions = metadata.topics().first().map_or(0, |topic| topic.partitions().len());
-    let mut contents = Vec::new();
-    for partition in 0..partitions {
-        read_partition(&consumer, topic, i32::try_from(partition)?, &mut contents)?;
-    }
-    Ok(contents)
+    (0..partitions)
+        .map(|partition| {
+            let mut contents = Vec::new();
+            read_partition(&consumer, topic, i32::try_from(partition)?, &mut contents)?;
+            Ok(contents)
+        })
+        .collect()
 }
 
 fn read_partition(

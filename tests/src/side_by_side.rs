@@ -11,7 +11,7 @@ use std::sync::{Mutex, OnceLock, mpsc};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use crate::apache::{Broker, Running, Standalone};
+use crate::apache::{Broker, JavaWorker, Running};
 use crate::kafka::{Content, end_offset, read_contents};
 use crate::process::{PATIENCE, Ready, await_true, weir_binary};
 use crate::rest::Rest;
@@ -87,7 +87,7 @@ fn start_suite() -> anyhow::Result<Suite> {
             folder.join(format!("{name}.offsets")).display()
         )
     };
-    let mut java = Standalone::start("java", &folder, &settings("java"), &[], Stdio::piped())?;
+    let mut java = JavaWorker::standalone("java", &folder, &settings("java"), &[], Stdio::piped())?;
     java.await_ready()?;
     let (file, ready) = (folder.join("weir.properties"), folder.join("weir.ready"));
     std::fs::write(&file, settings("weir") + "listeners=http://127.0.0.1:0\n")?;

@@ -6,39 +6,19 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{OnceLock, mpsc};
 
 use serde_json::{Value, json};
-use weir_tests::apache::Broker;
-use weir_tests::kafka::{Isolation, is_up, read_now};
+use weir_tests::apache::broker_of_suite;
+use weir_tests::kafka::{Isolation, read_now};
 use weir_tests::process::{PATIENCE, Weir, await_true};
 use weir_tests::rest::Rest;
 use weir_tests::side_by_side::scratch;
 
 const STRING: &str = "org.apache.kafka.connect.storage.StringConverter";
 
-/// The broker of this file, started by the first test that needs it; it ends with this process.
+/// The broker of this file.
 fn kafka() -> &'static str {
-    static ADDRESS: OnceLock<String> = OnceLock::new();
-    ADDRESS.get_or_init(|| {
-        let (started, answers) = mpsc::channel();
-        // Children end with the thread that started them, so it stays.
-        std::thread::spawn(move || {
-            let folder = scratch().join("exactly-once");
-            let _ = std::fs::remove_dir_all(&folder);
-            std::fs::create_dir_all(&folder).expect("folder");
-            let mut broker = Broker::start(&folder).expect("Apache Kafka");
-            let address = broker.address.clone();
-            broker
-                .await_true("Apache Kafka answers", || is_up(&address))
-                .expect("Apache Kafka");
-            started.send(address).expect("somebody waits");
-            loop {
-                std::thread::park();
-            }
-        });
-        answers.recv().expect("Apache Kafka")
-    })
+    broker_of_suite("exactly-once")
 }
 
 /// A worker of group `name` with its input file.

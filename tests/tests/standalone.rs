@@ -11,7 +11,7 @@ use std::time::Duration;
 use rdkafka::config::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde_json::{Value, json};
-use weir_tests::apache::{Running, Standalone, free_port, peers};
+use weir_tests::apache::{JavaWorker, Running, free_port, peers};
 use weir_tests::kafka::{end_offset, read_all, read_contents};
 use weir_tests::process::{PATIENCE, Weir, await_true, await_value, repository, weir_binary};
 use weir_tests::side_by_side::{Case, JSON, SOURCE, STRING, remove, scratch, short, shown, sinks_agree, suite};
@@ -190,7 +190,8 @@ fn an_offset_file_goes_from_java_to_weir_and_back() {
     let end = || end_offset(suite.address(), "takeover").unwrap_or(0);
     let beyond = |place: i64| await_value("more records", PATIENCE, || Some(end()).filter(|end| *end > place));
 
-    let mut java = Standalone::start("java-first", &folder, &settings, &[&connector], Stdio::null()).expect("Java");
+    let mut java =
+        JavaWorker::standalone("java-first", &folder, &settings, &[&connector], Stdio::null()).expect("Java");
     beyond(0).unwrap_or_else(|error| panic!("{error}:\n{}", java.process.log_text()));
     java.process.stop().expect("stops");
     let first = end();
@@ -213,7 +214,8 @@ fn an_offset_file_goes_from_java_to_weir_and_back() {
     hold(text.len());
     // One batch: with the default size Java's task may hold back the last lines until the file grows again.
     std::fs::write(&connector, format!("{config}batch.size={LINES}\n")).expect("connector");
-    let mut java = Standalone::start("java-again", &folder, &settings, &[&connector], Stdio::null()).expect("Java");
+    let mut java =
+        JavaWorker::standalone("java-again", &folder, &settings, &[&connector], Stdio::null()).expect("Java");
     beyond(LINES as i64 - 1)
         .unwrap_or_else(|error| panic!("{error}: {first}, {second}, {}:\n{}", end(), java.process.log_text()));
     java.process.stop().expect("stops");
