@@ -3,6 +3,7 @@
 //! Stores are made by keytool; the broker asks clients for certificates and has them log in again every few seconds. What is wrong in
 //! a worker file ends the start with words that name it.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -11,9 +12,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use weir_tests::apache::Broker;
+use weir_tests::apache::{Broker, JavaWorker, free_port, peers};
 use weir_tests::process::{PATIENCE, Weir, await_true, weir_binary};
 use weir_tests::rest::Rest;
+use weir_tests::side_by_side::{SINK, SOURCE};
 
 /// How long a login holds on the broker.
 const LOGIN_HOLDS: Duration = Duration::from_secs(4);
@@ -130,12 +132,11 @@ const STANDALONE: &str = "listeners=https://127.0.0.1:0\noffset.storage.file.fil
 const DISTRIBUTED: &str = "listeners=http://127.0.0.1:0\ngroup.id=secured\nconfig.storage.topic=configs\n\
     offset.storage.topic=offsets\nstatus.storage.topic=statuses\nconfig.storage.replication.factor=1\n\
     offset.storage.replication.factor=1\nstatus.storage.replication.factor=1\noffset.storage.partitions=1\n\
-    status.storage.partitions=1\n";
+    status.storage.partitions=1\nscheduled.rebalance.max.delay.ms=1000\nheartbeat.interval.ms=500\n";
 
-/// Appends lines to `input` until two logins are over; each has to come out of `output`.
-fn lines_flow(weir: &Weir, folder: &Path, input: &str, output: &str) {
+/// Appends lines to `input`, which held `text`, until two logins are over; each has to come out of `output`. Answers all of them.
+fn lines_flow(folder: &Path, input: &str, output: &str, mut text: String, log: impl Fn() -> String) -> String {
     let began = Instant::now();
-    let mut text = String::new();
     let mut file = OpenOptions::new().append(true).open(folder.join(input)).expect("input");
     while began.elapsed() < LOGIN_HOLDS * 2 {
         let line = format!("line {}\n", text.len());
@@ -144,8 +145,9 @@ fn lines_flow(weir: &Weir, folder: &Path, input: &str, output: &str) {
         await_true("the lines come out", PATIENCE, || {
             std::fs::read_to_string(folder.join(output)).is_ok_and(|found| found == text)
         })
-        .unwrap_or_else(|error| panic!("{error}\n{}", weir.log_text()));
+        .unwrap_or_else(|error| panic!("{error}\n{}", log()));
     }
+    text
 }
 
 fn standalone_runs(folder: &Path, broker: &Broker) {
@@ -163,7 +165,7 @@ fn standalone_runs(folder: &Path, broker: &Broker) {
     ];
     let mut weir = Weir::start_in(folder, &arguments).expect("worker");
     let ready = weir.await_ready().expect("ready");
-    lines_flow(&weir, folder, "in.txt", "out.txt");
+    lines_flow(folder, "in.txt", "out.txt", String::new(), || weir.log_text());
 
     let url = ready.connect.expect("a REST address");
     let url = url.replace("http://", "https://");
@@ -183,21 +185,59 @@ fn standalone_runs(folder: &Path, broker: &Broker) {
     assert!(status.success(), "{}", weir.log_text());
 }
 
+/// Weir's worker, then Java's beside it, then Java's alone: all from one file but for its port.
 fn distributed_runs(folder: &Path, broker: &Broker) {
-    worker_file(folder, "distributed.properties", broker, DISTRIBUTED);
+    let worker_file = |name: &str, port: u16| {
+        let own = DISTRIBUTED.replace("127.0.0.1:0", &format!("127.0.0.1:{port}"));
+        let plugins = format!("plugin.path={}\n", peers().join("plugins").display());
+        worker_file(folder, name, broker, &(own + &plugins));
+    };
+    worker_file("distributed.properties", 0);
     std::fs::write(folder.join("d-in.txt"), "").expect("input");
     let mut weir = Weir::start_in(folder, &["connect-distributed", "distributed.properties"]).expect("worker");
     let ready = weir.await_ready().expect("ready");
     let rest = Rest::new(&ready.connect.expect("a REST address"));
-    let source = json!({"connector.class": "FileStreamSource", "file": folder.join("d-in.txt"), "topic": "d-lines"});
+    let source = json!({"connector.class": SOURCE, "file": folder.join("d-in.txt"), "topic": "d-lines"});
     rest.put_connector("d-in", &source).expect("source");
-    let sink = json!({"connector.class": "FileStreamSink", "file": folder.join("d-out.txt"), "topics": "d-lines"});
+    let sink = json!({"connector.class": SINK, "file": folder.join("d-out.txt"), "topics": "d-lines"});
     rest.put_connector("d-out", &sink).expect("sink");
     rest.await_state("d-out", "RUNNING", 1)
         .unwrap_or_else(|error| panic!("{error}\n{}", weir.log_text()));
-    lines_flow(&weir, folder, "d-in.txt", "d-out.txt");
+    let mut text = lines_flow(folder, "d-in.txt", "d-out.txt", String::new(), || weir.log_text());
+
+    let port = free_port().expect("port");
+    worker_file("java.properties", port);
+    let file = folder.join("java.properties");
+    let mut java = JavaWorker::distributed("java", folder, &file, port).expect("Java");
+    let asked = java.rest.clone();
+    let both_run = || {
+        let workers: BTreeSet<String> = ["d-in", "d-out"]
+            .iter()
+            .filter_map(|name| {
+                let status = asked.status(name);
+                let task = &status["tasks"][0];
+                let running = task["state"] == "RUNNING" && status["connector"]["state"] == "RUNNING";
+                running.then(|| task["worker_id"].as_str().unwrap_or_default().to_owned())
+            })
+            .collect();
+        workers.len() == 2
+    };
+    java.process
+        .await_true("each runs one of the tasks", both_run)
+        .unwrap_or_else(|error| panic!("{error}\n{}", weir.log_text()));
+    text = lines_flow(folder, "d-in.txt", "d-out.txt", text, || weir.log_text());
     let (status, _) = weir.stop().expect("stops");
     assert!(status.success(), "{}", weir.log_text());
+    for name in ["d-in", "d-out"] {
+        await_true("Java has it all", PATIENCE, || {
+            let status = java.rest.status(name);
+            let here = [&status["connector"], &status["tasks"][0]];
+            here.iter()
+                .all(|part| part["worker_id"] == java.rest.host() && part["state"] == "RUNNING")
+        })
+        .unwrap_or_else(|error| panic!("{name}: {error}\n{}", java.process.log_text()));
+    }
+    lines_flow(folder, "d-in.txt", "d-out.txt", text, || java.process.log_text());
 }
 
 /// Each login that the broker offers, PKCS12 and PEM stores, and no comparison of names.
