@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 
 import feeds
+import second_worker
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PEERS = os.environ["WEIR_PEERS"]
@@ -458,6 +459,10 @@ def avro():
             row(f"Avro {parts[0]} of {parts[1]} fields, ns a record (Java's Avro library)", parts[3], parts[2], parts[4])
 
 
+def join():
+    second_worker.second_worker(sys.modules[__name__])
+
+
 def assignor():
     printed = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "assignor.sh")], stdout=subprocess.PIPE, text=True, check=True).stdout
     for line in printed.splitlines():
@@ -466,7 +471,7 @@ def assignor():
             f"{float(weir_ms) / float(apache_ms):.2f}")
 
 
-SECTIONS = {"disk": disk, "start": start, "connect": connect, "broker": broker, "latency": latency, "feed": feed, "registry": registry, "avro": avro, "assignor": assignor}
+SECTIONS = {"disk": disk, "start": start, "connect": connect, "broker": broker, "latency": latency, "feed": feed, "registry": registry, "avro": avro, "join": join, "assignor": assignor}
 
 
 def main():
