@@ -28,6 +28,10 @@ clients: setup ## Real clients against the bundled broker: kcat, Java tools, Pyt
 faults: setup ## Kill, fill and tear: twenty rounds each
 	@tests/run.sh faults
 
+soak-connect: build ## Three workers, three Kafka nodes, 400 tasks, fifty rounds of faults
+	WEIR_SOAK_ROUNDS=$${WEIR_SOAK_ROUNDS:-50} WEIR_SOAK_CONNECTORS=$${WEIR_SOAK_CONNECTORS:-100} \
+		$(CARGO) test --release --locked --workspace --test soak -- --nocapture
+
 bench: build ## One table from one run against Apache Kafka and Connect
 	@tests/bench/run.sh
 
@@ -39,4 +43,4 @@ docs: ## Renew the generated reference pages
 
 ci: check test ## What CI runs
 
-.PHONY: help setup build run check test clients faults bench record docs ci
+.PHONY: help setup build run check test clients faults soak-connect bench record docs ci

@@ -125,12 +125,25 @@ impl Running {
 
     /// SIGTERM, then the end.
     pub fn stop(&mut self) -> anyhow::Result<ExitStatus> {
+        self.signal("TERM")?;
+        self.await_end()
+    }
+
+    /// Sends a signal by its name, without `SIG`.
+    pub fn signal(&self, name: &str) -> anyhow::Result<()> {
         let sent = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
+            .args([&format!("-{name}"), &self.child.id().to_string()])
             .status()
             .context("kill")?;
-        anyhow::ensure!(sent.success(), "kill: {sent}:\n{}", self.log_text());
-        self.await_end()
+        anyhow::ensure!(sent.success(), "kill -{name}: {sent}:\n{}", self.log_text());
+        Ok(())
+    }
+
+    /// SIGKILL, and the end: what was not with the kernel is lost.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill().context("SIGKILL")?;
+        self.child.wait().context("reaping")?;
+        Ok(())
     }
 }
 
