@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use weir_api::error::{ConnectError, ErrorKind};
-use weir_client::error::{ClientError, KafkaError};
+use weir_client::error::{ClientError, KafkaError, TransactionFailure};
 use weir_config::error::ConfigError;
 use weir_plugins::error::{GuestError, PluginError};
 use weir_secrets::error::SecretsError;
@@ -201,8 +201,17 @@ impl From<ClientError> for TaskFailure {
             (_, Some(KafkaError::PRODUCER_FENCED | KafkaError::FENCED)) => PRODUCER_FENCED_EXCEPTION,
             _ => KAFKA_EXCEPTION,
         };
+        // A transaction that was given up for a passing reason may succeed in the task's next run.
+        let may_pass = match &error {
+            ClientError::Transaction {
+                failure: TransactionFailure::Abortable,
+                error,
+                ..
+            } => error.is_retriable(),
+            other => other.is_retriable(),
+        };
         Self {
-            retriable: error.is_retriable(),
+            retriable: may_pass,
             ..Self::of(class_name, error.to_string())
         }
     }
@@ -239,5 +248,25 @@ impl From<WorkerError> for TaskFailure {
             | WorkerError::TooManyTasks { .. }
             | WorkerError::Superseded(_) => Self::connect(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_given_up_for_a_passing_reason_may_pass_in_another_run() {
+        let failed = |failure, code: i32| {
+            let error = ClientError::Transaction {
+                failure,
+                error: KafkaError::from_code(code).unwrap(),
+                message: "m".to_owned(),
+            };
+            TaskFailure::connect("outer").caused_by(error).may_pass()
+        };
+        assert!(failed(TransactionFailure::Abortable, 3), "unknown topic, for now");
+        assert!(!failed(TransactionFailure::Abortable, 29), "not authorized");
+        assert!(!failed(TransactionFailure::Fenced, -144) && !failed(TransactionFailure::Fatal, 3));
     }
 }

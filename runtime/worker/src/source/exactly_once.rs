@@ -22,6 +22,8 @@ use crate::source::task::{SourceTask, Work};
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a failed task tries to abort what it left open; its successor fences it otherwise.
 const ABORT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a wait for acknowledgements looks whether the task is to stop.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Opaques from here on are offset records; sequence numbers of records never get there.
 const OFFSETS_FROM: u64 = 1 << 63;
 
@@ -154,6 +156,21 @@ impl SourceTask {
                 self.begin_transaction().await
             }
         }
+    }
+
+    /// Before and after the first records of a topic, a transaction waits until nothing else is on its way; false when a stop came first.
+    ///
+    /// The coordinator's broker may not have heard of a new topic yet. librdkafka 2.12 asks it again, but not when the same question
+    /// was about partitions that it knows: then the transaction is given up.
+    pub(crate) async fn await_sent(&mut self, work: &mut Work) -> Result<bool, TaskFailure> {
+        while self.transactions.is_some() && self.sender.in_flight() > 0 {
+            if self.control.is_stopping() {
+                return Ok(false);
+            }
+            self.wait(work, Some(LOOK_AGAIN)).await;
+            self.acknowledge(work)?;
+        }
+        Ok(true)
     }
 
     /// Ends the transaction if the record last sent or dropped asks for it.

@@ -357,10 +357,14 @@ impl SourceTask {
             .and_then(|part| slice.frame.table(part.topic))
             .unwrap_or_default();
         self.begin_for(name).await?;
-        if !self.sender.knows(name)
-            && let Some(topics) = &mut self.topics
-        {
-            topics.ensure(name).await?;
+        let is_first = !self.sender.knows(name);
+        if is_first {
+            if let Some(topics) = &mut self.topics {
+                topics.ensure(name).await?;
+            }
+            if !self.await_sent(work).await? {
+                return Ok(false);
+            }
         }
         let topic = self.sender.topic(name)?;
         self.topics_used.used(name);
@@ -384,7 +388,11 @@ impl SourceTask {
                 self.acknowledge(work)?;
             }
         }
-        Ok(true)
+        if is_first {
+            self.await_sent(work).await
+        } else {
+            Ok(true)
+        }
     }
 
     // ---- acknowledgement to commit -----------------------------------------------------------------------
@@ -525,7 +533,7 @@ impl SourceTask {
     // ---- waiting and ending ------------------------------------------------------------------------------
 
     /// Waits for acknowledgements, control, a finished or due commit, or `limit`.
-    async fn wait(&mut self, work: &mut Work, limit: Option<Duration>) {
+    pub(crate) async fn wait(&mut self, work: &mut Work, limit: Option<Duration>) {
         let until = limit.map_or(work.next_commit, |limit| work.next_commit.min(Instant::now() + limit));
         // Every branch is cancel safe: signals and finished writes are kept until taken.
         let written = tokio::select! {
