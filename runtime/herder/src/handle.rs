@@ -45,6 +45,7 @@ pub(crate) struct Inner {
     plugins: Arc<Plugins>,
     pub(crate) status: StatusStore,
     converters: validate::WorkerConverters,
+    refused: validate::RefusedClasses,
     pub(crate) exactly_once: bool,
     server: ServerInfo,
     stage: Stage,
@@ -93,6 +94,7 @@ impl HerderHandle {
                 status: parts.status,
                 exactly_once: parts.converters.exactly_once,
                 converters: parts.converters,
+                refused: validate::RefusedClasses::default(),
                 server: parts.server,
                 stage: parts.stage,
                 ready: watch::Sender::new(false),
@@ -320,7 +322,13 @@ impl HerderHandle {
 
     /// Validates a whole connector config.
     pub async fn validate_config(&self, config: &ConfigMap) -> Result<ConfigInfos, HerderError> {
-        validate::connector_config(&self.inner.plugins, &self.inner.converters, config).await
+        let Inner {
+            plugins,
+            converters,
+            refused,
+            ..
+        } = &*self.inner;
+        validate::connector_config(plugins, converters, refused, config).await
     }
 }
 

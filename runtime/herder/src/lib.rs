@@ -11,6 +11,7 @@ pub mod group;
 pub mod handle;
 pub mod herder;
 pub mod info;
+pub mod java_base64;
 pub mod lane;
 pub mod loggers;
 pub mod offsets;

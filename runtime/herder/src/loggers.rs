@@ -155,16 +155,16 @@ impl Loggers {
         known.map(|(name, logger)| (name.clone(), *logger)).collect()
     }
 
-    /// One logger, if it exists.
+    /// One logger, if it exists; the root's name may be written in any case.
     pub fn get(&self, name: &str) -> Option<LoggerLevel> {
-        self.inner.levels.lock().shown.get(name).copied()
+        self.inner.levels.lock().shown.get(known_name(name)).copied()
     }
 
     /// Sets a logger and all below it; answers the names whose level changed, sorted.
     pub fn set(&self, name: &str, level: Level, now: SystemTime) -> Vec<String> {
         let millis = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis();
         let mut levels = self.inner.levels.lock();
-        let changed = levels.set(name, level, i64::try_from(millis).unwrap_or(i64::MAX));
+        let changed = levels.set(known_name(name), level, i64::try_from(millis).unwrap_or(i64::MAX));
         let (root, modules) = (levels.root, levels.modules());
         drop(levels);
         if !changed.is_empty() {
@@ -219,6 +219,10 @@ impl Levels {
         modules.sort_by_key(|(module, _)| module.len());
         modules
     }
+}
+
+fn known_name(name: &str) -> &str {
+    if name.eq_ignore_ascii_case(ROOT) { ROOT } else { name }
 }
 
 /// Whether a level of `name` holds for the logger `known` as well.
@@ -322,7 +326,8 @@ mod tests {
         loggers.set("weir_rest", Level::Off, at(1));
         assert!(!loggers.all().contains_key("weir_rest"));
         assert_eq!(loggers.get("weir_rest").expect("known").level, Level::Off);
-        assert_eq!(loggers.set(ROOT, Level::Warn, at(2)).len(), loggers.all().len());
+        assert_eq!(loggers.set("Root", Level::Warn, at(2)).len(), loggers.all().len());
+        assert_eq!(loggers.get("ROOT").expect("root").level, Level::Warn);
     }
 
     #[test]

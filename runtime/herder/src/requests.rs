@@ -206,7 +206,11 @@ impl Herder {
 
     async fn set_target_state(&mut self, name: &str, state: TargetState) -> Result<(), HerderError> {
         if !self.configs.snapshot().connectors.contains_key(name) {
-            return Err(HerderError::NotFound(format!("Unknown connector {name}")));
+            return Err(match (&self.member, state) {
+                // Apache's standalone worker looks for it only while it writes.
+                (None, TargetState::Stopped) => HerderError::Failed(format!("No connector `{name}` configured")),
+                _ => HerderError::NotFound(format!("Unknown connector {name}")),
+            });
         }
         if state == TargetState::Stopped {
             self.require_privileges().await?;
@@ -228,17 +232,18 @@ impl Herder {
         self.configs.put_target_state(name, state).await
     }
 
-    /// The two modes of Apache's worker have words of their own.
-    fn nothing_to_restart(&self, name: &str) -> HerderError {
+    /// The two modes of Apache's worker have words of their own; the standalone one stumbles over what is not there.
+    fn nothing_to_restart(&self, name: &str, standalone: String) -> HerderError {
         match &self.member {
             Some(_) => HerderError::NotFound(format!("Unknown connector: {name}")),
-            None => HerderError::no_connector(name),
+            None => HerderError::Failed(standalone),
         }
     }
 
     fn restart_connector(&mut self, name: String, reply: Reply<()>) {
         if !self.configs.snapshot().connectors.contains_key(&name) {
-            let _ = reply.send(Err(self.nothing_to_restart(&name)));
+            let standalone = "Cannot invoke \"java.util.Map.get(Object)\" because \"connProps\" is null";
+            let _ = reply.send(Err(self.nothing_to_restart(&name, standalone.to_owned())));
             return;
         }
         if let Err(error) = self.require_connector(&name) {
@@ -297,7 +302,9 @@ impl Herder {
     fn restart_task(&mut self, name: String, task: u32, reply: Reply<()>) {
         let state = self.configs.snapshot();
         let Some(entry) = state.connectors.get(&name) else {
-            let _ = reply.send(Err(self.nothing_to_restart(&name)));
+            let standalone =
+                format!("Failed to start task {name}-{task} since it is not a recognizable type (source or sink)");
+            let _ = reply.send(Err(self.nothing_to_restart(&name, standalone)));
             return;
         };
         if task as usize >= entry.task_configs.as_ref().map_or(0, Vec::len) {

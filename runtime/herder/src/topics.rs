@@ -20,11 +20,8 @@ impl HerderHandle {
         if !self.inner.topic_rules.tracking_reset_allowed {
             return Err(HerderError::Forbidden("Topic tracking reset is disabled.".to_owned()));
         }
-        for status in self.inner.status.topics(name) {
-            let removed = self.inner.status.remove_topic(&status.topic, name).await;
-            removed.map_err(|error| HerderError::Failed(error.to_string()))?;
-        }
-        Ok(())
+        let removed = self.inner.status.remove_topics(name).await;
+        removed.map_err(|error| HerderError::Failed(error.to_string()))
     }
 
     fn require_tracking(&self) -> Result<(), HerderError> {

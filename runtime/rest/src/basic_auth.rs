@@ -11,9 +11,10 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use weir_config::properties::Properties;
+use weir_herder::java_base64;
+
+use crate::error::RestError;
 
 /// The extension's class, and its name without the package.
 pub const EXTENSION: &str = "org.apache.kafka.connect.rest.basic.auth.extension.BasicAuthSecurityRestExtension";
@@ -63,28 +64,30 @@ impl BasicAuth {
         }
     }
 
-    fn admits(&self, headers: &HeaderMap) -> bool {
+    /// *Errors*: credentials that are no base64, which Connect answers with 500.
+    fn admits(&self, headers: &HeaderMap) -> Result<bool, String> {
+        let credentials = credentials(headers)?;
         if self.passwords.is_empty() {
-            return true;
+            return Ok(true);
         }
-        let Some((user, password)) = credentials(headers) else {
-            return false;
-        };
-        self.passwords
-            .get(&user)
-            .is_some_and(|known| equal_in_time(known.as_bytes(), password.as_bytes()))
+        Ok(credentials.is_some_and(|(user, password)| {
+            let known = self.passwords.get(&user);
+            known.is_some_and(|known| equal_in_time(known.as_bytes(), password.as_bytes()))
+        }))
     }
 }
 
-fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, encoded) = value.split_once(' ')?;
+fn credentials(headers: &HeaderMap) -> Result<Option<(String, String)>, String> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some((scheme, encoded)) = value.and_then(|value| value.split_once(' ')) else {
+        return Ok(None);
+    };
     if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
+        return Ok(None);
     }
-    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (user, password) = decoded.split_once(':')?;
-    Some((user.to_owned(), password.to_owned()))
+    let decoded = String::from_utf8(java_base64::decode(encoded.trim())?).ok();
+    let parts = decoded.as_deref().and_then(|decoded| decoded.split_once(':'));
+    Ok(parts.map(|(user, password)| (user.to_owned(), password.to_owned())))
 }
 
 /// Compares without telling by its time where two texts differ.
@@ -124,8 +127,14 @@ fn is_internal(method: &Method, path: &str) -> bool {
 
 /// Lets a request through to its resource, or answers 401.
 pub(crate) async fn authenticate(State(auth): State<BasicAuth>, request: Request, next: Next) -> Response {
-    if is_internal(request.method(), request.uri().path()) || auth.admits(request.headers()) {
-        return next.run(request).await;
+    let admitted = match is_internal(request.method(), request.uri().path()) {
+        true => Ok(true),
+        false => auth.admits(request.headers()),
+    };
+    match admitted {
+        Ok(true) => return next.run(request).await,
+        Ok(false) => {}
+        Err(text) => return RestError::unreadable(text).into_response(),
     }
     let json = [(header::CONTENT_TYPE, "application/json")];
     (StatusCode::UNAUTHORIZED, json, "User cannot access the resource.").into_response()
@@ -135,6 +144,8 @@ pub(crate) async fn authenticate(State(auth): State<BasicAuth>, request: Request
 mod tests {
     use super::*;
     use axum::http::HeaderValue;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
 
     fn headers(user: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -154,10 +165,13 @@ mod tests {
             ("eve:secret", false),
             ("ann", false),
         ] {
-            assert_eq!(auth.admits(&headers(given)), expected, "{given}");
+            assert_eq!(auth.admits(&headers(given)), Ok(expected), "{given}");
         }
-        assert!(!auth.admits(&HeaderMap::new()));
-        assert!(BasicAuth::of(&Properties::new()).admits(&HeaderMap::new()));
+        assert_eq!(auth.admits(&HeaderMap::new()), Ok(false));
+        assert_eq!(BasicAuth::of(&Properties::new()).admits(&HeaderMap::new()), Ok(true));
+        let mut nonsense = HeaderMap::new();
+        nonsense.insert(header::AUTHORIZATION, HeaderValue::from_static("Basic ???"));
+        assert_eq!(auth.admits(&nonsense), Err("Illegal base64 character 3f".to_owned()));
         assert!(!format!("{auth:?}").contains("secret"));
     }
 

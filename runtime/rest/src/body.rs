@@ -56,22 +56,28 @@ impl From<CreateChange> for ConfigChange {
     }
 }
 
+/// Reads a body of any type, as bytes.
+///
+/// *Errors*: 413 above the cap.
+pub async fn read_any(body: Body) -> Result<Bytes, RestError> {
+    let collected = Limited::new(body, MAX_BODY_BYTES).collect().await;
+    let bytes = collected.map_err(|_| {
+        RestError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("request body is larger than {MAX_BODY_BYTES} bytes or was cut off"),
+        )
+    })?;
+    Ok(bytes.to_bytes())
+}
+
 /// Reads a JSON body, as bytes.
 ///
 /// *Errors*: 415 for bytes of no media type, 413 above the cap.
 pub async fn read_json(headers: &HeaderMap, body: Body) -> Result<Bytes, RestError> {
-    let collected = Limited::new(body, MAX_BODY_BYTES).collect().await;
-    let bytes = collected
-        .map_err(|_| {
-            RestError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("request body is larger than {MAX_BODY_BYTES} bytes or was cut off"),
-            )
-        })?
-        .to_bytes();
+    let bytes = read_any(body).await?;
     // Another type than JSON was refused before; here there is none.
     if !bytes.is_empty() && !headers.contains_key(header::CONTENT_TYPE) {
-        return Err(RestError::http(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        return Err(RestError::of_resource(StatusCode::UNSUPPORTED_MEDIA_TYPE));
     }
     Ok(bytes)
 }

@@ -48,9 +48,9 @@ impl RestError {
         }
     }
 
-    /// A path segment that names nothing, such as a task that is no number.
-    pub fn no_such_segment() -> Self {
-        RestError::new(StatusCode::NOT_FOUND, http_text(StatusCode::NOT_FOUND))
+    /// As [`RestError::http`], found by the resource itself: a task that is no number, a body that it cannot take.
+    pub fn of_resource(status: StatusCode) -> Self {
+        RestError::new(status, http_text(status))
     }
 
     /// The validate resource wraps a refusal: 500, with the exception class in front.

@@ -1,7 +1,8 @@
 //! What workers ask of each other: the leader takes task configs and fences zombies (KIP-507, KIP-618).
 //!
 //! Requests are signed over the exact bytes of their body; the herder judges the signature before anything else. A request that is
-//! passed on loses its signature, as in Apache Connect, so that a second hop is refused where signatures are asked for.
+//! passed on loses its signature, as in Apache Connect, so that a second hop is refused where signatures are asked for. Bodies may have any
+//! media type.
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
@@ -11,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use weir_herder::request::InternalSignature;
 
-use crate::body::{read_json, task_configs};
+use crate::body::{read_any, task_configs};
 use crate::connectors::{Answer, connector_path};
 use crate::forward::{Onward, forward_flag};
 use crate::model::ConfigJson;
@@ -28,7 +29,7 @@ pub(crate) async fn submit_tasks(
     headers: HeaderMap,
     body: Body,
 ) -> Answer<StatusCode> {
-    let raw = read_json(&headers, body).await?;
+    let raw = read_any(body).await?;
     let configs = task_configs(&raw)?;
     let shown: Vec<ConfigJson> = configs.iter().cloned().map(ConfigJson).collect();
     let onward = Onward {
@@ -53,7 +54,7 @@ pub(crate) async fn fence(
     headers: HeaderMap,
     body: Body,
 ) -> Answer<StatusCode> {
-    let raw = read_json(&headers, body).await?;
+    let raw = read_any(body).await?;
     let onward = Onward {
         method: Method::PUT,
         path: connector_path(&name, "/fence"),

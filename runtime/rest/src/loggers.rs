@@ -46,6 +46,9 @@ pub(crate) async fn set(
         let text = "Desired 'level' parameter was not specified in request.";
         return Err(RestError::new(StatusCode::BAD_REQUEST, text));
     };
+    if wanted.is_empty() {
+        return Err(RestError::unreadable("Illegal null or empty Level name."));
+    }
     let Some(level) = Level::parse(wanted) else {
         let text = format!("invalid log level '{wanted}'.");
         return Err(RestError::new(StatusCode::NOT_FOUND, text));

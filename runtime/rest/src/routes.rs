@@ -89,9 +89,9 @@ fn main_routes(auth: Option<&BasicAuth>) -> Router<Api> {
         .route("/connectors/{c}/status", json(get(connectors::status)))
         .route(
             "/connectors/{c}/tasks",
-            json(get(connectors::tasks).post(internal::submit_tasks)),
+            json(get(connectors::tasks)).merge(plain(post(internal::submit_tasks))),
         )
-        .route("/connectors/{c}/fence", json(put(internal::fence)))
+        .route("/connectors/{c}/fence", plain(put(internal::fence)))
         .route("/connectors/{c}/tasks/{t}/status", json(get(connectors::task_status)))
         .route(
             "/connectors/{c}/tasks/{t}/restart",

@@ -84,12 +84,7 @@ fn ambiguity(path: &str) -> Option<Refusal> {
         }
     }
     // A slash at the end is no empty segment, two of them are.
-    let inner = path.strip_prefix('/').unwrap_or(path);
-    found.or_else(|| {
-        inner
-            .contains("//")
-            .then(|| Refusal::uri("Ambiguous URI empty segment"))
-    })
+    found.or_else(|| path.contains("//").then(|| Refusal::uri("Ambiguous URI empty segment")))
 }
 
 /// `/connectors/` is the same resource as `/connectors`, and `/connectors/a;b` as `/connectors/a`.
@@ -183,6 +178,7 @@ mod tests {
             ("/connectors/a%5Cb/status", Some("Suspicious Path Character")),
             ("/connectors/s%0a1", Some("Suspicious Path Character")),
             ("/connectors//x", Some("Ambiguous URI empty segment")),
+            ("//connectors", Some("Ambiguous URI empty segment")),
             ("/connectors/%2e%2E/status", Some("Ambiguous URI path segment")),
             ("/connectors/s%251/status", Some("Ambiguous URI path encoding")),
             ("/connectors/s%zz1", Some("Bad Request")),

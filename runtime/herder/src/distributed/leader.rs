@@ -2,7 +2,6 @@
 //!
 //! And who answers when this worker does not lead. Source: `DistributedHerder` (KIP-507, KIP-618).
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -203,10 +202,9 @@ impl Herder {
     }
 }
 
-/// Removes the statuses of connectors and tasks that are configured no more.
+/// Removes the statuses and topics of connectors and tasks that are configured no more.
 async fn forget_statuses(configs: &ConfigReader, status: &StatusStore) {
-    let connectors: BTreeSet<String> = status.connectors().into_iter().collect();
-    for name in connectors {
+    for name in status.connectors() {
         for (task, _) in status.tasks(&name) {
             // Looked up each time: a connector may have come back meanwhile.
             let state = configs.snapshot();
@@ -220,10 +218,16 @@ async fn forget_statuses(configs: &ConfigReader, status: &StatusStore) {
                 tracing::warn!(connector = name, task, %error, "status of a removed task stays behind");
             }
         }
-        if !configs.snapshot().connectors.contains_key(&name)
+        if configs.snapshot().connectors.contains_key(&name) {
+            continue;
+        }
+        if status.get_connector(&name).is_some()
             && let Err(error) = status.remove_connector(&name).await
         {
             tracing::warn!(connector = name, %error, "status of a removed connector stays behind");
+        }
+        if let Err(error) = status.remove_topics(&name).await {
+            tracing::warn!(connector = name, %error, "topics of a removed connector stay behind");
         }
     }
 }

@@ -14,6 +14,7 @@ use sha2::{Sha256, Sha384, Sha512};
 use weir_stores::configs::state::SessionKey;
 
 use crate::error::HerderError;
+use crate::java_base64;
 use crate::request::{InternalSignature, Signed};
 
 /// Settings of keys and signatures (`inter.worker.*`).
@@ -30,6 +31,20 @@ pub struct KeySettings {
     /// `inter.worker.verification.algorithms`, as written.
     pub verification: Vec<String>,
 }
+
+/// Further codes that Java knows: a request signed with one of them is not permitted, but no nonsense.
+const OTHER_MACS: [&str; 10] = [
+    "HmacMD5",
+    "HmacSHA1",
+    "HmacSHA224",
+    "HmacSHA512/224",
+    "HmacSHA512/256",
+    "HmacSHA3-224",
+    "HmacSHA3-256",
+    "HmacSHA3-384",
+    "HmacSHA3-512",
+    "HmacPBESHA1",
+];
 
 /// A message authentication code by Java's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,12 +150,14 @@ impl KeySettings {
             return Err(HerderError::bad_request("Internal request missing required signature"));
         };
         // Java reads the headers into a MAC and bytes before anything else.
-        let unknown = || HerderError::bad_request(format!("Algorithm {} not available", given.algorithm));
-        let algorithm = MacAlgorithm::from_name(&given.algorithm).ok_or_else(unknown)?;
-        let signature = STANDARD
-            .decode(&given.signature_base64)
-            .map_err(|error| HerderError::bad_request(base64_text(&error)))?;
-        if !self.verification.contains(&given.algorithm) {
+        let algorithm = MacAlgorithm::from_name(&given.algorithm);
+        let is_known = |name: &&str| name.eq_ignore_ascii_case(&given.algorithm);
+        if algorithm.is_none() && !OTHER_MACS.iter().any(is_known) {
+            let text = format!("Algorithm {} not available", given.algorithm);
+            return Err(HerderError::bad_request(text));
+        }
+        let signature = java_base64::decode(&given.signature_base64).map_err(HerderError::bad_request)?;
+        let Some(algorithm) = algorithm.filter(|_| self.verification.contains(&given.algorithm)) else {
             return Err(HerderError::bad_request(format!(
                 "This worker does not support the '{}' key signing algorithm used by other workers. This worker is currently \
                  configured to use: [{}]. Check that all workers' configuration files permit the same set of signature \
@@ -148,7 +165,7 @@ impl KeySettings {
                 given.algorithm,
                 self.verification.join(", ")
             )));
-        }
+        };
         let Some(key) = key.and_then(|key| STANDARD.decode(&key.key_base64).ok()) else {
             return Err(HerderError::Unavailable(
                 "This worker is still starting up and has not been able to read a session key from the config topic yet"
@@ -161,17 +178,6 @@ impl KeySettings {
             ));
         }
         Ok(())
-    }
-}
-
-/// Java's decoder words it so.
-fn base64_text(error: &base64::DecodeError) -> String {
-    match error {
-        base64::DecodeError::InvalidByte(_, byte) => format!("Illegal base64 character {byte:x}"),
-        base64::DecodeError::InvalidLength(_) | base64::DecodeError::InvalidLastSymbol(..) => {
-            "Last unit does not have enough valid bits".to_owned()
-        }
-        base64::DecodeError::InvalidPadding => "Input byte array has wrong 4-byte ending unit".to_owned(),
     }
 }
 
@@ -243,9 +249,11 @@ mod tests {
         assert_eq!(unsigned.to_string(), "Internal request missing required signature");
         assert_eq!(check("Foo", "AAAA", false).to_string(), "Algorithm Foo not available");
         assert_eq!(
-            check("HmacSHA256", "-", false).to_string(),
+            check("HmacSHA256", "--", false).to_string(),
             "Illegal base64 character 2d"
         );
+        let md5 = check("hmacmd5", "AAAA", false).to_string();
+        assert!(md5.contains("the 'hmacmd5' key signing algorithm"), "{md5}");
         let not_permitted = check("HmacSHA512", "AAAA", false).to_string();
         assert!(
             not_permitted.contains("the 'HmacSHA512' key signing algorithm"),

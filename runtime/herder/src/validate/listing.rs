@@ -41,9 +41,13 @@ pub fn plugin_config(plugins: &Plugins, name: &str, version: Option<&str>) -> Re
     if let Some(message) = versions::not_found(plugins, &plugin.class, range.as_ref()) {
         return Err(HerderError::bad_request(message));
     }
-    let mut keys = plugin.config_def.keys().to_vec();
-    if let Ok(connector) = plugins.find_connector(name) {
-        for mut key in validated_def(kind_of(&connector), &ConfigMap::new())
+    let connector = plugins.find_connector_version(name, version).ok();
+    let own = connector
+        .as_ref()
+        .map_or(&plugin.config_def, |connector| &connector.config_def);
+    let mut keys = own.keys().to_vec();
+    if let Some(connector) = &connector {
+        for mut key in validated_def(kind_of(connector), &ConfigMap::new())
             .keys()
             .iter()
             .cloned()

@@ -8,6 +8,7 @@ mod aliases;
 mod converters;
 mod listing;
 mod overrides;
+mod refused;
 mod versions;
 
 use std::sync::Arc;
@@ -26,12 +27,13 @@ use weir_worker::connector_config::{
 use weir_worker::source::preflight::exactly_once_problems;
 use weir_worker::worker_config::OverridePolicy;
 
-use crate::error::{CONNECT_CLASS, HerderError};
+use crate::error::HerderError;
 use crate::info::{ConfigInfo, ConfigInfos, ConnectorType};
 
 use self::aliases::Section;
 use self::converters::{CONVERTER_KEYS, converter_classes, converter_problem, converter_values, converters};
 pub use self::listing::plugin_config;
+pub use self::refused::RefusedClasses;
 
 /// Converters of the worker file, shown as defaults, and what connectors may override.
 #[derive(Debug, Clone)]
@@ -63,6 +65,7 @@ const NULL_VALUE: &str = "Null value can not be supplied as the configuration va
 pub async fn connector_config(
     plugins: &Plugins,
     worker: &WorkerConverters,
+    refused: &RefusedClasses,
     config: &ConfigMap,
 ) -> Result<ConfigInfos, HerderError> {
     let config = &worker
@@ -75,13 +78,16 @@ pub async fn connector_config(
             map_text(config)
         ))
     })?;
-    let plugin = find(plugins, class)?;
+    let newest = refused.find(plugins, class)?;
     let range = VersionRange::parse(config.get(CONNECTOR_PLUGIN_VERSION))
         .map_err(|error| HerderError::bad_request(error.to_string()))?;
-    let version_problem = versions::not_found(plugins, &plugin.class, range.as_ref());
+    let version_problem = versions::not_found(plugins, &newest.class, range.as_ref());
     if let Some(message) = version_problem {
-        return Ok(without_version(class, config, &plugin, &message));
+        return Ok(without_version(class, config, &newest, &message));
     }
+    let plugin = plugins
+        .find_connector_version(class, config.get(CONNECTOR_PLUGIN_VERSION))
+        .map_err(|error| HerderError::bad_request(error.to_string()))?;
     let kind = kind_of(&plugin);
     let own = plugins
         .validate(&plugin, config)
@@ -98,7 +104,8 @@ pub async fn connector_config(
     };
 
     let mut problems = config_problems(kind, config);
-    if kind == ConnectorKind::Source {
+    // A standalone worker does not look at these settings.
+    if kind == ConnectorKind::Source && worker.group_id.is_some() {
         problems.extend(exactly_once_problems(plugins, &plugin, config, worker.exactly_once).await);
     }
     problems.extend(sections.iter().flat_map(Section::version_problems).cloned());
@@ -205,16 +212,6 @@ pub fn connector_type(plugins: &Plugins, config: &ConfigMap) -> ConnectorType {
         Some(Ok(_)) => ConnectorType::Sink,
         Some(Err(_)) | None => ConnectorType::Unknown,
     }
-}
-
-fn find(plugins: &Plugins, class: &str) -> Result<ConnectorPlugin, HerderError> {
-    plugins.find_connector(class).map_err(|error| {
-        // Apache meets a class that is no connector one step later, and says so in other words.
-        match plugins.find_any(class) {
-            Ok(_) => HerderError::bad_request(format!("{CONNECT_CLASS}: {error}")),
-            Err(_) => HerderError::bad_request(error.to_string()),
-        }
-    })
 }
 
 fn kind_of(plugin: &ConnectorPlugin) -> ConnectorKind {

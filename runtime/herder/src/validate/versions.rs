@@ -10,15 +10,8 @@ use weir_worker::connector_config::ConfigProblem;
 
 /// Tells why no version of a class lies in the range; none when one does.
 pub(super) fn not_found(plugins: &Plugins, class: &str, range: Option<&VersionRange>) -> Option<String> {
-    let range = range?;
-    let versions = plugins.versions(class);
-    if versions.iter().any(|version| range.contains(version)) {
-        return None;
-    }
-    Some(format!(
-        "Plugin {class} not found that matches the version range {range}, available versions: [{}]",
-        versions.join(", ")
-    ))
+    let refused = plugins.require_version(class, range?).err()?;
+    Some(refused.to_string())
 }
 
 /// Checks the version that a config asks for; what cannot be had is an error of both keys.

@@ -3,6 +3,7 @@
 //! A cheap handle on one table in memory; reads never wait. A write shows in the table once the topic has it. Source:
 //! `KafkaStatusBackingStore`, `MemoryStatusBackingStore`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -166,8 +167,8 @@ impl StatusStore {
         self.inner.table.lock().topics(connector)
     }
 
-    /// Connectors that have a status.
-    pub fn connectors(&self) -> Vec<String> {
+    /// Connectors that have a status or use topics.
+    pub fn connectors(&self) -> BTreeSet<String> {
         self.inner.table.lock().connectors()
     }
 
@@ -181,9 +182,16 @@ impl StatusStore {
         self.write(vec![records::task(connector, task, None)]).await
     }
 
-    /// Forgets that a connector uses a topic.
-    pub async fn remove_topic(&self, topic: &str, connector: &str) -> Result<(), StoreError> {
-        self.write(vec![records::topic_removal(topic, connector)]).await
+    /// Forgets which topics a connector uses.
+    pub async fn remove_topics(&self, connector: &str) -> Result<(), StoreError> {
+        let topics = self.topics(connector).into_iter();
+        let removals: Vec<KeyValue> = topics
+            .map(|status| records::topic_removal(&status.topic, connector))
+            .collect();
+        match removals.is_empty() {
+            true => Ok(()),
+            false => self.write(removals).await,
+        }
     }
 
     async fn write(&self, records: Vec<KeyValue>) -> Result<(), StoreError> {

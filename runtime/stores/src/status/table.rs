@@ -2,7 +2,7 @@
 //!
 //! Pure. Records are ordered by their place in the topic: one read back late never replaces a newer one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::status::records::{State, Status, StatusRecord, TopicStatus};
 
@@ -101,12 +101,17 @@ impl StatusTable {
         topics.filter_map(|(_, cached)| cached.value.clone()).collect()
     }
 
-    /// Connectors that have a status.
-    pub fn connectors(&self) -> Vec<String> {
-        self.connectors
+    /// Connectors that have a status or use topics.
+    pub fn connectors(&self) -> BTreeSet<String> {
+        let with_status = self.connectors.iter().filter(|(_, cached)| cached.value.is_some());
+        let with_topics = self
+            .topics
             .iter()
-            .filter(|(_, cached)| cached.value.is_some())
-            .map(|(name, _)| name.clone())
+            .filter(|(_, topics)| topics.values().any(|cached| cached.value.is_some()));
+        with_status
+            .map(|(name, _)| name)
+            .chain(with_topics.map(|(name, _)| name))
+            .cloned()
             .collect()
     }
 }
@@ -221,6 +226,14 @@ mod tests {
             );
         }
         assert_eq!(table.topics("c"), [used("a"), used("b")]);
+        let gone = |name: &str| StatusRecord::Topic {
+            topic: name.to_owned(),
+            connector: "c".to_owned(),
+            status: None,
+        };
+        assert!(table.connectors().contains("c"), "it uses topics");
+        table.apply(gone("a"), 2);
+        table.apply(gone("b"), 2);
         assert!(table.connectors().is_empty());
     }
 }
