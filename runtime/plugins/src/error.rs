@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use weir_api::error::{ConnectError, ErrorKind};
 
+use crate::version_range::InvalidRange;
+
 /// Why a plugin cannot be found, loaded or described.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -19,6 +21,16 @@ pub enum PluginError {
     /// No plugin of any kind has this name; the text is Connect's.
     #[error("Unknown plugin {0}.")]
     UnknownPlugin(String),
+    /// The class is there, but not in a version asked for; the text is Connect's.
+    #[error("Plugin {class} not found that matches the version range {range}, available versions: [{available}]")]
+    UnknownVersion {
+        class: String,
+        range: String,
+        available: String,
+    },
+    /// A version that is neither one nor a range.
+    #[error(transparent)]
+    InvalidVersion(#[from] InvalidRange),
     /// The component breaks the plugin contract: wrong imports or exports, not a component, too large.
     #[error("plugin {plugin} is unusable: {reason}")]
     Unusable { plugin: String, reason: String },

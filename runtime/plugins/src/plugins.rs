@@ -25,6 +25,7 @@ use crate::names::{Names, compare_versions};
 use crate::native;
 use crate::policy::{Capability, GrantedSet, Grants, Origin, effective_settings};
 use crate::scan::{self, ScannedFile, UnusablePlugin};
+use crate::version_range::VersionRange;
 
 /// Longest time that a component may take to describe itself.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -359,6 +360,45 @@ impl Plugins {
                 name: name.to_owned(),
                 available: self.available_connectors(),
             })
+    }
+
+    /// As [`Plugins::find_connector`], in the newest version of a range; none: the newest of all (KIP-891).
+    ///
+    /// # Errors
+    /// Besides those, a version that is none, or that is not there.
+    pub fn find_connector_version(&self, name: &str, version: Option<&str>) -> Result<ConnectorPlugin, PluginError> {
+        let newest = self.find_connector(name)?;
+        let Some(range) = VersionRange::parse(version)? else {
+            return Ok(newest);
+        };
+        // Sorted by version.
+        let mut versions = self.connectors.iter().rev();
+        let found = versions.find(|plugin| {
+            plugin.kind == newest.kind && plugin.class == newest.class && range.contains(&plugin.version)
+        });
+        match found {
+            Some(plugin) => Ok(plugin.clone()),
+            None => Err(self.unknown_version(&newest.class, &range)),
+        }
+    }
+
+    /// Checks that a class is there in a version of a range.
+    ///
+    /// # Errors
+    /// [`PluginError::UnknownVersion`] with Connect's text.
+    pub fn require_version(&self, class: &str, range: &VersionRange) -> Result<(), PluginError> {
+        match self.versions(class).iter().any(|version| range.contains(version)) {
+            true => Ok(()),
+            false => Err(self.unknown_version(class, range)),
+        }
+    }
+
+    fn unknown_version(&self, class: &str, range: &VersionRange) -> PluginError {
+        PluginError::UnknownVersion {
+            class: class.to_owned(),
+            range: range.to_string(),
+            available: self.versions(class).join(", "),
+        }
     }
 
     /// In the form in which Connect prints a plugin.

@@ -202,6 +202,24 @@ async fn a_stock_name_finds_the_class_that_stands_in_for_it() {
         );
         assert_eq!(found.task_class, "weir.FileSourceTask");
     }
+    for (version, expected) in [
+        (None, Ok("1.10.0")),
+        (Some("latest"), Ok("1.10.0")),
+        (Some("1.9.0"), Ok("1.9.0")),
+        (Some("[1.0,1.10)"), Ok("1.9.0")),
+        (Some("[1.9,2.0)"), Ok("1.10.0")),
+        (
+            Some("[2.0,)"),
+            Err(
+                "Plugin weir.FileSource not found that matches the version range [2.0,), available versions: [1.9.0, 1.10.0]",
+            ),
+        ),
+        (Some("[2.0"), Err("Unbounded range: [2.0")),
+    ] {
+        let found = plugins.find_connector_version("FileSource", version);
+        let found = found.map(|plugin| plugin.version).map_err(|error| error.to_string());
+        assert_eq!(found, expected.map(str::to_owned).map_err(str::to_owned), "{version:?}");
+    }
     let listed: Vec<String> = plugins
         .list(true)
         .into_iter()

@@ -22,7 +22,7 @@ use weir_plugins::plugins::ConnectorPlugin;
 use weir_plugins::sink_requests;
 use weir_stores::offsets::connector_offset::ConnectorOffset;
 
-use crate::connector_config::ConnectorConfig;
+use crate::connector_config::{CONNECTOR_PLUGIN_VERSION, ConnectorConfig};
 use crate::error::WorkerError;
 use crate::source::offsets::StoredOffsets;
 use crate::worker::Worker;
@@ -150,7 +150,9 @@ impl Worker {
     fn asked<'a>(&self, name: &'a str, config: &ConfigMap) -> Result<Asked<'a>, WorkerError> {
         let config = self.settings.providers.resolve(config)?;
         let class = ConnectorConfig::parse(&config)?.class;
-        let plugin = self.plugins.find_connector(&class)?;
+        let plugin = self
+            .plugins
+            .find_connector_version(&class, config.get(CONNECTOR_PLUGIN_VERSION))?;
         Ok(Asked { name, config, plugin })
     }
 

@@ -14,14 +14,16 @@ use weir_config::map::ConfigMap;
 use weir_config::properties::Properties;
 use weir_plugins::context::{BoxFuture, InstanceContext, NoOffsets};
 use weir_plugins::descriptor::PluginKind;
+use weir_plugins::error::PluginError;
 use weir_plugins::guest::sink::SinkTaskInstance;
 use weir_plugins::guest::source::SourceTaskInstance;
 use weir_plugins::plugins::{ConnectorPlugin, Plugins};
 use weir_plugins::sink_requests::{ErrantReporter, SinkContextHandle};
+use weir_plugins::version_range::VersionRange;
 
 use crate::connector_config::{
-    ConnectorConfig, ConnectorKind, ErrorSettings, SinkTopics, Tolerance, config_problems, dead_letter_settings,
-    sink_topics,
+    CONNECTOR_PLUGIN_VERSION, ConnectorConfig, ConnectorKind, ErrorSettings, SinkTopics, Tolerance, config_problems,
+    dead_letter_settings, sink_topics,
 };
 use crate::error::{TaskFailure, WorkerError};
 use crate::figures::{ErrorCounters, TaskMeter};
@@ -113,7 +115,9 @@ impl TaskBuilder<'_> {
     /// # Errors
     /// An unknown class, settings that are refused, or a component that cannot be instantiated.
     pub async fn build(self, request: TaskRequest<'_>, settings: &ConnectorConfig) -> Result<Task, WorkerError> {
-        let plugin = self.plugins.find_connector(&settings.class)?;
+        let version = request.connector.get(CONNECTOR_PLUGIN_VERSION);
+        let plugin = self.plugins.find_connector_version(&settings.class, version)?;
+        require_versions(self.plugins, request.connector)?;
         tracing::info!(task = %request.id, class = plugin.class, version = plugin.version, "creating task");
         let kind = if plugin.kind == PluginKind::Sink {
             ConnectorKind::Sink
@@ -305,6 +309,22 @@ impl TaskBuilder<'_> {
             Arc::clone(counters),
         )))
     }
+}
+
+/// Checks the versions that converters, transformations and predicates are asked for in (KIP-891): there is one of each, and a config
+/// may be older than this worker.
+fn require_versions(plugins: &Plugins, config: &ConfigMap) -> Result<(), PluginError> {
+    for (key, version) in config.iter() {
+        let Some(of) = key.strip_suffix(".plugin.version") else {
+            continue;
+        };
+        let class = config.get(of).or_else(|| config.get(&format!("{of}.type")));
+        let plugin = class.and_then(|class| plugins.find_any(class.trim()).ok());
+        if let (Some(plugin), Some(range)) = (plugin, VersionRange::parse(version).map_err(PluginError::from)?) {
+            plugins.require_version(&plugin.class, &range)?;
+        }
+    }
+    Ok(())
 }
 
 fn context(request: &TaskRequest<'_>, sink_context: Option<SinkContextHandle>) -> InstanceContext {

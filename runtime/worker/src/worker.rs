@@ -23,7 +23,9 @@ use weir_stores::offsets::{ConnectorOffsets, OffsetStore};
 use weir_stores::status::records::State;
 
 use crate::connector::{Connector, ConnectorHandle, ConnectorParts};
-use crate::connector_config::{ConnectorConfig, TASK_CLASS, TASKS_MAX_ENFORCE, TOPICS, TOPICS_REGEX};
+use crate::connector_config::{
+    CONNECTOR_PLUGIN_VERSION, ConnectorConfig, TASK_CLASS, TASKS_MAX_ENFORCE, TOPICS, TOPICS_REGEX,
+};
 use crate::error::{TaskFailure, WorkerError};
 use crate::figures::{TaskFigures, TaskMeter};
 use crate::lifecycle::{Control, Reports, TaskId, WorkerEvent};
@@ -141,7 +143,9 @@ impl Worker {
     async fn create_connector(&self, name: &str, config: &ConfigMap) -> Result<ConnectorHandle, WorkerError> {
         let config = self.settings.providers.resolve(config)?;
         let class = ConnectorConfig::parse(&config)?.class;
-        let plugin = self.plugins.find_connector(&class)?;
+        let plugin = self
+            .plugins
+            .find_connector_version(&class, config.get(CONNECTOR_PLUGIN_VERSION))?;
         tracing::info!(
             connector = name,
             class = plugin.class,

@@ -203,8 +203,20 @@ async fn a_task_that_cannot_be_built_says_why() {
             "Failed to find any class that implements Connector",
         ),
         ("tasks.max", "0", "tasks.max"),
+        (
+            "connector.plugin.version",
+            "[99,)",
+            "not found that matches the version range [99,)",
+        ),
+        (
+            "value.converter.plugin.version",
+            "0.0.1",
+            "StringConverter not found that matches the version range [0.0.1,0.0.1]",
+        ),
+        ("value.converter.plugin.version", "[1", "Unbounded range: [1"),
     ] {
         let mut config = house.source("src", "in.txt", "t");
+        config.insert("value.converter", "StringConverter");
         config.insert(key, value);
         let error = house
             .worker
