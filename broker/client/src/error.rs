@@ -23,9 +23,12 @@ impl KafkaError {
     pub const NOT_COORDINATOR: Self = Self { code: 16 };
     pub const ILLEGAL_GENERATION: Self = Self { code: 22 };
     pub const INCONSISTENT_GROUP_PROTOCOL: Self = Self { code: 23 };
+    pub const INVALID_GROUP_ID: Self = Self { code: 24 };
     pub const UNKNOWN_MEMBER_ID: Self = Self { code: 25 };
+    pub const INVALID_SESSION_TIMEOUT: Self = Self { code: 26 };
     pub const REBALANCE_IN_PROGRESS: Self = Self { code: 27 };
     pub const TOPIC_AUTHORIZATION_FAILED: Self = Self { code: 29 };
+    pub const GROUP_AUTHORIZATION_FAILED: Self = Self { code: 30 };
     pub const CLUSTER_AUTHORIZATION_FAILED: Self = Self { code: 31 };
     pub const INVALID_TIMESTAMP: Self = Self { code: 32 };
     pub const UNSUPPORTED_VERSION: Self = Self { code: 35 };
@@ -42,6 +45,7 @@ impl KafkaError {
     pub const FENCED: Self = Self { code: -144 };
 
     pub const MEMBER_ID_REQUIRED: Self = Self { code: 79 };
+    pub const GROUP_MAX_SIZE_REACHED: Self = Self { code: 81 };
     pub const FENCED_INSTANCE_ID: Self = Self { code: 82 };
     pub const NON_EMPTY_GROUP: Self = Self { code: 68 };
     pub const GROUP_ID_NOT_FOUND: Self = Self { code: 69 };

@@ -7,12 +7,13 @@
 
 use std::time::Duration;
 
+use weir_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use weir_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use weir_protocol::messages::leave_group_request::MemberIdentity;
 use weir_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use weir_protocol::messages::{
-    FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, KafkaRequest, LeaveGroupRequest,
-    RequestResponsePair, StrBytes, SyncGroupRequest,
+    DescribeConfigsRequest, FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse,
+    KafkaRequest, LeaveGroupRequest, RequestResponsePair, StrBytes, SyncGroupRequest,
 };
 
 use crate::cluster::Cluster;
@@ -24,6 +25,7 @@ const JOIN_GROUP: Versions = Versions { min: 4, max: 9 };
 const SYNC_GROUP: Versions = Versions { min: 3, max: 5 };
 const HEARTBEAT: Versions = Versions { min: 1, max: 4 };
 const LEAVE_GROUP: Versions = Versions { min: 3, max: 5 };
+const DESCRIBE_CONFIGS: Versions = Versions { min: 1, max: 4 };
 
 /// First versions with these fields; the encoder refuses them in earlier ones.
 const JOIN_GROUP_REASON: i16 = 8;
@@ -31,6 +33,8 @@ const SYNC_GROUP_PROTOCOL: i16 = 5;
 const LEAVE_GROUP_REASON: i16 = 5;
 
 const GROUP_KEY: i8 = 0;
+const BROKER_RESOURCE: i8 = 4;
+const SESSION_LIMITS: [&str; 2] = ["group.min.session.timeout.ms", "group.max.session.timeout.ms"];
 /// Kafka's brokers cut longer reasons.
 const MAX_REASON_BYTES: usize = 255;
 
@@ -89,6 +93,8 @@ pub struct GroupMember {
     cluster: Cluster,
     /// `None` while the coordinator is unknown.
     coordinator: Option<String>,
+    /// Of the coordinator last found.
+    coordinator_id: i32,
     connection: Option<Connection>,
     /// Empty until the coordinator gave one.
     member_id: String,
@@ -106,6 +112,7 @@ impl GroupMember {
             wire,
             settings,
             coordinator: None,
+            coordinator_id: -1,
             connection: None,
             member_id: String::new(),
             generation: -1,
@@ -181,7 +188,27 @@ impl GroupMember {
             "group coordinator found"
         );
         self.coordinator = Some(address);
+        self.coordinator_id = found.node_id;
         Ok(())
+    }
+
+    /// The shortest and the longest session timeout that the coordinator takes, in milliseconds; none where it does not tell.
+    pub async fn session_limits(&mut self) -> Option<(String, String)> {
+        self.find_coordinator().await.ok()?;
+        let mut resource = DescribeConfigsResource::default();
+        resource.resource_type = BROKER_RESOURCE;
+        resource.resource_name = StrBytes::from(self.coordinator_id.to_string());
+        resource.configuration_keys = Some(SESSION_LIMITS.map(StrBytes::from).to_vec());
+        let mut request = DescribeConfigsRequest::default();
+        request.resources = vec![resource];
+        let answer = self.ask(&request, DESCRIBE_CONFIGS, Duration::ZERO).await.ok()?;
+        let configs = answer.results.into_iter().next()?.configs;
+        let value = |name: &str| {
+            let config = configs.iter().find(|config| config.name.as_str() == name)?;
+            config.value.as_ref().map(|value| value.as_str().to_owned())
+        };
+        let [min, max] = SESSION_LIMITS.map(value);
+        min.zip(max)
     }
 
     /// Joins, or joins again, and waits until the group's members have.

@@ -10,16 +10,14 @@ use weir_stores::configs::state::{ConfigEvent, ConnectorEntry, RestartRequest};
 use weir_stores::error::StoreError;
 use weir_stores::status::Subject;
 use weir_stores::status::records::{State, Status, TopicStatus};
+use weir_worker::connector_config::CONNECTOR_PLUGIN_VERSION;
 use weir_worker::lifecycle::{TaskId, WorkerEvent};
 
 use crate::distributed::waiting::STALE;
 use crate::error::HerderError;
-use crate::handle::status_of;
 use crate::herder::{Ended, Finished, Herder};
-use crate::info::ConnectorType;
 use crate::lane::{self, Begun, Outcome, Step, StepContext, StepReply};
 use crate::request::RestartScope;
-use crate::restart;
 
 /// Statuses written together at most; more are written after them.
 const MOST_STATUSES: usize = 512;
@@ -209,9 +207,7 @@ impl Herder {
             include_tasks: request.include_tasks,
             only_failed: request.only_failed,
         };
-        if let Some(now) = status_of(&self.status, &request.connector, ConnectorType::Unknown) {
-            self.push(&request.connector, Step::Restart(restart::plan(&now, scope)), None);
-        }
+        self.push(&request.connector, Step::Restart(scope), None);
     }
 
     /// Acts on what the data plane reports: statuses of many at a time go out together.
@@ -293,7 +289,8 @@ impl Herder {
 
     fn version(&self, config: &ConfigMap) -> Option<String> {
         let class = config.get("connector.class")?;
-        Some(self.plugins.find_connector(class).ok()?.version.clone())
+        let version = config.get(CONNECTOR_PLUGIN_VERSION);
+        Some(self.plugins.find_connector_version(class, version).ok()?.version)
     }
 }
 

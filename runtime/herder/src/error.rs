@@ -3,6 +3,8 @@
 //! One variant for each thing a caller does differently; REST translates them to status codes in
 //! one place. Texts are those users of Apache Connect know.
 
+use weir_stores::error::StoreError;
+
 /// A request that could not be carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HerderError {
@@ -49,6 +51,17 @@ pub enum HerderError {
     /// The worker is going down.
     #[error("Worker is shutting down")]
     ShuttingDown,
+}
+
+/// Why a herder ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The config store could not be read at start.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The group does not take this worker.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// The exception class of a plain bad request.

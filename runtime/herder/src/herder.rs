@@ -25,7 +25,7 @@ use weir_worker::worker_config::TopicRules;
 use crate::distributed::assignment::Ownership;
 use crate::distributed::member::{GroupParts, Member};
 use crate::distributed::waiting::needs_settled_group;
-use crate::error::HerderError;
+use crate::error::{HerderError, RunError};
 use crate::group::membership::GroupEvent;
 use crate::handle::{HandleParts, HerderHandle};
 use crate::info::ServerInfo;
@@ -171,8 +171,8 @@ impl Herder {
 
     /// Reads the stores, starts what they hold or what the group gives, then serves until `shutdown`; stops everything it started.
     ///
-    /// *Errors*: the config store could not be read at start.
-    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), StoreError> {
+    /// *Errors*: the config store could not be read at start, or the group does not take this worker.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), RunError> {
         self.stage
             .begin("reading to the end of internal topics", SystemTime::now());
         self.configs.start().await?;
@@ -181,6 +181,7 @@ impl Herder {
             Some(group) => self.join_group(group)?,
             None => self.start_existing(),
         }
+        let mut outcome = Ok(());
         loop {
             let deadline = self.member.as_ref().and_then(Member::next_deadline);
             // Configs before the group: an assignment finds the events it was made for acted upon. Every branch but the last takes
@@ -191,13 +192,16 @@ impl Herder {
                 Some(ended) = self.steps.join_next_with_id(), if !self.steps.is_empty() => self.on_ended(ended).await,
                 Some(event) = self.worker_events.recv() => self.on_worker_event(event).await,
                 Some(event) = self.config_events.recv() => self.on_config_event(event),
-                Some(event) = self.group_events.recv() => self.on_group_event(event).await,
+                Some(event) = self.group_events.recv() => if let Err(error) = self.on_group_event(event).await {
+                    outcome = Err(error);
+                    break;
+                },
                 Some(request) = self.requests.recv() => self.take_request(request).await,
                 () = at(deadline) => self.on_deadline().await,
             }
         }
         self.stop().await;
-        Ok(())
+        outcome
     }
 
     /// Serves a request, or has it wait for the end of a rebalance.

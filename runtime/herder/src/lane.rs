@@ -21,7 +21,10 @@ use weir_worker::worker::{TaskCount, Worker};
 use crate::distributed::assignment::{Ownership, Part};
 use crate::distributed::forward::InternalClient;
 use crate::error::HerderError;
-use crate::restart::RestartPlan;
+use crate::handle::status_of;
+use crate::info::ConnectorType;
+use crate::request::RestartScope;
+use crate::restart;
 
 /// First pause before task configs are asked for again; doubles up to [`GENERATE_RETRY_MAX`].
 const GENERATE_RETRY_MIN: Duration = Duration::from_millis(250);
@@ -55,8 +58,8 @@ pub enum Step {
     Release(Part),
     /// Brings connector and tasks to the current target state.
     ApplyState,
-    /// Restarts what a plan names.
-    Restart(RestartPlan),
+    /// Restarts what the scope and the statuses of that moment name.
+    Restart(RestartScope),
     /// Restarts one task.
     RestartTask(u32),
     /// Stops everything and forgets the statuses.
@@ -121,8 +124,19 @@ pub struct Begun {
 pub type StepReply = oneshot::Sender<Result<(), HerderError>>;
 
 impl Lane {
-    /// Queues a step. A step that is queued already and would do the same is not queued twice.
+    /// Queues a step. A step that is queued already and would do the same is not queued twice; of restarts that wait, the one with the
+    /// most impact is kept.
     pub fn push(&mut self, step: Step, reply: Option<StepReply>) {
+        if let Step::Restart(scope) = &step {
+            for (queued, _) in &mut self.steps {
+                if let Step::Restart(waiting) = queued {
+                    if scope.impact() > waiting.impact() {
+                        *waiting = *scope;
+                    }
+                    return;
+                }
+            }
+        }
         let same = |queued: &Step| std::mem::discriminant(queued) == std::mem::discriminant(&step);
         let repeatable = matches!(
             step,
@@ -207,7 +221,7 @@ pub async fn run(cx: StepContext, state: Arc<ClusterState>, name: &str, step: St
         Step::StartTasks(tasks) => start_tasks(&cx, &state, name, tasks).await,
         Step::Release(part) => release(&cx, name, part).await,
         Step::ApplyState => apply_state(&cx, &state, name).await,
-        Step::Restart(plan) => restart(&cx, &state, name, plan).await,
+        Step::Restart(scope) => restart(&cx, &state, name, scope).await,
         Step::RestartTask(task) => restart_task(&cx, &state, name, task).await,
         Step::Remove => remove(&cx, name).await,
     }
@@ -394,7 +408,11 @@ async fn apply_state(cx: &StepContext, state: &ClusterState, name: &str) -> Outc
     }
 }
 
-async fn restart(cx: &StepContext, state: &ClusterState, name: &str, mut plan: RestartPlan) -> Outcome {
+async fn restart(cx: &StepContext, state: &ClusterState, name: &str, scope: RestartScope) -> Outcome {
+    let Some(now) = status_of(&cx.status, name, ConnectorType::Unknown) else {
+        return Outcome::Done;
+    };
+    let mut plan = restart::plan(&now, scope);
     plan.connector = plan.connector && cx.owned.has_connector(name);
     plan.tasks.retain(|task| {
         cx.owned.has_task(&TaskId {
@@ -459,6 +477,7 @@ async fn remove(cx: &StepContext, name: &str) -> Outcome {
     cx.worker.stop_connector(name).await;
     forget_tasks_from(cx, name, 0).await;
     report(cx.status.remove_connector(name).await);
+    report(cx.status.remove_topics(name).await);
     Outcome::Done
 }
 
@@ -498,6 +517,49 @@ mod tests {
         assert!(!lane.is_idle());
         lane.finished();
         assert!(lane.is_idle());
+    }
+
+    #[test]
+    fn of_restarts_that_wait_the_one_with_the_most_impact_is_kept() {
+        let scope = |only_failed, include_tasks| RestartScope {
+            include_tasks,
+            only_failed,
+        };
+        let ranked = [(true, false), (true, true), (false, false), (false, true)].map(|(a, b)| scope(a, b));
+        for (first, one) in ranked.iter().enumerate() {
+            for (second, other) in ranked.iter().enumerate() {
+                let mut lane = Lane::default();
+                lane.push(Step::StartConnector, None);
+                let _running = lane.begin();
+                lane.push(Step::Restart(*one), None);
+                lane.push(Step::ApplyTasks, None);
+                lane.push(Step::Restart(*other), None);
+                lane.finished();
+                let kept = lane.begin().expect("a step").step;
+                assert!(
+                    matches!(kept, Step::Restart(kept) if kept == ranked[first.max(second)]),
+                    "{one:?} {other:?}"
+                );
+                lane.finished();
+                assert!(matches!(lane.begin().expect("a step").step, Step::ApplyTasks));
+                lane.finished();
+                assert!(lane.is_idle(), "one restart");
+            }
+        }
+    }
+
+    #[test]
+    fn a_restart_under_way_does_not_swallow_the_next() {
+        let scope = RestartScope {
+            include_tasks: true,
+            only_failed: false,
+        };
+        let mut lane = Lane::default();
+        lane.push(Step::Restart(scope), None);
+        let _running = lane.begin();
+        lane.push(Step::Restart(scope), None);
+        lane.finished();
+        assert!(lane.begin().is_some());
     }
 
     #[test]

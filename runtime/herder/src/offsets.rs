@@ -33,19 +33,21 @@ impl HerderHandle {
     }
 
     async fn modify_offsets(&self, name: &str, change: OffsetsChange) -> Result<String, HerderError> {
-        let asked = name.to_owned();
-        let config = self
-            .ask(REQUEST_TIMEOUT, |reply| Request::OffsetsModifiable {
-                name: asked,
-                reply,
-            })
-            .await?;
+        let mut config = self.modifiable(name).await?;
         if self.inner.exactly_once && self.inner.connector_type(&config) == ConnectorType::Source {
             // A task that stopped late must not write over what the user sets.
             self.fence_own(name).await?;
+            // It may have been started again meanwhile.
+            config = self.modifiable(name).await?;
         }
         let changed = self.inner.worker.modify_connector_offsets(name, &config, change);
         within(changed).await
+    }
+
+    async fn modifiable(&self, name: &str) -> Result<ConfigMap, HerderError> {
+        let name = name.to_owned();
+        self.ask(REQUEST_TIMEOUT, |reply| Request::OffsetsModifiable { name, reply })
+            .await
     }
 }
 

@@ -37,6 +37,18 @@ pub struct RestartScope {
     pub only_failed: bool,
 }
 
+impl RestartScope {
+    /// How much it restarts: of two requests that wait, the one with more is carried out (Apache's order).
+    pub fn impact(self) -> u8 {
+        match (self.only_failed, self.include_tasks) {
+            (true, false) => 0,
+            (true, true) => 1,
+            (false, false) => 2,
+            (false, true) => 3,
+        }
+    }
+}
+
 /// How an internal request is signed (KIP-507), as its two headers say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InternalSignature {

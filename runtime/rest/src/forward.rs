@@ -10,15 +10,14 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
 use weir_config::properties::Properties;
+use weir_herder::distributed::forward::http_client;
 use weir_herder::error::HerderError;
-use weir_secrets::tls::client_config;
 
 use crate::connectors::query_values;
 use crate::error::RestError;
 
 /// Longer than the other worker's own limit, whose answer says more.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(100);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// As large as the largest request body.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 const NO_LEADER: &str =
@@ -68,16 +67,7 @@ impl Forwarder {
     ///
     /// *Errors*: the setting that cannot be used, by text.
     pub fn new(tls: &Properties) -> Result<Self, String> {
-        let tls = client_config(tls).map_err(|error| error.to_string())?;
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
-            // Workers of a cluster see each other.
-            .no_proxy()
-            .build();
-        client.map(|client| Forwarder { client }).map_err(|error| chain(&error))
+        http_client(tls).map(|client| Forwarder { client })
     }
 
     /// Takes the herder's answer, or has another worker give one.
@@ -119,6 +109,7 @@ impl Forwarder {
         let mut request = self
             .client
             .request(onward.method, &url)
+            .timeout(ANSWER_TIMEOUT)
             .header(header::ACCEPT, "application/json")
             .header(header::USER_AGENT, "kafka-connect");
         if let Some(authorization) = onward.headers.get(header::AUTHORIZATION) {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use weir_config::map::ConfigMap;
+use weir_config::properties::Properties;
+use weir_secrets::tls::client_config;
 use weir_stores::configs::ConfigReader;
 
 use crate::distributed::session_key::KeySettings;
@@ -137,14 +139,19 @@ impl InternalClient {
 
 /// The HTTP client that internal requests go through.
 ///
-/// *Errors*: the TLS library cannot be set up.
-pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
+/// It trusts, and shows itself, as the `ssl.*` properties of the listeners say.
+///
+/// *Errors*: the setting that cannot be used, by text.
+pub fn http_client(tls: &Properties) -> Result<reqwest::Client, String> {
+    let tls = client_config(tls).map_err(|error| error.to_string())?;
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         // Workers of a cluster see each other.
         .no_proxy()
-        .build()
+        .build();
+    client.map_err(|error| unreached(error).to_string())
 }
 
 fn resource(base: &str, name: &str, what: &str) -> String {

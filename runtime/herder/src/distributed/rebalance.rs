@@ -16,6 +16,7 @@ use crate::distributed::forward::InternalClient;
 use crate::distributed::gate::Gate;
 use crate::distributed::member::{GroupParts, Member};
 use crate::distributed::waiting::Waiting;
+use crate::error::RunError;
 use crate::group::membership::{self, GroupEvent, MembershipParts};
 use crate::group::work::Work;
 use crate::herder::{Ended, Herder};
@@ -69,7 +70,9 @@ impl Herder {
     }
 
     /// Acts on what the group decided.
-    pub(crate) async fn on_group_event(&mut self, event: GroupEvent) {
+    ///
+    /// *Errors*: it does not take this worker.
+    pub(crate) async fn on_group_event(&mut self, event: GroupEvent) -> Result<(), RunError> {
         match event {
             GroupEvent::Revoked {
                 connectors,
@@ -90,7 +93,9 @@ impl Herder {
                 };
                 self.on_assigned(generation, leader, owned).await;
             }
+            GroupEvent::Refused { reason } => return Err(RunError::Refused(reason)),
         }
+        Ok(())
     }
 
     /// Stops work that may be another's soon; `done` once its last statuses are written.

@@ -5,7 +5,7 @@
 //! Source: `WorkerCoordinator`, `WorkerGroupMember`, and the rebalancing half of `DistributedHerder`.
 //! DIVERGES: heartbeats come more often than `heartbeat.interval.ms`, because a member learns of a rebalance from their answers alone.
 //! A worker that has read further than its assignment starts at once instead of joining again. An error that will come again (a refused
-//! authorisation) is logged and tried again instead of ending the worker.
+//! authorisation) ends the worker at its start only; one that has been in the group tries on.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use weir_client::error::ClientError;
+use weir_client::error::{ClientError, KafkaError};
 use weir_client::group_member::{Beat, GroupMember, GroupSettings, Joined};
 use weir_client::wire::WireSettings;
 use weir_metrics::clock::Clock;
@@ -41,6 +41,9 @@ const AFTER_ROUND: Duration = Duration::from_secs(1);
 
 /// How long a stopping worker waits for the coordinator to take note.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a refusal that comes again and again is told.
+const REFUSAL_TOLD: Duration = Duration::from_secs(60);
 
 /// What a membership is made of.
 #[derive(Debug, Clone)]
@@ -71,6 +74,11 @@ pub enum GroupEvent {
         connectors: BTreeSet<String>,
         tasks: BTreeSet<TaskId>,
         done: oneshot::Sender<()>,
+    },
+    /// The group does not take this worker, which has never been in it, and will not. Nothing follows.
+    Refused {
+        /// For whoever started the worker.
+        reason: String,
     },
     /// A round is complete, and its configs have been read: this is all that the worker owns now.
     Assigned {
@@ -283,6 +291,7 @@ impl Membership {
     async fn join_until_assigned(&mut self) -> Result<(Joined, Vec<u8>), Abandoned> {
         let mut pause = self.pauses();
         let mut refused_since = None;
+        let mut told: Option<Instant> = None;
         loop {
             let error = match self.join_once().await {
                 Ok(done) => {
@@ -299,8 +308,13 @@ impl Membership {
             }
             if GroupMember::may_join_again(&error) {
                 tracing::info!(%error, "group could not be joined, trying again");
-            } else {
+            } else if self.last_completed_generation < 0 {
+                let reason = self.refusal(&error).await;
+                self.tell(GroupEvent::Refused { reason }).await?;
+                return Err(Abandoned);
+            } else if told.is_none_or(|told| told.elapsed() >= REFUSAL_TOLD) {
                 tracing::error!(%error, "group refuses this worker, trying again");
+                told = Some(Instant::now());
             }
             if refused_since.get_or_insert_with(Instant::now).elapsed() >= self.parts.settings.heartbeat_interval {
                 self.give_up_work(RevokeReason::CoordinatorLost).await?;
@@ -311,6 +325,40 @@ impl Membership {
                 () = pause.wait() => {}
             }
         }
+    }
+
+    /// What was refused, and the setting to look at.
+    async fn refusal(&mut self, error: &ClientError) -> String {
+        let settings = &self.parts.settings;
+        let advice = match error.code() {
+            Some(KafkaError::INVALID_SESSION_TIMEOUT) => {
+                let ours = settings.session_timeout.as_millis();
+                let allowed = match self.member.session_limits().await {
+                    Some((min, max)) => format!("{min} to {max}"),
+                    None => "another range".to_owned(),
+                };
+                format!(
+                    "session.timeout.ms is {ours}, the broker allows {allowed} \
+                     (its group.min.session.timeout.ms and group.max.session.timeout.ms)"
+                )
+            }
+            Some(KafkaError::INCONSISTENT_GROUP_PROTOCOL) => format!(
+                "other members of group.id={} are no Connect workers, or have another connect.protocol",
+                settings.group_id
+            ),
+            Some(KafkaError::GROUP_AUTHORIZATION_FAILED) => {
+                format!(
+                    "the worker's user needs the right to read group.id={}",
+                    settings.group_id
+                )
+            }
+            Some(KafkaError::INVALID_GROUP_ID) => format!("group.id={} is no name of a group", settings.group_id),
+            Some(KafkaError::GROUP_MAX_SIZE_REACHED) => {
+                "the group has as many members as the broker's group.max.size allows".to_owned()
+            }
+            _ => return format!("the group refuses this worker: {error}"),
+        };
+        format!("the group refuses this worker: {error}; {advice}")
     }
 
     async fn join_once(&mut self) -> Result<(Joined, Vec<u8>), ClientError> {

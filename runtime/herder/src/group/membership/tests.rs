@@ -113,6 +113,7 @@ struct Seen {
     owned: Work,
     assigned: usize,
     revoked: Vec<RevokeReason>,
+    refused: Option<String>,
 }
 
 /// A member, and a stand-in for its herder that does as it is told.
@@ -129,6 +130,7 @@ impl Worker {
         tokio::spawn(async move {
             while let Some(event) = events.recv().await {
                 match event {
+                    GroupEvent::Refused { reason } => sender.send_modify(|seen| seen.refused = Some(reason)),
                     GroupEvent::Revoked {
                         reason,
                         connectors,
@@ -364,4 +366,19 @@ async fn a_member_without_a_herder_leaves() {
     drop(events);
     tokio::time::timeout(PATIENCE, handle.ended.cancelled()).await.unwrap();
     assert_eq!(handle.generation(), -1);
+}
+
+#[tokio::test]
+async fn a_worker_that_the_group_will_never_take_is_told_why() {
+    let house = House::open("refused").await;
+    let mut parts = house.parts("short", &house.configs);
+    parts.settings.session_timeout = Duration::from_millis(50);
+    let worker = Worker::start(parts, Duration::ZERO);
+    let seen = worker.until("refused", |seen| seen.refused.is_some()).await;
+    let reason = seen.refused.unwrap_or_default();
+    assert!(
+        reason.contains("session.timeout.ms is 50, the broker allows 100 to 1800000"),
+        "{reason}"
+    );
+    worker.handle.leave().await;
 }
