@@ -119,28 +119,25 @@ async fn serve(
         () = stop.cancelled() => return Ok(()),
         started = worker.start() => started.map_err(Failure::startup)?,
     };
-    for file in files {
-        if let Err(error) = running.creator().create(file).await {
-            running.stop().await;
-            return Err(Failure::connectors(error));
-        }
-    }
-    tokio::select! {
-        biased;
-        () = stop.cancelled() => {
+    match running.begin(files, &stop).await {
+        Ok(true) => {}
+        Ok(false) => {
             running.stop().await;
             return Ok(());
         }
-        ended = running.ready() => ended?,
+        Err(failure) => {
+            running.stop().await;
+            return Err(failure);
+        }
     }
     let ready = Ready {
-        connect: Some(running.address()),
+        connect: Some(running.url().to_owned()),
         ..Ready::default()
     };
     if let Some(path) = ready_file {
         ready.write(path).map_err(Failure::startup)?;
     }
-    tracing::info!(connect = %running.address(), "Connect worker is ready");
+    tracing::info!(connect = running.url(), "Connect worker is ready");
     let outcome = tokio::select! {
         biased;
         () = stop.cancelled() => Ok(()),

@@ -18,8 +18,8 @@ use weir_tools::record_text::RecordParts;
 use weir_tools::tail::{TailOptions, follow};
 
 use crate::connector_file::ConnectorFile;
+use crate::creator::Creator;
 use crate::up::Addresses;
-use crate::worker_role::Creator;
 
 /// Pause before a topic is looked for again.
 const TOPIC_PAUSE: Duration = Duration::from_millis(100);
@@ -153,12 +153,8 @@ fn feed_connector(feed: &Feed, services: Option<&FakeServices>) -> ConnectorFile
 
 /// Creates the connectors and shows the records of the three topics as they come.
 #[allow(clippy::print_stdout, reason = "what the demo is for")]
-pub(crate) async fn watch(demo: &Demo, creator: &Creator, addresses: Addresses) {
-    let Addresses {
-        kafka,
-        registry,
-        connect,
-    } = addresses;
+pub(crate) async fn watch(demo: &Demo, creator: &Creator, addresses: Addresses, connect: &str) {
+    let Addresses { kafka, registry } = addresses;
     for feed in &FEEDS {
         let source = if demo.real.contains(&feed.name) {
             "the real service".to_owned()
@@ -172,7 +168,7 @@ pub(crate) async fn watch(demo: &Demo, creator: &Creator, addresses: Addresses) 
 Three feeds go through Avro into topics, and posts on into {}.
 In another terminal:
 
-  curl -s http://{connect}/connectors?expand=status
+  curl -s {connect}/connectors?expand=status
   weir tail {WEATHER} -b {kafka} --registry http://{registry} --from-beginning --max 5
   python3 examples/datalab/consume.py {kafka} http://{registry} {TWEETS}
 

@@ -5,6 +5,7 @@
 mod broker;
 mod connect;
 mod connector_file;
+mod creator;
 mod demo;
 mod docs;
 mod fakes;

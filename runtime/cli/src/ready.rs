@@ -18,8 +18,8 @@ pub(crate) struct Ready {
     pub(crate) registry: Option<SocketAddr>,
     /// REST proxy.
     pub(crate) rest_proxy: Option<SocketAddr>,
-    /// Connect REST.
-    pub(crate) connect: Option<SocketAddr>,
+    /// Connect REST: a URL.
+    pub(crate) connect: Option<String>,
 }
 
 impl Ready {
@@ -30,7 +30,7 @@ impl Ready {
             "kafka": self.kafka.map(|address| address.to_string()),
             "registry": url(self.registry),
             "rest_proxy": url(self.rest_proxy),
-            "connect": url(self.connect),
+            "connect": self.connect,
             "pid": pid,
         })
         .to_string()
@@ -59,12 +59,12 @@ mod tests {
     fn roles_that_do_not_run_are_null() {
         let ready = Ready {
             kafka: "127.0.0.1:9092".parse().ok(),
-            connect: "[::1]:8083".parse().ok(),
+            connect: Some("https://[::1]:8083".to_owned()),
             ..Ready::default()
         };
         assert_eq!(
             ready.json(7),
-            r#"{"kafka":"127.0.0.1:9092","registry":null,"rest_proxy":null,"connect":"http://[::1]:8083","pid":7}"#
+            r#"{"kafka":"127.0.0.1:9092","registry":null,"rest_proxy":null,"connect":"https://[::1]:8083","pid":7}"#
         );
     }
 }

@@ -19,6 +19,12 @@ use crate::ready::Ready;
 use crate::worker_role::{BoundWorker, RunningWorker};
 use crate::{Failure, broker, demo, overrides, registry, shutdown};
 
+const SHORTEST_SESSION: &str = "group.min.session.timeout.ms";
+const SESSION: &str = "session.timeout.ms";
+const HEARTBEAT: &str = "heartbeat.interval.ms";
+/// See [`session_timeout_ms`]. Heartbeats come every half second, over loopback.
+const SESSION_MS: u32 = 2000;
+
 /// Start every role in one process: broker, Schema Registry and Connect worker
 ///
 /// Watch records flow:       weir up --demo
@@ -85,7 +91,8 @@ pub(crate) async fn run(arguments: UpArguments) -> Result<(), Failure> {
         None
     };
 
-    let broker_config = broker::configure(&broker_properties(&arguments)?).map_err(Failure::startup)?;
+    let broker_properties = broker_properties(&arguments)?;
+    let broker_config = broker::configure(&broker_properties).map_err(Failure::startup)?;
     // One for the process: each role's port shows all of it at /metrics.
     let metrics = MetricRegistry::default();
     let bound = broker::bind(broker_config)
@@ -102,7 +109,8 @@ pub(crate) async fn run(arguments: UpArguments) -> Result<(), Failure> {
         .map_err(Failure::startup)?
         .with_metrics(metrics.clone());
     let registry_address = registry::first_address(&registry).map_err(Failure::startup)?;
-    let worker_config = worker_config(&arguments, kafka, registry_address).map_err(Failure::startup)?;
+    let session_ms = session_timeout_ms(&broker_properties);
+    let worker_config = worker_config(&arguments, kafka, registry_address, session_ms).map_err(Failure::startup)?;
     let worker = BoundWorker::bind(worker_config, metrics.clone())
         .await
         .map_err(Failure::startup)?;
@@ -136,7 +144,6 @@ pub(crate) async fn run(arguments: UpArguments) -> Result<(), Failure> {
         let addresses = Addresses {
             kafka,
             registry: registry_address,
-            connect: running.address(),
         };
         outcome = serve(&arguments, addresses, running, given, demo, &stop, &mut servers).await;
     }
@@ -151,8 +158,6 @@ pub(crate) struct Addresses {
     pub(crate) kafka: SocketAddr,
     /// Schema Registry.
     pub(crate) registry: SocketAddr,
-    /// Connect REST.
-    pub(crate) connect: SocketAddr,
 }
 
 /// The roles that others are clients of.
@@ -199,34 +204,31 @@ async fn serve(
     stop: &CancellationToken,
     servers: &mut Servers,
 ) -> Result<(), Failure> {
-    for file in given {
-        if let Err(error) = running.creator().create(file).await {
-            running.stop().await;
-            return Err(Failure::connectors(error));
-        }
-    }
-    tokio::select! {
-        biased;
-        () = stop.cancelled() => {
+    match running.begin(given, stop).await {
+        Ok(true) => {}
+        Ok(false) => {
             running.stop().await;
             return Ok(());
         }
-        joined = running.ready() => joined?,
+        Err(failure) => {
+            running.stop().await;
+            return Err(failure);
+        }
     }
     let ready = Ready {
         kafka: Some(addresses.kafka),
         registry: Some(addresses.registry),
-        connect: Some(addresses.connect),
+        connect: Some(running.url().to_owned()),
         ..Ready::default()
     };
     if let Some(path) = &arguments.ready_file {
         ready.write(path).map_err(Failure::startup)?;
     }
-    announce(addresses, &arguments.data_dir);
-    let creator = running.creator();
+    announce(addresses, running.url(), &arguments.data_dir);
+    let (creator, connect) = (running.creator(), running.url().to_owned());
     let watch = async {
         if let Some(demo) = &demo {
-            demo::watch(demo, &creator, addresses).await;
+            demo::watch(demo, &creator, addresses, &connect).await;
         }
         std::future::pending::<()>().await;
     };
@@ -242,14 +244,10 @@ async fn serve(
 }
 
 #[allow(clippy::print_stdout, reason = "the line a person waits for")]
-fn announce(addresses: Addresses, data_dir: &Path) {
-    let Addresses {
-        kafka,
-        registry,
-        connect,
-    } = addresses;
+fn announce(addresses: Addresses, connect: &str, data_dir: &Path) {
+    let Addresses { kafka, registry } = addresses;
     println!(
-        "weir is ready: Kafka on {kafka}, Schema Registry on http://{registry}, Connect REST on http://{connect}, data in {}; Ctrl-C stops it",
+        "weir is ready: Kafka on {kafka}, Schema Registry on http://{registry}, Connect REST on {connect}, data in {}; Ctrl-C stops it",
         data_dir.display()
     );
 }
@@ -292,6 +290,7 @@ fn broker_properties(arguments: &UpArguments) -> anyhow::Result<Properties> {
     );
     // Three seconds at every start help nobody on one machine.
     properties.insert("group.initial.rebalance.delay.ms", "0");
+    properties.insert(SHORTEST_SESSION, SESSION_MS.to_string());
     if let Some(path) = &arguments.server {
         for (key, value) in overrides::read_properties(path)?.iter() {
             properties.insert(key, value);
@@ -321,7 +320,19 @@ fn registry_properties(arguments: &UpArguments, kafka: SocketAddr) -> anyhow::Re
     Ok(properties)
 }
 
-fn worker_config(arguments: &UpArguments, kafka: SocketAddr, registry: SocketAddr) -> anyhow::Result<WorkerConfig> {
+/// The session timeout of a worker that lives and dies with its broker: after a kill, the new process waits as long for the old one's
+/// place in the group. No shorter than the broker allows.
+fn session_timeout_ms(broker: &Properties) -> u32 {
+    let shortest = broker.get(SHORTEST_SESSION).and_then(|text| text.trim().parse().ok());
+    shortest.unwrap_or(SESSION_MS).max(SESSION_MS)
+}
+
+fn worker_config(
+    arguments: &UpArguments,
+    kafka: SocketAddr,
+    registry: SocketAddr,
+    session_ms: u32,
+) -> anyhow::Result<WorkerConfig> {
     let mut properties = Properties::default();
     for (key, value) in [
         ("group.id", "connect-cluster"),
@@ -337,6 +348,8 @@ fn worker_config(arguments: &UpArguments, kafka: SocketAddr, registry: SocketAdd
     ] {
         properties.insert(key, value);
     }
+    properties.insert(SESSION, session_ms.to_string());
+    properties.insert(HEARTBEAT, (session_ms / 2).to_string());
     properties.insert("bootstrap.servers", kafka.to_string());
     properties.insert(DEFAULT_REGISTRY_URL, format!("http://{registry}"));
     // Who may use REST on loopback may read these files anyway; beyond loopback the operator decides.
@@ -358,7 +371,13 @@ fn worker_config(arguments: &UpArguments, kafka: SocketAddr, registry: SocketAdd
     let connect_listener = |port: u16| listener("http", &arguments.listen, port);
     properties.insert("listeners", connect_listener(arguments.connect_port.unwrap_or(8083)));
     if let Some(path) = &arguments.connect {
-        for (key, value) in overrides::read_properties(path)?.iter() {
+        let file = overrides::read_properties(path)?;
+        if file.get(SESSION).or(file.get(HEARTBEAT)).is_some() {
+            // The two belong together.
+            properties.remove(SESSION);
+            properties.remove(HEARTBEAT);
+        }
+        for (key, value) in file.iter() {
             properties.insert(key, value);
         }
         // The worker of `weir up` belongs to the broker beside it, whatever port that got.

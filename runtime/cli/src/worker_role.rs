@@ -3,7 +3,6 @@
 //! Standalone and distributed workers differ in their stores and in the herder's mode only. The socket is bound before
 //! anything else starts.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,11 +18,10 @@ use weir_config::properties::Properties;
 use weir_herder::distributed::forward::http_client;
 use weir_herder::distributed::member::GroupParts;
 use weir_herder::distributed::session_key::{KeySettings, MacAlgorithm};
+use weir_herder::error::HerderError;
 use weir_herder::group::protocol::{ConnectProtocol, PROTOCOL_TYPE};
-use weir_herder::handle::HerderHandle;
 use weir_herder::herder::{Herder, HerderParts};
 use weir_herder::info::ServerInfo;
-use weir_herder::request::ConfigChange;
 use weir_herder::validate::WorkerConverters;
 use weir_metrics::registry::MetricRegistry;
 use weir_plugins::egress::settings::HttpSettings;
@@ -46,7 +44,8 @@ use weir_worker::worker_config::{
 };
 
 use crate::connector_file::ConnectorFile;
-use crate::logging;
+use crate::creator::Creator;
+use crate::{Failure, logging};
 
 /// Events of the data plane that may wait for the herder; tasks wait beyond it.
 const WORKER_EVENTS: usize = 1024;
@@ -62,8 +61,8 @@ pub(crate) struct BoundWorker {
 /// A worker that runs.
 #[derive(Debug)]
 pub(crate) struct RunningWorker {
-    address: SocketAddr,
-    handle: HerderHandle,
+    url: String,
+    api: Api,
     is_standalone: bool,
     stop: CancellationToken,
     roles: JoinSet<anyhow::Result<()>>,
@@ -84,7 +83,7 @@ impl BoundWorker {
 
     /// Starts everything behind the socket. Answers when the herder and REST are running.
     pub(crate) async fn start(self) -> anyhow::Result<RunningWorker> {
-        let address = self.rest.address();
+        let url = self.rest.url();
         let advertised = self.rest.advertised(&host_name());
         let worker_id = advertised.authority.clone();
         let plugins = open_plugins(&self.config, &worker_id).await?;
@@ -109,7 +108,9 @@ impl BoundWorker {
         let worker = Arc::new(Worker::new(settings, plugins.clone(), stores.offsets, events));
         let group = match &self.config.mode {
             WorkerMode::Standalone { .. } => None,
-            WorkerMode::Distributed(settings) => Some(group_parts(settings, &wire, &advertised)?),
+            WorkerMode::Distributed(settings) => {
+                Some(group_parts(settings, &wire, &advertised, self.rest.client_tls())?)
+            }
         };
         let herder = Herder::new(HerderParts {
             group,
@@ -143,16 +144,21 @@ impl BoundWorker {
             scheme: Scheme::Http,
             metrics: self.metrics,
         };
-        roles.spawn(async move { self.rest.serve(api, rest_stop).await.context("REST failed") });
+        let served = api.clone();
+        roles.spawn(async move { self.rest.serve(served, rest_stop).await.context("REST failed") });
         // The first answer shows that the config store was read.
         tokio::select! {
             biased;
-            answer = handle.connectors() => { answer?; }
+            answer = handle.connectors() => match answer {
+                Ok(_) => {}
+                Err(HerderError::ShuttingDown) => return Err(role_end(roles.join_next().await)),
+                Err(error) => return Err(error.into()),
+            },
             ended = roles.join_next() => return Err(role_end(ended)),
         }
         Ok(RunningWorker {
-            address,
-            handle,
+            url,
+            api,
             is_standalone: matches!(self.config.mode, WorkerMode::Standalone { .. }),
             stop,
             roles,
@@ -162,30 +168,40 @@ impl BoundWorker {
 
 impl RunningWorker {
     /// Where REST listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
-    /// The connectors given at start exist. Waits until `GET /health` says that start-up is complete, which for the member of a
-    /// group is when it has its share.
+    /// Waits until the member of a group has its share, then creates the connectors given at start; `GET /health` says that start-up is
+    /// complete, for a standalone worker when they exist. False: told to stop meanwhile.
     ///
-    /// *Errors*: a role ended meanwhile.
-    pub(crate) async fn ready(&mut self) -> anyhow::Result<()> {
-        if self.is_standalone {
-            self.handle.set_ready();
-        }
+    /// *Errors*: a connector was refused, or a role ended meanwhile, as when the group does not take this worker.
+    pub(crate) async fn begin(&mut self, files: Vec<ConnectorFile>, stop: &CancellationToken) -> Result<bool, Failure> {
+        let (herder, is_standalone) = (self.api.herder.clone(), self.is_standalone);
+        let creator = self.creator();
+        let beginning = async move {
+            if !is_standalone {
+                herder.ready().await;
+            }
+            for file in files {
+                creator.create(file).await?;
+            }
+            if is_standalone {
+                herder.set_ready();
+            }
+            Ok(())
+        };
         tokio::select! {
             biased;
-            () = self.handle.ready() => Ok(()),
-            ended = self.roles.join_next() => Err(role_end(ended)),
+            () = stop.cancelled() => Ok(false),
+            ended = self.roles.join_next() => Err(Failure::startup(role_end(ended))),
+            begun = beginning => begun.map(|()| true).map_err(Failure::connectors),
         }
     }
 
     /// What creates connectors of files, also while the worker is waited for.
     pub(crate) fn creator(&self) -> Creator {
-        Creator {
-            handle: self.handle.clone(),
-        }
+        Creator::new(self.api.clone())
     }
 
     /// Waits for a role that ends by itself, which is an error.
@@ -202,31 +218,6 @@ impl RunningWorker {
                 tracing::warn!("{:#}", role_end(Some(ended)));
             }
         }
-    }
-}
-
-/// Creates connectors through the herder, as REST does.
-#[derive(Debug, Clone)]
-pub(crate) struct Creator {
-    handle: HerderHandle,
-}
-
-impl Creator {
-    /// Creates or updates the connector of a file.
-    pub(crate) async fn create(&self, file: ConnectorFile) -> anyhow::Result<()> {
-        let change = match self.handle.connector_info(&file.name).await {
-            // As it is: a restart of its tasks would serve nobody.
-            Ok(info) if info.config == file.config => return Ok(()),
-            Ok(_) => ConfigChange::Replace(file.config),
-            Err(_) => ConfigChange::Create {
-                config: file.config,
-                initial_state: file.initial_state,
-            },
-        };
-        let put = self.handle.put_connector(&file.name, change).await;
-        put.with_context(|| format!("connector {} from {}", file.name, file.path.display()))?;
-        tracing::info!(connector = file.name, file = %file.path.display(), "connector created");
-        Ok(())
     }
 }
 
@@ -298,6 +289,7 @@ fn group_parts(
     settings: &DistributedSettings,
     wire: &WireSettings,
     advertised: &AdvertisedUrl,
+    tls: &Properties,
 ) -> anyhow::Result<GroupParts> {
     let client_id = match settings.client_id.as_str() {
         "" => format!("connect-{}", advertised.authority),
@@ -320,7 +312,7 @@ fn group_parts(
         sync_timeout: settings.worker_sync_timeout,
         unsync_backoff: settings.worker_unsync_backoff,
         keys: key_settings(&settings.inter_worker)?,
-        http: http_client().context("the client for requests between workers")?,
+        http: http_client(tls).map_err(|error| anyhow!("the client for requests between workers: {error}"))?,
     })
 }
 

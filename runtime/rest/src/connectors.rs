@@ -75,22 +75,51 @@ pub(crate) async fn create(
     let request = create_request(&read_json(&headers, body).await?)?;
     let (name, mut change) = (request.name, request.change);
     check_name(&name, &mut change.config)?;
-    let state = change.initial_state.map(initial_state_name);
-    let text = json!({ "name": name, "config": ConfigJson(change.config.clone()), "initial_state": state });
-    let onward = Onward {
-        method: Method::POST,
-        path: "/connectors".to_owned(),
-        query: Vec::new(),
-        headers: &headers,
-        body: Some(text.to_string()),
-        forward: forward_flag(query.as_deref()),
-    };
-    let put = api.herder.put_connector(&name, change.into()).await;
+    let change = ConfigChange::from(change);
+    let onward = changing(&name, &change, &headers, query.as_deref());
+    let put = api.herder.put_connector(&name, change).await;
     let location = location(&api, &headers, &name);
     Ok(match api.forwarder.complete(put, onward).await? {
         Done::Here(put) => (StatusCode::CREATED, location, Json(ConnectorJson::from(put.info))).into_response(),
         Done::There(answer) => passed_on(answer, location),
     })
+}
+
+/// Creates or replaces a connector as a request to this worker does: by way of the leader where another worker leads.
+///
+/// *Errors*: what such a request would be answered.
+pub async fn put_connector(api: &Api, name: &str, change: ConfigChange) -> Result<(), RestError> {
+    let headers = HeaderMap::new();
+    let onward = changing(name, &change, &headers, None);
+    let put = api.herder.put_connector(name, change).await;
+    api.forwarder.complete(put, onward).await.map(drop)
+}
+
+/// The request that has another worker make a change.
+fn changing<'a>(name: &str, change: &ConfigChange, headers: &'a HeaderMap, query: Option<&str>) -> Onward<'a> {
+    let (method, path, body) = match change {
+        ConfigChange::Create { config, initial_state } => {
+            let state = initial_state.map(initial_state_name);
+            let body = json!({ "name": name, "config": ConfigJson(config.clone()), "initial_state": state });
+            (Method::POST, "/connectors".to_owned(), body)
+        }
+        ConfigChange::Replace(config) => {
+            let body = json!(ConfigJson(config.clone()));
+            (Method::PUT, connector_path(name, "/config"), body)
+        }
+        ConfigChange::Patch(patch) => {
+            let body = json!(ConfigJson(patch.clone()));
+            (Method::PATCH, connector_path(name, "/config"), body)
+        }
+    };
+    Onward {
+        method,
+        path,
+        query: Vec::new(),
+        headers,
+        body: Some(body.to_string()),
+        forward: forward_flag(query),
+    }
 }
 
 fn initial_state_name(state: TargetState) -> &'static str {
@@ -168,15 +197,9 @@ pub(crate) async fn put_config(
 ) -> Answer<Response> {
     let mut config = config_map(read_json(&headers, body).await?)?;
     check_name(&name, &mut config)?;
-    let onward = Onward {
-        method: Method::PUT,
-        path: connector_path(&name, "/config"),
-        query: Vec::new(),
-        headers: &headers,
-        body: Some(json!(ConfigJson(config.clone())).to_string()),
-        forward: forward_flag(query.as_deref()),
-    };
-    let put = api.herder.put_connector(&name, ConfigChange::Replace(config)).await;
+    let change = ConfigChange::Replace(config);
+    let onward = changing(&name, &change, &headers, query.as_deref());
+    let put = api.herder.put_connector(&name, change).await;
     let location = || location(&api, &headers, &name);
     Ok(match api.forwarder.complete(put, onward).await? {
         Done::Here(put) if put.created => {
@@ -201,15 +224,9 @@ pub(crate) async fn patch_config(
         api.herder.connector_info(&name).await?;
         return Err(RestError::unreadable(NULL_PATCH));
     };
-    let onward = Onward {
-        method: Method::PATCH,
-        path: connector_path(&name, "/config"),
-        query: Vec::new(),
-        headers: &headers,
-        body: Some(json!(ConfigJson(patch.clone())).to_string()),
-        forward: forward_flag(query.as_deref()),
-    };
-    let put = api.herder.put_connector(&name, ConfigChange::Patch(patch)).await;
+    let change = ConfigChange::Patch(patch);
+    let onward = changing(&name, &change, &headers, query.as_deref());
+    let put = api.herder.put_connector(&name, change).await;
     Ok(match api.forwarder.complete(put, onward).await? {
         Done::Here(put) => Json(ConnectorJson::from(put.info)).into_response(),
         Done::There(answer) => passed_on(answer, HeaderMap::new()),
@@ -272,7 +289,9 @@ pub(crate) async fn task_status(
 
 /// A task segment that is no number names no resource; none for a negative one, which names no task.
 fn task_number(text: &str) -> Answer<Option<u32>> {
-    let number: i32 = text.parse().map_err(|_| RestError::no_such_segment())?;
+    let number: i32 = text
+        .parse()
+        .map_err(|_| RestError::of_resource(StatusCode::NOT_FOUND))?;
     Ok(u32::try_from(number).ok())
 }
 

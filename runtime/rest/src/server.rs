@@ -124,6 +124,12 @@ impl BoundRest {
         self.bound.first().map_or(unbound, |bound| bound.address)
     }
 
+    /// The URL of the first listener, with the real port.
+    pub fn url(&self) -> String {
+        let scheme = self.bound.first().map_or(Scheme::Http, |bound| bound.scheme);
+        format!("{}://{}", scheme.name(), self.address())
+    }
+
     /// The `ssl.*` settings of requests to other workers: those of the listeners.
     pub fn client_tls(&self) -> &Properties {
         &self.config.tls
