@@ -1,19 +1,19 @@
 //! What can be wrong with a schema text
 //!
-//! Split by what the registry answers: a type it does not know, a text that is no schema, a text beyond the limits.
+//! Split by what the registry answers: a text that is no JSON, one that is no schema, one beyond the limits.
 
 use thiserror::Error;
 
 /// Failure to read a schema.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SchemaError {
-    /// The schema language is known by name but not supported yet.
+    /// The schema language is known by name, but the caller does not take it.
     #[error("not supported yet: schema type {0}")]
     NotSupported(&'static str),
     /// The text is not JSON.
     #[error("{0}")]
     Json(String),
-    /// The text is JSON but no schema; worded as Java's library does.
+    /// The text can be read but is no schema; worded as Java's libraries do.
     #[error("{0}")]
     Invalid(String),
     /// The text is larger, or nested deeper, than this registry reads.

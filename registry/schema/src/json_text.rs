@@ -20,9 +20,65 @@ const MAX_NUMBER_CHARS: usize = 1000;
 /// Longest text shown inside an error.
 const MAX_SHOWN_CHARS: usize = 10 * 1024;
 
+/// What texts are read into.
+pub(crate) trait Tree: Sized {
+    fn null() -> Self;
+    fn bool(value: bool) -> Self;
+    /// None for a number that cannot be kept; `whole` says that it has neither point nor exponent.
+    fn number(text: &str, whole: bool) -> Option<Self>;
+    fn string(text: String) -> Self;
+    fn array(items: Vec<Self>) -> Self;
+    /// Keys may come twice: the last value counts, at the first one's place.
+    fn object(entries: Vec<(String, Self)>) -> Self;
+}
+
+impl Tree for Value {
+    fn null() -> Self {
+        Value::Null
+    }
+
+    fn bool(value: bool) -> Self {
+        Value::Bool(value)
+    }
+
+    fn number(text: &str, whole: bool) -> Option<Self> {
+        number_of(text, whole)
+    }
+
+    fn string(text: String) -> Self {
+        Value::String(text)
+    }
+
+    fn array(items: Vec<Self>) -> Self {
+        Value::Array(items)
+    }
+
+    fn object(entries: Vec<(String, Self)>) -> Self {
+        Value::Object(Map::from_iter(entries))
+    }
+}
+
+/// Reads the first value of a text without comments, whatever comes after it; None for a blank text.
+pub(crate) fn read_first<T: Tree>(text: &str) -> Result<Option<T>, SchemaError> {
+    let mut reader = Reader {
+        text,
+        at: 0,
+        has_comments: false,
+    };
+    reader.skip_blanks()?;
+    match reader.peek() {
+        None => Ok(None),
+        Some(_) => reader.value(0).map(Some),
+    }
+}
+
 /// Reads one JSON value and refuses anything after it.
 pub(crate) fn read(text: &str) -> Result<Value, SchemaError> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader {
+        text,
+        at: 0,
+        has_comments: true,
+    };
     reader.skip_blanks()?;
     if reader.peek().is_none() {
         return Err(SchemaError::Invalid("Cannot parse <null> schema".to_owned()));
@@ -142,6 +198,7 @@ pub(crate) fn java_double(double: f64) -> String {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    has_comments: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -165,6 +222,7 @@ impl<'a> Reader<'a> {
         loop {
             match self.peek() {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                Some(b'/') if !self.has_comments => return Ok(()),
                 Some(b'/') if self.rest().starts_with("/*") => match self.rest().get(2..).and_then(|t| t.find("*/")) {
                     Some(length) => self.at += length + 4,
                     None => return Err(self.wrong("Unexpected end-of-input in a comment")),
@@ -177,11 +235,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value, SchemaError> {
+    fn value<T: Tree>(&mut self, depth: usize) -> Result<T, SchemaError> {
         match self.peek() {
             Some(b'{') => self.object(self.deeper(depth)?),
             Some(b'[') => self.array(self.deeper(depth)?),
-            Some(b'"') => Ok(Value::String(self.string()?)),
+            Some(b'"') => Ok(T::string(self.string()?)),
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b'a'..=b'z' | b'A'..=b'Z') => self.word(),
             _ => Err(self.unexpected("expected a valid value (JSON String, Number, Array, Object or token)")),
@@ -198,12 +256,12 @@ impl<'a> Reader<'a> {
         )))
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value, SchemaError> {
-        let mut entries = Map::new();
+    fn object<T: Tree>(&mut self, depth: usize) -> Result<T, SchemaError> {
+        let mut entries = Vec::new();
         self.at += 1;
         self.skip_blanks()?;
         if self.take(b'}') {
-            return Ok(Value::Object(entries));
+            return Ok(T::object(entries));
         }
         loop {
             if self.peek() != Some(b'"') {
@@ -216,10 +274,10 @@ impl<'a> Reader<'a> {
             }
             self.skip_blanks()?;
             let value = self.value(depth)?;
-            entries.insert(key, value);
+            entries.push((key, value));
             self.skip_blanks()?;
             if self.take(b'}') {
-                return Ok(Value::Object(entries));
+                return Ok(T::object(entries));
             }
             if !self.take(b',') {
                 return Err(self.unexpected("was expecting comma to separate Object entries"));
@@ -228,18 +286,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value, SchemaError> {
+    fn array<T: Tree>(&mut self, depth: usize) -> Result<T, SchemaError> {
         let mut items = Vec::new();
         self.at += 1;
         self.skip_blanks()?;
         if self.take(b']') {
-            return Ok(Value::Array(items));
+            return Ok(T::array(items));
         }
         loop {
             items.push(self.value(depth)?);
             self.skip_blanks()?;
             if self.take(b']') {
-                return Ok(Value::Array(items));
+                return Ok(T::array(items));
             }
             if !self.take(b',') {
                 return Err(self.unexpected("was expecting comma to separate Array entries"));
@@ -248,16 +306,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn word(&mut self) -> Result<Value, SchemaError> {
+    fn word<T: Tree>(&mut self) -> Result<T, SchemaError> {
         let rest = self.rest();
         let end = rest
             .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
             .unwrap_or(rest.len());
         let word = rest.get(..end).unwrap_or_default();
         let value = match word {
-            "null" => Value::Null,
-            "true" => Value::Bool(true),
-            "false" => Value::Bool(false),
+            "null" => T::null(),
+            "true" => T::bool(true),
+            "false" => T::bool(false),
             _ => {
                 let what = format!(
                     "Unrecognized token '{}': was expecting 'null', 'true' or 'false'",
@@ -270,7 +328,7 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    fn number(&mut self) -> Result<Value, SchemaError> {
+    fn number<T: Tree>(&mut self) -> Result<T, SchemaError> {
         let start = self.at;
         let _minus = self.take(b'-');
         let digits = self.digits();
@@ -301,7 +359,7 @@ impl<'a> Reader<'a> {
                 "Number value length exceeds the maximum ({MAX_NUMBER_CHARS})"
             )));
         }
-        number_of(text, whole).ok_or_else(|| self.wrong("Numeric value out of range"))
+        T::number(text, whole).ok_or_else(|| self.wrong("Numeric value out of range"))
     }
 
     fn digits(&mut self) -> usize {

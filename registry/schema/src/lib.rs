@@ -9,6 +9,8 @@ pub mod level;
 mod json_text;
 
 pub mod avro;
+pub mod json;
+pub mod protobuf;
 
 pub mod schema;
 

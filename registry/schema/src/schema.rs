@@ -1,13 +1,16 @@
 //! A schema of any language: type, references, parse, printed forms
 //!
-//! The face of the crate for the registry server and the converters. JSON Schema and Protobuf are names only so far.
+//! The face of the crate for the registry server and the converters: callers need not know the languages.
 
 use std::fmt;
 
-use crate::avro::parse::ParseAvro;
+use crate::avro::parse::{MAX_TEXT_BYTES, MAX_TOTAL_BYTES, ParseAvro};
 use crate::avro::schema::{AvroSchema, Kind};
 use crate::avro::{canonical, normalize, parse};
 use crate::error::SchemaError;
+use crate::json::schema::JsonSchema;
+use crate::protobuf::compile;
+use crate::protobuf::schema::ProtobufSchema;
 
 /// Schema languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -24,7 +27,7 @@ pub enum SchemaType {
 /// A use of another registered schema.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reference {
-    /// Name by which the text uses it; for Avro the full name of the type.
+    /// Name by which the text uses it: the full name of an Avro type, the address of a JSON Schema, the path of an import.
     pub name: String,
     /// Subject that holds it.
     pub subject: String,
@@ -44,7 +47,8 @@ pub struct ResolvedReference {
 /// How strictly a text is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ParseOptions {
-    /// Check that defaults fit their types, as the registry does for new schemas; stored ones are read without.
+    /// Check what the registry checks of new schemas only: that Avro's defaults fit their types, and that the types of
+    /// Protobuf's fields are declared.
     pub validate: bool,
 }
 
@@ -54,6 +58,10 @@ pub struct ParseOptions {
 pub enum ParsedSchema {
     /// An Avro schema.
     Avro(AvroSchema),
+    /// A JSON Schema.
+    Json(JsonSchema),
+    /// A Protobuf file.
+    Protobuf(ProtobufSchema),
 }
 
 impl SchemaType {
@@ -86,13 +94,19 @@ impl fmt::Display for SchemaType {
 impl ParsedSchema {
     /// Reads a schema; `references` holds everything it uses, directly or not, dependencies first.
     ///
-    /// *Errors*: [`SchemaError::NotSupported`] for JSON and PROTOBUF; otherwise what is wrong with the text.
+    /// *Errors*: what is wrong with the text.
     pub fn parse(
         schema_type: SchemaType,
         text: &str,
         references: &[ResolvedReference],
         options: ParseOptions,
     ) -> Result<Self, SchemaError> {
+        let total = references.iter().map(|resolved| resolved.schema.len()).sum::<usize>();
+        if text.len() > MAX_TEXT_BYTES || total.saturating_add(text.len()) > MAX_TOTAL_BYTES {
+            return Err(SchemaError::Limit(format!(
+                "Schema is longer than {MAX_TEXT_BYTES} bytes, or {MAX_TOTAL_BYTES} with its references"
+            )));
+        }
         match schema_type {
             SchemaType::Avro => {
                 let named: Vec<&str> = references.iter().map(|resolved| resolved.schema.as_str()).collect();
@@ -101,7 +115,11 @@ impl ParsedSchema {
                 };
                 Ok(ParsedSchema::Avro(parse::parse(text, &named, checks)?))
             }
-            SchemaType::Json | SchemaType::Protobuf => Err(SchemaError::NotSupported(schema_type.as_str())),
+            SchemaType::Json => Ok(ParsedSchema::Json(JsonSchema::parse(text, references)?)),
+            SchemaType::Protobuf => {
+                let schema = ProtobufSchema::parse(text, references, options.validate)?;
+                Ok(ParsedSchema::Protobuf(schema))
+            }
         }
     }
 
@@ -109,37 +127,71 @@ impl ParsedSchema {
     pub fn schema_type(&self) -> SchemaType {
         match self {
             ParsedSchema::Avro(_) => SchemaType::Avro,
+            ParsedSchema::Json(_) => SchemaType::Json,
+            ParsedSchema::Protobuf(_) => SchemaType::Protobuf,
         }
     }
 
-    /// Returns the text that is stored, hashed and handed out: Java's `Schema.toString()`, references by name.
+    /// Returns the text that is stored, hashed and handed out; references stay names.
     pub fn canonical_text(&self) -> String {
         match self {
             ParsedSchema::Avro(schema) => canonical::canonical_text(schema),
+            ParsedSchema::Json(schema) => schema.canonical_text(),
+            ParsedSchema::Protobuf(schema) => schema.canonical_text(),
         }
     }
 
-    /// Returns the text of `normalize=true`: attributes in a fixed order.
+    /// Returns the text of `normalize=true`: what may be ordered is. A Protobuf file with types that are not declared
+    /// anywhere, which only one that was read without validation can have, stays as it is.
     pub fn normalized_text(&self) -> String {
         match self {
             ParsedSchema::Avro(schema) => normalize::normalized_text(schema),
+            ParsedSchema::Json(schema) => schema.normalized_text(),
+            ParsedSchema::Protobuf(schema) => schema.normalized_text().unwrap_or_else(|_| schema.canonical_text()),
         }
     }
 
-    /// Returns the text of `format=resolved`: the canonical text with references written in full.
+    /// Returns the canonical text with references written in full, where the language has such a form.
     pub fn resolved_text(&self) -> String {
         match self {
             ParsedSchema::Avro(schema) => canonical::resolved_text(schema),
+            _ => self.canonical_text(),
         }
     }
 
-    /// Returns the full name of a record.
+    /// Returns the text of a `format`; the canonical one for a format that the language does not have.
+    ///
+    /// *Errors*: a Protobuf schema that the compiler refuses has no descriptor.
+    pub fn formatted_text(&self, format: &str) -> Result<String, SchemaError> {
+        match (self, format.to_ascii_lowercase().as_str()) {
+            (ParsedSchema::Avro(_), "resolved") => Ok(self.resolved_text()),
+            (ParsedSchema::Protobuf(schema), "serialized") => compile::serialized(schema),
+            (ParsedSchema::Protobuf(schema), "ignore_extensions") => Ok(schema.text_without_extensions()),
+            _ => Ok(self.canonical_text()),
+        }
+    }
+
+    /// Returns the name of what the schema describes: a record's full name, a title, the first message.
     pub fn name(&self) -> Option<String> {
         match self {
             ParsedSchema::Avro(schema) => match &schema.root_node().kind {
                 Kind::Record(record) => Some(record.name.full()),
                 _ => None,
             },
+            ParsedSchema::Json(schema) => schema.name(),
+            ParsedSchema::Protobuf(schema) => schema.name(),
+        }
+    }
+
+    /// Returns the names of the fields at the top.
+    pub fn top_level_fields(&self) -> Vec<&str> {
+        match self {
+            ParsedSchema::Avro(schema) => match &schema.root_node().kind {
+                Kind::Record(record) => record.fields.iter().map(|field| field.name.as_str()).collect(),
+                _ => Vec::new(),
+            },
+            ParsedSchema::Json(schema) => schema.top_level_fields(),
+            ParsedSchema::Protobuf(schema) => schema.top_level_fields(),
         }
     }
 }
