@@ -18,6 +18,10 @@ impl KafkaError {
     pub const UNKNOWN_TOPIC_OR_PARTITION: Self = Self { code: 3 };
     pub const LEADER_NOT_AVAILABLE: Self = Self { code: 5 };
     pub const OFFSET_OUT_OF_RANGE: Self = Self { code: 1 };
+    pub const MSG_SIZE_TOO_LARGE: Self = Self { code: 10 };
+    pub const INVALID_TOPIC: Self = Self { code: 17 };
+    pub const POLICY_VIOLATION: Self = Self { code: 44 };
+    pub const INVALID_RECORD: Self = Self { code: 87 };
     pub const COORDINATOR_LOAD_IN_PROGRESS: Self = Self { code: 14 };
     pub const COORDINATOR_NOT_AVAILABLE: Self = Self { code: 15 };
     pub const NOT_COORDINATOR: Self = Self { code: 16 };
@@ -39,6 +43,8 @@ impl KafkaError {
     pub const PRODUCER_FENCED: Self = Self { code: 90 };
     /// librdkafka's own: the local queue has no room.
     pub const QUEUE_FULL: Self = Self { code: -184 };
+    /// librdkafka's own: a record was not stored within `delivery.timeout.ms`.
+    pub const MSG_TIMED_OUT: Self = Self { code: -192 };
     /// librdkafka's own: the login was refused.
     pub const AUTHENTICATION: Self = Self { code: -169 };
     /// librdkafka's own: another instance holds the transactional id.

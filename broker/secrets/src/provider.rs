@@ -1,9 +1,11 @@
 //! The three providers that come with Kafka
 //!
-//! Files are read at each look-up, so that a rotated secret is found by the next start. Classes:
+//! Files are read at each look-up, so that a rotated secret is found by the next start; with `ttl.ms`, which is ours, that start
+//! comes by itself. Classes:
 //! `org.apache.kafka.common.config.provider.{FileConfigProvider,DirectoryConfigProvider,EnvVarConfigProvider}`.
 
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use regex::Regex;
 use weir_config::properties::Properties;
@@ -17,6 +19,8 @@ const PACKAGE: &str = "org.apache.kafka.common.config.provider.";
 pub struct Provider {
     name: String,
     kind: Kind,
+    /// Time after which a value may be another; none: values are for ever.
+    pub time_to_live: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -55,6 +59,7 @@ impl Provider {
         Ok(Self {
             name: name.to_owned(),
             kind,
+            time_to_live: time_to_live(name, parameters)?,
         })
     }
 
@@ -114,6 +119,22 @@ impl Provider {
                 path,
             })
         }
+    }
+}
+
+fn time_to_live(name: &str, parameters: &Properties) -> Result<Option<Duration>, SecretsError> {
+    const KEY: &str = "ttl.ms";
+    let Some(text) = parameters.get(KEY).map(str::trim).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    match text.parse() {
+        Ok(0) | Err(_) => Err(SecretsError::Parameter {
+            name: name.to_owned(),
+            key: KEY,
+            value: text.to_owned(),
+            reason: "not a positive number of milliseconds".to_owned(),
+        }),
+        Ok(ms) => Ok(Some(Duration::from_millis(ms))),
     }
 }
 

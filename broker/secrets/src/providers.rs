@@ -3,6 +3,8 @@
 //! `resolve` fills variables in on the way into a connector or client; `restore` puts them back into task configs on the
 //! way out, so that no value reaches a topic or REST. Source: `WorkerConfigTransformer`, `ConnectUtils.reverseTransform`.
 
+use std::time::Duration;
+
 use weir_config::map::ConfigMap;
 use weir_config::properties::Properties;
 
@@ -56,6 +58,19 @@ impl Providers {
             }
         }
         Ok(resolved)
+    }
+
+    /// Returns the time after which a value of `config` may be another: the shortest of its providers; none when values are for ever.
+    pub fn time_to_live(&self, config: &ConfigMap) -> Option<Duration> {
+        let values = config.iter().filter_map(|(_, value)| value);
+        let of_part = |part| match part {
+            Part::Text(_) => None,
+            Part::Variable(variable, _) => {
+                let found = self.by_name.iter().find(|(name, _)| name == variable.provider);
+                found.and_then(|(_, provider)| provider.time_to_live)
+            }
+        };
+        values.flat_map(parts).filter_map(of_part).min()
     }
 
     /// Fills the variables of a config in.
@@ -180,6 +195,35 @@ mod tests {
                 .get("sasl.jaas.config")
                 .is_some_and(|text| !text.contains("${"))
         );
+    }
+
+    #[test]
+    fn the_shortest_time_of_what_a_config_uses_counts() {
+        let class = "FileConfigProvider";
+        let providers = Providers::from_properties(&properties(&[
+            ("config.providers", "quick,slow,ever"),
+            ("config.providers.quick.class", class),
+            ("config.providers.quick.param.ttl.ms", "5"),
+            ("config.providers.slow.class", class),
+            ("config.providers.slow.param.ttl.ms", "60000"),
+            ("config.providers.ever.class", class),
+        ]))
+        .expect("providers");
+        let time = |value: &str| providers.time_to_live(&[("a", "1"), ("b", value)].into_iter().collect());
+        assert_eq!(time("${slow:/f:k} ${quick:/f:k}"), Some(Duration::from_millis(5)));
+        assert_eq!(time("${slow:/f:k}${ever:/f:k}"), Some(Duration::from_secs(60)));
+        assert_eq!(time("${ever:/f:k}${other:/f:k}"), None);
+        for wrong in ["0", "-1", "soon"] {
+            let file = [
+                ("config.providers", "f"),
+                ("config.providers.f.class", class),
+                ("config.providers.f.param.ttl.ms", wrong),
+            ];
+            let error = Providers::from_properties(&properties(&file))
+                .expect_err(wrong)
+                .to_string();
+            assert!(error.contains("ttl.ms") && error.contains(wrong), "{error}");
+        }
     }
 
     #[test]

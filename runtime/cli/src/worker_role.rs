@@ -5,10 +5,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use weir_client::admin::{Admin, Isolation};
 use weir_client::client_config::{Translated, translate_producer};
@@ -49,6 +51,8 @@ use crate::{Failure, logging};
 
 /// Events of the data plane that may wait for the herder; tasks wait beyond it.
 const WORKER_EVENTS: usize = 1024;
+/// Time after which it is said that no broker answers.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// A worker whose REST socket is bound.
 #[derive(Debug)]
@@ -91,9 +95,9 @@ impl BoundWorker {
             WireSettings::from_properties(&client_properties(&self.config)).context("client settings of the worker")?;
         let stores = stores(&self.config, &wire)?;
         let admin = Admin::new(wire.with_client_id(format!("{}shared-admin", base_of(&self.config))));
-        let (cluster_id, offsets, status) =
-            tokio::join!(admin.cluster_id(), stores.offsets.start(), stores.status.start());
         let servers = self.config.bootstrap_servers.join(",");
+        let answers = async { tokio::join!(admin.cluster_id(), stores.offsets.start(), stores.status.start()) };
+        let (cluster_id, offsets, status) = told_when_silent(&servers, answers).await;
         let cluster_id = cluster_id
             .with_context(|| format!("no Kafka answers on {servers}; start one, or set bootstrap.servers"))?;
         offsets.context("the offsets store cannot start")?;
@@ -227,6 +231,16 @@ fn role_end(ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>) -
         Some(Err(error)) => anyhow::Error::new(error).context("a role of the worker crashed"),
         Some(Ok(Ok(()))) | None => anyhow!("a role of the worker ended by itself"),
     }
+}
+
+/// Says once that nothing has answered yet, and waits on.
+async fn told_when_silent<T>(servers: &str, answers: impl Future<Output = T>) -> T {
+    let mut answers = std::pin::pin!(answers);
+    if let Ok(answers) = timeout(SILENCE, &mut answers).await {
+        return answers;
+    }
+    tracing::warn!("Kafka has not answered on {servers} yet: waiting for default.api.timeout.ms");
+    answers.await
 }
 
 fn host_name() -> String {

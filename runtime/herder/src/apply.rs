@@ -189,7 +189,10 @@ impl Herder {
                 self.push(&name, Step::StartConnector, None);
             }
             ConfigEvent::TasksUpdated(name) => self.push(&name, Step::ApplyTasks, None),
-            ConfigEvent::TargetStateChanged(name) => self.push(&name, Step::ApplyState, None),
+            ConfigEvent::TargetStateChanged(name) => {
+                self.interrupt(&name);
+                self.push(&name, Step::ApplyState, None);
+            }
             ConfigEvent::ConnectorRemoved(name) => {
                 if let Some(lane) = self.lanes.get_mut(&name) {
                     lane.clear();
@@ -207,6 +210,9 @@ impl Herder {
             include_tasks: request.include_tasks,
             only_failed: request.only_failed,
         };
+        if !scope.only_failed {
+            self.interrupt(&request.connector);
+        }
         self.push(&request.connector, Step::Restart(scope), None);
     }
 
@@ -266,9 +272,15 @@ impl Herder {
                 None
             }
             WorkerEvent::RestartTask { id } => {
-                // Only while it is still the failed task of then: another start cancels the wait for this one.
+                // Only while it is still the task of then: another start cancels the wait for this one.
                 if self.worker.task_ids(&id.connector).contains(&id) {
                     self.push(&id.connector, Step::RestartTask(id.task), None);
+                }
+                None
+            }
+            WorkerEvent::RestartConnector { name } => {
+                if self.owned.has_connector(&name) {
+                    self.push(&name, Step::StartConnector, None);
                 }
                 None
             }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use weir_config::map::ConfigMap;
 use weir_stores::configs::state::{ClusterState, ConnectorEntry, TargetState};
@@ -28,6 +29,8 @@ use crate::restart;
 
 /// First pause before task configs are asked for again; doubles up to [`GENERATE_RETRY_MAX`].
 const GENERATE_RETRY_MIN: Duration = Duration::from_millis(250);
+/// Time that a connector's code gets to come to rest before it is cancelled.
+const REST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest pause between two tries.
 const GENERATE_RETRY_MAX: Duration = Duration::from_secs(60);
 
@@ -395,10 +398,26 @@ async fn apply_state(cx: &StepContext, state: &ClusterState, name: &str) -> Outc
     let Some(entry) = state.connectors.get(name) else {
         return Outcome::Done;
     };
+    if cx.owned.has_connector(name) && !cx.worker.has_connector(name) {
+        // Its start was given up for this state before there was an instance; its tasks may be here.
+        let _only_tasks = cx.worker.set_target_state(name, entry.target_state).await;
+        return start_connector(cx, state, name).await;
+    }
+    let limit = match entry.target_state {
+        TargetState::Started => Duration::MAX,
+        TargetState::Paused | TargetState::Stopped => REST_TIMEOUT,
+    };
     let reached = tokio::select! {
         biased;
         () = cx.interrupt.cancelled() => return Outcome::Interrupted,
-        reached = cx.worker.set_target_state(name, entry.target_state) => reached,
+        reached = timeout(limit, cx.worker.set_target_state(name, entry.target_state)) => reached,
+    };
+    let Ok(reached) = reached else {
+        tracing::warn!(
+            connector = name,
+            "connector's code does not return, a new instance takes its place"
+        );
+        return start_connector(cx, state, name).await;
     };
     match reached {
         Ok(()) => Outcome::Connector {

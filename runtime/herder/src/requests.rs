@@ -252,6 +252,7 @@ impl Herder {
         }
         let text = format!("Failed to start connector: {name}");
         let step_reply = self.rewording(reply, text);
+        self.interrupt(&name);
         self.push(&name, Step::StartConnector, Some(step_reply));
     }
 

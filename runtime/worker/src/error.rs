@@ -87,8 +87,27 @@ pub const RETRIABLE_EXCEPTION: &str = "org.apache.kafka.connect.errors.Retriable
 pub const DATA_EXCEPTION: &str = "org.apache.kafka.connect.errors.DataException";
 pub const CONFIG_EXCEPTION: &str = "org.apache.kafka.common.config.ConfigException";
 pub const KAFKA_EXCEPTION: &str = "org.apache.kafka.common.KafkaException";
+pub const TIMEOUT_EXCEPTION: &str = "org.apache.kafka.common.errors.TimeoutException";
 pub const PRODUCER_FENCED_EXCEPTION: &str = "org.apache.kafka.common.errors.ProducerFencedException";
 pub const INVALID_PRODUCER_EPOCH_EXCEPTION: &str = "org.apache.kafka.common.errors.InvalidProducerEpochException";
+
+/// Class that Kafka's clients throw for a code; those that people meet in traces of tasks.
+pub fn kafka_class(error: KafkaError) -> &'static str {
+    match error {
+        KafkaError::INVALID_PRODUCER_EPOCH => INVALID_PRODUCER_EPOCH_EXCEPTION,
+        KafkaError::PRODUCER_FENCED | KafkaError::FENCED => PRODUCER_FENCED_EXCEPTION,
+        KafkaError::MSG_SIZE_TOO_LARGE => "org.apache.kafka.common.errors.RecordTooLargeException",
+        KafkaError::INVALID_TOPIC => "org.apache.kafka.common.errors.InvalidTopicException",
+        KafkaError::INVALID_TIMESTAMP => "org.apache.kafka.common.errors.InvalidTimestampException",
+        KafkaError::INVALID_RECORD => "org.apache.kafka.common.InvalidRecordException",
+        KafkaError::INVALID_REPLICATION_FACTOR => "org.apache.kafka.common.errors.InvalidReplicationFactorException",
+        KafkaError::POLICY_VIOLATION => "org.apache.kafka.common.errors.PolicyViolationException",
+        KafkaError::TOPIC_AUTHORIZATION_FAILED => "org.apache.kafka.common.errors.TopicAuthorizationException",
+        KafkaError::UNKNOWN_TOPIC_OR_PARTITION => "org.apache.kafka.common.errors.UnknownTopicOrPartitionException",
+        KafkaError::MSG_TIMED_OUT => TIMEOUT_EXCEPTION,
+        _ => KAFKA_EXCEPTION,
+    }
+}
 
 /// What ended a task or a connector: a chain of causes, outermost first.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -197,8 +216,8 @@ impl From<ClientError> for TaskFailure {
     fn from(error: ClientError) -> Self {
         let class_name = match (&error, error.code()) {
             (ClientError::Config { .. }, _) => CONFIG_EXCEPTION,
-            (_, Some(KafkaError::INVALID_PRODUCER_EPOCH)) => INVALID_PRODUCER_EPOCH_EXCEPTION,
-            (_, Some(KafkaError::PRODUCER_FENCED | KafkaError::FENCED)) => PRODUCER_FENCED_EXCEPTION,
+            (ClientError::Timeout { .. }, _) => TIMEOUT_EXCEPTION,
+            (_, Some(code)) => kafka_class(code),
             _ => KAFKA_EXCEPTION,
         };
         // A transaction that was given up for a passing reason may succeed in the task's next run.

@@ -48,8 +48,10 @@ pub enum WorkerEvent {
     ReconfigureTasks { name: String },
     /// A task used a topic, for the first time or again after a while.
     TopicUsed { id: TaskId, topic: String },
-    /// A failed task is to be started again.
+    /// A task is to be started again: it failed, or its settings have other values now.
     RestartTask { id: TaskId },
+    /// The settings of a connector have other values now.
+    RestartConnector { name: String },
 }
 
 /// The way in to a running task: what it should be, and its stop signal.
@@ -173,7 +175,12 @@ impl Reports {
         .await;
     }
 
-    /// Asks for a failed task to be started again.
+    /// Asks for a connector to be started again.
+    pub async fn restart_connector(&self, name: &str) {
+        self.send(WorkerEvent::RestartConnector { name: name.to_owned() }).await;
+    }
+
+    /// Asks for a task to be started again.
     pub async fn restart(&self, id: &TaskId) {
         self.send(WorkerEvent::RestartTask { id: id.clone() }).await;
     }

@@ -13,7 +13,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use weir_config::map::ConfigMap;
-use weir_plugins::context::BoxFuture;
 use weir_plugins::descriptor::PluginKind;
 use weir_plugins::plugins::Plugins;
 use weir_plugins::stop::StopSignal;
@@ -23,22 +22,23 @@ use weir_stores::offsets::{ConnectorOffsets, OffsetStore};
 use weir_stores::status::records::State;
 
 use crate::connector::{Connector, ConnectorHandle, ConnectorParts};
-use crate::connector_config::{
-    CONNECTOR_PLUGIN_VERSION, ConnectorConfig, TASK_CLASS, TASKS_MAX_ENFORCE, TOPICS, TOPICS_REGEX,
-};
+use crate::connector_config::{CONNECTOR_PLUGIN_VERSION, ConnectorConfig, TASK_CLASS, TOPICS, TOPICS_REGEX};
 use crate::error::{TaskFailure, WorkerError};
-use crate::figures::{TaskFigures, TaskMeter};
-use crate::lifecycle::{Control, Reports, TaskId, WorkerEvent};
+use crate::figures::TaskMeter;
+use crate::lifecycle::{Reports, TaskId, WorkerEvent};
 use crate::offset_stores::OffsetStores;
-use crate::restart::{RestartPolicy, RestartSettings, Restarts};
+use crate::restart::Restarts;
 use crate::settings::WorkerSettings;
 use crate::source::gate::SourceGate;
-use crate::task_builder::{Task, TaskBuilder, TaskRequest};
+use crate::worker::reload::{ValuesWatch, watch};
 use crate::worker::stalls::Watch;
-use crate::worker::supervise::{Supervision, supervise_connector, supervise_task};
+use crate::worker::supervise::supervise_connector;
+use crate::worker::tasks::check_task_count;
 
 /// Time all connectors together get to stop.
 const CONNECTOR_STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// How much later the guest itself is ended: who overstays is cancelled without a word, as Apache's is, and does not fail.
+const TRAP_DELAY: Duration = Duration::from_secs(1);
 
 /// Runs connectors and tasks.
 pub struct Worker {
@@ -61,6 +61,7 @@ struct Running {
 struct RunningConnector {
     handle: ConnectorHandle,
     join: JoinHandle<()>,
+    _values: ValuesWatch,
 }
 
 struct RunningTask {
@@ -69,6 +70,7 @@ struct RunningTask {
     reports: Reports,
     meter: Arc<TaskMeter>,
     join: JoinHandle<()>,
+    _values: ValuesWatch,
 }
 
 /// How many tasks a connector has, which its task needs to know at start.
@@ -141,6 +143,7 @@ impl Worker {
     }
 
     async fn create_connector(&self, name: &str, config: &ConfigMap) -> Result<ConnectorHandle, WorkerError> {
+        let values = self.values(config, None)?;
         let config = self.settings.providers.resolve(config)?;
         let class = ConnectorConfig::parse(&config)?.class;
         let plugin = self
@@ -177,13 +180,16 @@ impl Worker {
         });
         let name = name.to_owned();
         let join = tokio::spawn(supervise_connector(name.clone(), connector.run(), reports));
-        running.connectors.insert(
-            name,
-            RunningConnector {
-                handle: handle.clone(),
-                join,
-            },
-        );
+        let (told, watched) = (handle.reports.clone(), name.clone());
+        let connector = RunningConnector {
+            handle: handle.clone(),
+            join,
+            _values: watch(values, move || {
+                let (told, watched) = (told.clone(), watched.clone());
+                async move { told.restart_connector(&watched).await }
+            }),
+        };
+        running.connectors.insert(name, connector);
         Ok(handle)
     }
 
@@ -193,6 +199,11 @@ impl Worker {
         if let Some(connector) = connector {
             stop_connector(name, connector, Instant::now() + CONNECTOR_STOP_TIMEOUT).await;
         }
+    }
+
+    /// Is true when the connector is here, in whatever state.
+    pub fn has_connector(&self, name: &str) -> bool {
+        self.running.lock().connectors.contains_key(name)
     }
 
     /// Is true when the connector is here and started.
@@ -242,161 +253,6 @@ impl Worker {
         Ok(configs)
     }
 
-    // ---- tasks -------------------------------------------------------------------------------------------
-
-    /// Builds and starts a task.
-    ///
-    /// # Errors
-    /// It runs already or cannot be built; the latter also reports FAILED.
-    pub async fn start_task(
-        &self,
-        id: TaskId,
-        connector: &ConfigMap,
-        config: &ConfigMap,
-        target: TargetState,
-        count: TaskCount,
-    ) -> Result<(), WorkerError> {
-        if self.running.lock().tasks.contains_key(&id) {
-            return Err(WorkerError::Exists(format!("Task already exists in this worker: {id}")));
-        }
-        let meter = Arc::<TaskMeter>::default();
-        let reports = Reports::new(self.events.clone()).with_meter(Arc::clone(&meter));
-        let (sender, receiver) = watch::channel(target);
-        let control = Control {
-            target: receiver,
-            stop: StopSignal::new(),
-        };
-        let (building, told) = (control.clone(), reports.clone());
-        let supervision = Supervision {
-            id: id.clone(),
-            stop: control.stop.clone(),
-            reports: reports.clone(),
-            meter: Arc::clone(&meter),
-            restarts: self.restarts.clone(),
-            settings: self.restart_settings(connector),
-            started: Instant::now(),
-        };
-        let parts = (building, told, Arc::clone(&meter));
-        let (run, result) = match self.build_task(&id, connector, config, count, parts).await {
-            Ok(task) => (task.run(), Ok(())),
-            Err(error) => {
-                let failure = TaskFailure::connect(format!("Failed to start task {id}")).caused_by(TaskFailure {
-                    retriable: error.is_retriable(),
-                    ..TaskFailure::connect(error.to_string())
-                });
-                if !supervision.settings.covers(&failure) {
-                    tracing::error!(task = %id, error = failure.to_trace(), "task could not be built");
-                    reports.task(&id, State::Failed, Some(failure.to_trace())).await;
-                    return Err(error);
-                }
-                // Supervised as if it had run: its supervisor waits and asks for the next start.
-                let run: BoxFuture<'static, Result<(), TaskFailure>> = Box::pin(std::future::ready(Err(failure)));
-                (run, Err(error))
-            }
-        };
-        let mut running = self.running.lock();
-        if running.tasks.contains_key(&id) {
-            return Err(WorkerError::Exists(format!("Task already exists in this worker: {id}")));
-        }
-        if result.is_ok() {
-            self.watch.add(id.clone(), &meter, self.settings.stall_timeout);
-        }
-        let join = tokio::spawn(supervise_task(run, supervision));
-        let task = RunningTask {
-            target: sender,
-            stop: control.stop,
-            reports,
-            meter,
-            join,
-        };
-        running.tasks.insert(id, task);
-        result
-    }
-
-    /// A connector whose settings cannot be read fails for another reason; its task is not tried again.
-    fn restart_settings(&self, connector: &ConfigMap) -> RestartSettings {
-        let own = self.settings.restart.of_connector(connector);
-        own.unwrap_or(RestartSettings {
-            policy: RestartPolicy::Never,
-            ..self.settings.restart
-        })
-    }
-
-    /// Returns what a task that is here has done and uses; none for one that is not.
-    pub fn figures(&self, id: &TaskId) -> Option<TaskFigures> {
-        let meter = Arc::clone(&self.running.lock().tasks.get(id)?.meter);
-        Some(meter.figures(self.settings.stall_timeout, self.restarts.figures(id)))
-    }
-
-    async fn build_task(
-        &self,
-        id: &TaskId,
-        connector: &ConfigMap,
-        config: &ConfigMap,
-        count: TaskCount,
-        (control, reports, meter): (Control, Reports, Arc<TaskMeter>),
-    ) -> Result<Task, WorkerError> {
-        let connector = self.settings.providers.resolve(connector)?;
-        let config = self.settings.providers.resolve(config)?;
-        let settings = ConnectorConfig::parse(&connector)?;
-        check_task_count(&settings, count.0 as usize)?;
-        let request = TaskRequest {
-            id: id.clone(),
-            connector: &connector,
-            config: &config,
-            control,
-            reports,
-            meter,
-        };
-        self.builder().build(request, &settings).await
-    }
-
-    fn builder(&self) -> TaskBuilder<'_> {
-        TaskBuilder {
-            settings: &self.settings,
-            plugins: &self.plugins,
-            offsets: &self.offsets,
-            gate: self.gate.get(),
-        }
-    }
-
-    /// Returns the tasks of a connector that run here, ascending.
-    pub fn task_ids(&self, connector: &str) -> Vec<TaskId> {
-        let mut ids: Vec<TaskId> = self
-            .running
-            .lock()
-            .tasks
-            .keys()
-            .filter(|id| id.connector == connector)
-            .cloned()
-            .collect();
-        ids.sort();
-        ids
-    }
-
-    /// Stops tasks: all are told, then all are waited for, then those that are late are cancelled.
-    pub async fn stop_tasks(&self, ids: &[TaskId]) {
-        let tasks: Vec<(TaskId, RunningTask)> = {
-            let mut running = self.running.lock();
-            ids.iter()
-                .filter_map(|id| Some((id.clone(), running.tasks.remove(id)?)))
-                .collect()
-        };
-        let grace = self.settings.timing.task_stop_timeout;
-        for (_, task) in &tasks {
-            task.stop.request(grace);
-        }
-        let deadline = Instant::now() + grace;
-        for (id, mut task) in tasks {
-            if timeout_at(deadline, &mut task.join).await.is_err() {
-                task.reports.mute();
-                task.join.abort();
-                tracing::error!("Graceful stop of task {id} failed.");
-            }
-            self.restarts.stopped(&id);
-        }
-    }
-
     // ---- both --------------------------------------------------------------------------------------------
 
     /// Sets the target state of a connector and its tasks, as far as they are here.
@@ -422,7 +278,7 @@ impl Worker {
         let connectors = std::mem::take(&mut self.running.lock().connectors);
         let deadline = Instant::now() + CONNECTOR_STOP_TIMEOUT;
         for connector in connectors.values() {
-            connector.handle.stop.request(CONNECTOR_STOP_TIMEOUT);
+            connector.handle.stop.request(CONNECTOR_STOP_TIMEOUT + TRAP_DELAY);
         }
         for (name, connector) in connectors {
             stop_connector(&name, connector, deadline).await;
@@ -443,7 +299,7 @@ impl std::fmt::Debug for Worker {
 }
 
 async fn stop_connector(name: &str, mut connector: RunningConnector, deadline: Instant) {
-    connector.handle.stop.request(CONNECTOR_STOP_TIMEOUT);
+    connector.handle.stop.request(CONNECTOR_STOP_TIMEOUT + TRAP_DELAY);
     if timeout_at(deadline, &mut connector.join).await.is_err() {
         connector.handle.reports.mute();
         connector.join.abort();
@@ -451,28 +307,10 @@ async fn stop_connector(name: &str, mut connector: RunningConnector, deadline: I
     }
 }
 
-fn check_task_count(settings: &ConnectorConfig, generated: usize) -> Result<(), WorkerError> {
-    if generated <= settings.tasks_max as usize {
-        return Ok(());
-    }
-    if settings.tasks_max_enforce {
-        return Err(WorkerError::TooManyTasks {
-            connector: settings.name.clone(),
-            generated,
-            max: settings.tasks_max,
-        });
-    }
-    tracing::warn!(
-        connector = settings.name,
-        generated,
-        max = settings.tasks_max,
-        "more tasks than tasks.max, allowed by {TASKS_MAX_ENFORCE}"
-    );
-    Ok(())
-}
-
+mod reload;
 mod stalls;
 mod supervise;
+mod tasks;
 
 #[cfg(test)]
 mod tests;

@@ -37,7 +37,7 @@ const COMMON: &[Row] = &[
     ("metric.reporters", List, Some("org.apache.kafka.common.metrics.JmxReporter"), Low, "Accepted for compatibility: metrics are served over HTTP."),
     ("header.converter", Class, Some("org.apache.kafka.connect.storage.SimpleHeaderConverter"), Low, "Converter of record headers for connectors that set none themselves."),
     ("header.converter.plugin.version", Text, NULL, Low, "Version range of the header converter."),
-    ("config.providers", List, Some(""), Low, "Names of providers that fill in ${provider:path:key} variables."),
+    ("config.providers", List, Some(""), Low, "Names of providers that fill in ${provider:path:key} variables. config.providers.NAME.class is the class of one, config.providers.NAME.param.* are its options; with param.ttl.ms its values are looked up again after that time, and connectors whose values have changed are restarted."),
     ("connector.client.config.override.policy", Text, Some("All"), Medium, "Which client settings a connector may override: All, None, Principal or Allowlist."),
     ("connector.client.config.override.allowlist", List, Some(""), Medium, "Client settings a connector may override under the Allowlist policy, without prefix."),
     ("topic.creation.enable", Boolean, Some("true"), Low, "Whether the topic.creation.* rules of source connectors are followed."),

@@ -2,7 +2,9 @@
 
 pub mod task;
 
+mod assigning;
 pub mod batch;
+mod committing;
 pub mod errant;
 pub mod originals;
 pub mod reader;

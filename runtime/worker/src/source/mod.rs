@@ -2,9 +2,11 @@
 
 pub mod task;
 
+mod acknowledging;
 pub mod acks;
 pub mod at_least_once;
 pub mod boundary;
+mod delivering;
 pub mod exactly_once;
 pub mod gate;
 pub mod send;

@@ -13,7 +13,8 @@ use crate::error::TaskFailure;
 use crate::pipeline::report::{FailedRecord, Failing};
 use crate::pipeline::stage::Stage;
 use crate::pipeline::tolerance::Verdict;
-use crate::source::task::{SourceTask, in_words};
+use crate::source::delivering::in_words;
+use crate::source::task::SourceTask;
 
 impl SourceTask {
     /// Sends a frame of the guest through the transformations. With a failure that ends the task comes

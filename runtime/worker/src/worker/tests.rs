@@ -1,6 +1,6 @@
 use weir_config::map::ConfigMap;
 
-use super::check_task_count;
+use super::tasks::check_task_count;
 use crate::connector_config::ConnectorConfig;
 
 #[test]
