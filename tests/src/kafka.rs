@@ -1,14 +1,18 @@
 //! Producing and reading with librdkafka, as a test's independent client.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _};
+use rdkafka::message::{BorrowedMessage, Header, Headers as _, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
@@ -101,6 +105,72 @@ pub fn send(producer: &BaseProducer<Acknowledged>, topic: &str, number: u64, pay
     Ok(())
 }
 
+/// One record to be stored.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Given<'a> {
+    /// Key.
+    pub key: Option<&'a str>,
+    /// Value.
+    pub value: Option<&'a str>,
+    /// Headers in order.
+    pub headers: &'a [(&'a str, Option<&'a str>)],
+}
+
+/// Stores records in partition 0 and waits until they are there.
+pub fn store(address: &str, topic: &str, records: &[Given<'_>]) -> anyhow::Result<()> {
+    let (producer, acknowledged) = producer(address, PATIENCE)?;
+    for (number, given) in records.iter().enumerate() {
+        let mut headers = OwnedHeaders::new();
+        for (key, value) in given.headers {
+            headers = headers.insert(Header { key, value: *value });
+        }
+        let mut record = BaseRecord::<str, str, usize>::with_opaque_to(topic, number)
+            .partition(0)
+            .headers(headers);
+        record.key = given.key;
+        record.payload = given.value;
+        producer.send(record).map_err(|(error, _)| error).context("send")?;
+    }
+    producer.flush(PATIENCE).context("flush")?;
+    match acknowledged.first_error() {
+        Some(error) => bail!("{topic}: {error}"),
+        None => Ok(()),
+    }
+}
+
+/// Creates a topic of one replica.
+pub fn create_topic(address: &str, topic: &str, partitions: i32, settings: &[(&str, &str)]) -> anyhow::Result<()> {
+    let admin: AdminClient<_> = ClientConfig::new().set("bootstrap.servers", address).create()?;
+    let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    for (key, value) in settings {
+        new = new.set(key, value);
+    }
+    let created = block_on(admin.create_topics([&new], &AdminOptions::new()))?;
+    for result in created {
+        result.map_err(|(topic, error)| anyhow::anyhow!("{topic}: {error}"))?;
+    }
+    Ok(())
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
 /// Sends `count` records of `bytes` each, one batch at a time, until the first error.
 pub fn produce_until_error(address: &str, topic: &str, bytes: usize, count: u64) -> Produced {
     let (producer, acknowledged) = producer(address, Duration::from_secs(5)).expect("producer");
@@ -163,6 +233,35 @@ pub fn read_contents(address: &str, topic: &str) -> anyhow::Result<Vec<Content>>
 ///
 /// *Errors*: the broker refuses a partition, or an end is not reached in time.
 pub fn read_partitions(address: &str, topic: &str) -> anyhow::Result<Vec<Vec<Content>>> {
+    read_as(address, topic, &Content::of)
+}
+
+/// What [`Content`] leaves out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marks {
+    /// Time, and who set it.
+    pub timestamp: rdkafka::Timestamp,
+    /// Names and values of the headers, where null is not empty.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Marks {
+    fn of(message: &BorrowedMessage<'_>) -> Self {
+        let pair = |header: Header<'_, &[u8]>| (header.key.to_owned(), header.value.map(<[u8]>::to_vec));
+        let headers = message.headers().map(|headers| headers.iter().map(pair).collect());
+        Marks {
+            timestamp: message.timestamp(),
+            headers: headers.unwrap_or_default(),
+        }
+    }
+}
+
+/// Reads as [`read_contents`] does.
+pub fn read_marks(address: &str, topic: &str) -> anyhow::Result<Vec<Marks>> {
+    Ok(read_as(address, topic, &Marks::of)?.into_iter().flatten().collect())
+}
+
+fn read_as<T>(address: &str, topic: &str, of: &dyn Fn(&BorrowedMessage<'_>) -> T) -> anyhow::Result<Vec<Vec<T>>> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", address)
         .set("group.id", "reader")
@@ -178,17 +277,18 @@ pub fn read_partitions(address: &str, topic: &str) -> anyhow::Result<Vec<Vec<Con
     (0..partitions)
         .map(|partition| {
             let mut contents = Vec::new();
-            read_partition(&consumer, topic, i32::try_from(partition)?, &mut contents)?;
+            read_partition(&consumer, topic, i32::try_from(partition)?, &mut contents, of)?;
             Ok(contents)
         })
         .collect()
 }
 
-fn read_partition(
+fn read_partition<T>(
     consumer: &BaseConsumer,
     topic: &str,
     partition: i32,
-    contents: &mut Vec<Content>,
+    contents: &mut Vec<T>,
+    of: &dyn Fn(&BorrowedMessage<'_>) -> T,
 ) -> anyhow::Result<()> {
     let (low, high) = consumer
         .fetch_watermarks(topic, partition, Duration::from_secs(20))
@@ -219,7 +319,7 @@ fn read_partition(
             }
             Some(Ok(message)) => {
                 next = message.offset() + 1;
-                contents.push(Content::of(&message));
+                contents.push(of(&message));
             }
             Some(Err(error)) => return Err(error).context("reading"),
         }

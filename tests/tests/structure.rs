@@ -308,8 +308,9 @@ fn is_scenario(area: &str, name: &str) -> bool {
 }
 
 #[test]
-fn every_test_that_the_conformance_page_names_is_there() {
-    let page = std::fs::read_to_string(root().join("docs/conformance.md")).expect("docs/conformance.md");
+fn every_test_that_the_conformance_pages_name_is_there() {
+    let page = |name| std::fs::read_to_string(root().join("docs").join(name)).expect(name);
+    let page = page("conformance.md") + &page("faults.md");
     let (mut seen, mut wrong) = (0, Vec::new());
     for line in page.lines().filter(|line| line.starts_with("| ")) {
         let cell = line.trim_end_matches('|').rsplit('|').next().unwrap_or_default();

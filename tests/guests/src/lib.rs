@@ -2,7 +2,8 @@
 //!
 //! One class for each thing a guest must not do to others: trap, never return, eat memory, open what it was not
 //! granted. The fetching one asks over HTTP what it is told to (`fetching.rs`), the counting one ends transactions (`counting.rs`),
-//! the picky one reports bad records (`picky.rs`). The others produce `rounds` good records first, one a poll, so that a test sees them run
+//! the picky one reports bad records (`picky.rs`), the blocking ones never return (`blocking.rs`), the telling ones make and show any
+//! record (`telling.rs`). The others produce `rounds` good records first, one a poll, so that a test sees them run
 //! before they go wrong.
 //! Built as a component and found by `plugin.path`; `weir_tests::guests` builds it.
 
@@ -21,9 +22,11 @@ use weir_sdk::sink::{SinkConnector, SinkTask};
 use weir_sdk::sink_batch::SinkBatch;
 use weir_sdk::source::{PollBudget, SourceConnector, SourceTask};
 
+mod blocking;
 mod counting;
 mod fetching;
 mod picky;
+mod telling;
 
 /// What a trapping guest says last.
 pub const LAST_WORDS: &str = "the guest fell over on purpose";
@@ -59,6 +62,10 @@ pub fn plugin() -> Plugin {
         .class(counting::class())
         .class(fetching::class())
         .class(picky::class())
+        .class(blocking::source())
+        .class(blocking::sink())
+        .class(telling::source())
+        .class(telling::sink())
         .class(
             Class::sink::<Passing, TrappingSink>("weir.guests.TrappingSinkConnector")
                 .doc("Panics on the first record.")
