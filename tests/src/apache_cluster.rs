@@ -18,7 +18,7 @@ use crate::process::{PATIENCE, await_true};
 const NODES: usize = 3;
 const CLUSTER_ID: &str = "4L6g3nShT-eMCtK--X86sw";
 
-/// A dead node's partitions are led by others after six seconds instead of nine; all else about time is stock. Few partitions of internal
+/// A dead node's partitions are led by others after four seconds instead of nine; all else about time is stock. Few partitions of internal
 /// topics and a small cleaner suit small heaps.
 const SETTINGS: &str = "process.roles=broker,controller\n\
     listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
@@ -26,7 +26,7 @@ const SETTINGS: &str = "process.roles=broker,controller\n\
     default.replication.factor=3\nmin.insync.replicas=2\nnum.partitions=4\n\
     offsets.topic.replication.factor=3\noffsets.topic.num.partitions=6\n\
     transaction.state.log.replication.factor=3\ntransaction.state.log.min.isr=2\ntransaction.state.log.num.partitions=6\n\
-    group.initial.rebalance.delay.ms=0\nbroker.session.timeout.ms=6000\nbroker.heartbeat.interval.ms=1000\n\
+    group.initial.rebalance.delay.ms=0\nbroker.session.timeout.ms=4000\nbroker.heartbeat.interval.ms=500\n\
     log.cleaner.dedupe.buffer.size=8388608\n";
 
 /// The nodes.
@@ -62,7 +62,7 @@ impl Cluster {
                 "{SETTINGS}node.id={id}\ncontroller.quorum.voters={}\n\
                  listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}\nlog.dirs={}\n",
                 voters.join(","),
-                folder.join(format!("kafka-{id}-data")).display()
+                data_folder(folder, id).display()
             );
             let settings = folder.join(format!("kafka-{id}.properties"));
             std::fs::write(&settings, text)?;
@@ -154,6 +154,15 @@ impl Cluster {
         });
         waited.with_context(|| format!("(topic, partition, leader, in sync): {last}"))
     }
+}
+
+/// What the nodes of a cluster in `folder` keep, and nobody needs after them.
+pub fn data_folders(folder: &Path) -> Vec<PathBuf> {
+    (1..=NODES).map(|id| data_folder(folder, id)).collect()
+}
+
+fn data_folder(folder: &Path, id: usize) -> PathBuf {
+    folder.join(format!("kafka-{id}-data"))
 }
 
 impl Node {

@@ -3,12 +3,13 @@
 //! A short form runs with the other suites; `make soak-connect` runs the long one. `WEIR_SOAK_ROUNDS`, `WEIR_SOAK_CONNECTORS` (of four tasks
 //! each) and `WEIR_SOAK_SEED` change it. A failure tells seed and round, and keeps the logs of all processes.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rdkafka::consumer::BaseConsumer;
-use weir_tests::apache_cluster::Cluster;
+use weir_tests::apache_cluster::{self, Cluster};
 use weir_tests::kafka::Isolation;
 use weir_tests::process::{PATIENCE, await_true};
 use weir_tests::side_by_side::scratch;
@@ -20,7 +21,7 @@ use weir_tests::soak::topic_reader::{TopicReader, consumer};
 const WORKERS: usize = 3;
 /// How long an unaffected source task may stand still while workers come and go: less than it takes to notice that one is gone.
 const PAUSE: Duration = SESSION;
-/// The same while the leader of a partition is dead, which is noticed after six seconds.
+/// The same while the leader of a partition is dead, which is noticed after four seconds.
 const PAUSE_WITHOUT_BROKER: Duration = Duration::from_secs(30);
 
 /// How a worker's client tells that its producer is another's predecessor.
@@ -111,17 +112,21 @@ fn faults_lose_nothing_double_nothing_and_leave_the_rest_alone() {
     std::fs::remove_dir_all(&folder).expect("nobody holds it");
 }
 
-/// A folder of this process's; those of processes that are gone are removed.
+/// A folder of this process's. Of processes that are gone only the logs stay.
 fn fresh_folder() -> PathBuf {
     const PREFIX: &str = "soak-";
     for entry in std::fs::read_dir(scratch()).expect("a folder").flatten() {
         let name = entry.file_name().into_string().unwrap_or_default();
         let owner = name.strip_prefix(PREFIX);
         if owner.is_some_and(|pid| Path::new("/proc").join(pid).metadata().is_err()) {
-            std::fs::remove_dir_all(entry.path()).expect("nobody holds it");
+            for data in apache_cluster::data_folders(&entry.path()) {
+                // Already gone when it was cleared before.
+                let _ = std::fs::remove_dir_all(data);
+            }
         }
     }
     let folder = scratch().join(format!("{PREFIX}{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder");
     folder
 }
@@ -174,8 +179,20 @@ impl Soak {
 
     /// Waits until `workers` run everything again, and compares.
     fn end(&mut self, passage: Passage, workers: &[Door], pause: Duration) -> anyhow::Result<String> {
+        self.end_but(passage, workers, pause, None)
+    }
+
+    /// The same after a broker's death, which a worker with such a log at the beginning may have noticed.
+    fn end_but(
+        &mut self,
+        passage: Passage,
+        workers: &[Door],
+        pause: Duration,
+        logs: Option<&[usize]>,
+    ) -> anyhow::Result<String> {
+        let hit = || logs.map_or_else(BTreeSet::new, |since| self.fleet.without_coordinator(since));
         let statuses = || self.statuses.news(&self.all);
-        let outcome = passage.end(&self.load, workers, statuses)?;
+        let outcome = passage.end(&self.load, workers, hit, statuses)?;
         anyhow::ensure!(outcome.unaffected > 0, "every task was affected: {outcome:?}");
         let (paused, task) = &outcome.longest_pause;
         anyhow::ensure!(
@@ -203,12 +220,13 @@ impl Soak {
     fn kill_a_broker(&mut self) -> anyhow::Result<String> {
         let workers = self.fleet.doors();
         let passage = self.begin(&workers, workers.clone())?;
+        let logs = self.fleet.log_lengths();
         let victim = self.dice.roll(self.cluster.len());
         self.cluster.kill(victim)?;
         self.cluster.await_without(victim)?;
         self.cluster.restart(victim)?;
         self.cluster.await_whole()?;
-        self.end(passage, &workers, PAUSE_WITHOUT_BROKER)
+        self.end_but(passage, &workers, PAUSE_WITHOUT_BROKER, Some(&logs))
     }
 
     /// Its successors are at work when it wakes up with what it was about to write.

@@ -3,7 +3,7 @@
 //! Every worker has a log of its own, and what it says of tasks is compared with what the others say: a task that two workers run, or none,
 //! shows here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -114,6 +114,22 @@ impl Fleet {
     pub fn doors_but(&self, id: &str) -> Vec<Door> {
         let doors = self.workers.iter().map(|worker| worker.door.clone());
         doors.filter(|door| door.id != id).collect()
+    }
+
+    /// How long each worker's log is.
+    pub fn log_lengths(&self) -> Vec<usize> {
+        let logs = self.workers.iter().map(|worker| worker.process.log_text().len());
+        logs.collect()
+    }
+
+    /// Workers that gave up their work since, as Connect's do, because the group had no coordinator for longer than a heartbeat interval.
+    pub fn without_coordinator(&self, since: &[usize]) -> BTreeSet<String> {
+        let lost = self.workers.iter().zip(since).filter(|(worker, since)| {
+            let log = worker.process.log_text();
+            log.get(**since..)
+                .is_some_and(|news| news.contains("reason=CoordinatorLost"))
+        });
+        lost.map(|(worker, _)| worker.door.id.clone()).collect()
     }
 
     /// Those of all workers.

@@ -139,7 +139,11 @@ impl Load {
             let more = more.as_object().context("an object")?.clone();
             source.as_object_mut().context("an object")?.extend(more);
             rest.put_connector(&flow.source, &source)?;
+        }
+        for flow in &self.flows {
             rest.await_state(&flow.source, "RUNNING", flow.tasks())?;
+        }
+        for flow in &self.flows {
             let sink = json!({"connector.class": "FileStreamSink", "topics": flow.source, "file": flow.output.file,
                 "tasks.max": flow.tasks().to_string()});
             rest.put_connector(&flow.sink, &sink)?;

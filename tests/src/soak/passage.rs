@@ -45,18 +45,23 @@ impl Passage {
         Ok(Passage { before, watch })
     }
 
-    /// Waits until all is settled on `workers`, and compares; `statuses` gives the records of the status topic since the beginning.
+    /// Waits until all is settled on `workers`, and compares; `hit` are workers that were not left alone after all, `statuses` gives the
+    /// records of the status topic since the beginning.
     ///
     /// *Errors*: a task that was started again, or stood still, without a reason; a task that failed on a worker that was left alone.
     pub fn end(
         self,
         load: &Load,
         workers: &[Door],
+        hit: impl FnOnce() -> BTreeSet<String>,
         statuses: impl FnOnce() -> anyhow::Result<Vec<KeyValue>>,
     ) -> anyhow::Result<Outcome> {
         let after = settle(load, workers)?;
         let statuses = &statuses()?;
-        let (alone, all_samples) = self.watch.end()?;
+        let (mut alone, all_samples) = self.watch.end()?;
+        for id in hit() {
+            alone.remove(&id);
+        }
         let elsewhere = heard_elsewhere(&self.before, &alone, statuses)?;
         let mut outcome = Outcome::default();
         for (task, before) in &self.before {
