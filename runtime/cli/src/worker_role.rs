@@ -23,7 +23,7 @@ use weir_herder::distributed::session_key::{KeySettings, MacAlgorithm};
 use weir_herder::error::HerderError;
 use weir_herder::group::protocol::{ConnectProtocol, PROTOCOL_TYPE};
 use weir_herder::herder::{Herder, HerderParts};
-use weir_herder::info::ServerInfo;
+use weir_herder::info::{CONNECT_VERSION, ServerInfo};
 use weir_herder::validate::WorkerConverters;
 use weir_metrics::registry::MetricRegistry;
 use weir_plugins::egress::settings::HttpSettings;
@@ -125,11 +125,7 @@ impl BoundWorker {
             configs: stores.configs,
             status: stores.status,
             converters: worker_converters(&self.config, providers),
-            server: ServerInfo {
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                commit: option_env!("WEIR_COMMIT").unwrap_or("unknown").to_owned(),
-                kafka_cluster_id: cluster_id.unwrap_or_default(),
-            },
+            server: server_info(cluster_id),
             topic_rules: self.config.topics,
             loggers: logging::loggers(),
         });
@@ -241,6 +237,16 @@ async fn told_when_silent<T>(servers: &str, answers: impl Future<Output = T>) ->
     }
     tracing::warn!("Kafka has not answered on {servers} yet: waiting for default.api.timeout.ms");
     answers.await
+}
+
+/// The version is Connect's, because clients decide by it what they may ask for; the commit tells whose program answers.
+fn server_info(cluster_id: Option<String>) -> ServerInfo {
+    let revision = option_env!("WEIR_COMMIT").map(|commit| format!("-{commit}"));
+    ServerInfo {
+        version: CONNECT_VERSION.to_owned(),
+        commit: format!("weir-{}{}", env!("CARGO_PKG_VERSION"), revision.unwrap_or_default()),
+        kafka_cluster_id: cluster_id.unwrap_or_default(),
+    }
 }
 
 fn host_name() -> String {

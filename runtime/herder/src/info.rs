@@ -81,12 +81,15 @@ pub struct ConfigInfos {
     pub configs: Vec<ConfigInfo>,
 }
 
+/// The release of Apache Connect whose API this worker speaks. Clients compare it with what a request needs.
+pub const CONNECT_VERSION: &str = weir_transforms::catalogue::VERSION;
+
 /// What `GET /` answers.
 #[derive(Debug, Clone)]
 pub struct ServerInfo {
-    /// Version of this program.
+    /// [`CONNECT_VERSION`].
     pub version: String,
-    /// Source revision it was built from.
+    /// This program, its version and the source revision it was built from.
     pub commit: String,
     /// Id of the Kafka cluster behind it.
     pub kafka_cluster_id: String,

@@ -402,3 +402,19 @@ fn a_worker_leaves_its_group_within_its_deadlines() {
         assert_eq!(last(key), Some(json!("UNASSIGNED")), "{key}");
     }
 }
+
+#[test]
+fn a_change_of_state_during_a_restart_is_not_lost() {
+    let cluster = Cluster::start();
+    let worker = cluster.worker();
+    worker.rest.put_connector("a", &endless("a", 1)).expect("connector");
+    worker.rest.await_state("a", "RUNNING", 1).expect("runs");
+    let send = |method: &str, path: &str| worker.rest.send(method, path, None).expect(path).status;
+    for _ in 0..6 {
+        assert_eq!(send("POST", "/connectors/a/restart?includeTasks=true"), 202);
+        assert_eq!(send("PUT", "/connectors/a/pause"), 202);
+        worker.rest.await_state("a", "PAUSED", 1).expect("paused");
+        assert_eq!(send("PUT", "/connectors/a/resume"), 202);
+        worker.rest.await_state("a", "RUNNING", 1).expect("resumed");
+    }
+}
