@@ -32,7 +32,7 @@ suite() { # name command...
 }
 
 wanted=("$@")
-if [ "${#wanted[@]}" -eq 0 ] || [[ " ${wanted[*]} " == *" clients "* || " ${wanted[*]} " == *" avro "* || " ${wanted[*]} " == *" java "* ]]; then
+if [ "${#wanted[@]}" -eq 0 ] || [[ " ${wanted[*]} " == *" clients "* || " ${wanted[*]} " == *" connect_clients "* || " ${wanted[*]} " == *" avro "* || " ${wanted[*]} " == *" java "* ]]; then
   tests/setup.sh test || exit 1
 fi
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes a fresh Debian machine with Rust ready; does nothing where all is there.
 #   tests/setup.sh build     what compiling needs: C compiler, make, perl, the wasm target
-#   tests/setup.sh test      besides: kcat, Java 17 with Maven, Python, Node.js, for the real-client suites
+#   tests/setup.sh test      besides: kcat, Java 17 with Maven, Python, Node.js, Go, for the real-client suites
 # One line for each thing that is installed, or that must be installed by hand.
 set -euo pipefail
 what=${1:-build}
@@ -50,6 +50,7 @@ install_apt java default-jdk-headless
 install_apt mvn maven
 install_apt node nodejs
 install_apt npm npm
+install_apt go golang-go
 major=$(java -version 2>&1 | sed -n '1s/.*version "\([0-9]*\).*/\1/p')
 if [ "${major:-0}" -lt 17 ]; then
   echo "Apache Kafka's tools need Java 17 or newer, found ${major:-none}; install it with: sudo apt-get install openjdk-17-jre-headless" >&2
