@@ -1,7 +1,6 @@
 //! Strimzi's operator: what it asks a worker while it brings a KafkaConnector resource about.
 //!
-//! Facts of its source (August 2026): the paths, the codes it accepts, and what of the answers goes into the resource's status. It
-//! speaks through Java's own HTTP client, which offers to go on in HTTP/2.
+//! Facts of its source (August 2026): the paths, the codes it accepts, and what of the answers goes into the resource's status.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +14,6 @@ fn strimzi(peer: &Peer) -> Tool<'_> {
         headers: vec![
             ("Accept", "application/json"),
             ("User-Agent", "Java-http-client/21.0.4"),
-            ("Upgrade", "h2c"),
-            ("HTTP2-Settings", "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA"),
         ],
         media: "application/json",
     }
