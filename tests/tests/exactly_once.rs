@@ -293,6 +293,32 @@ fn offsets_go_to_the_connectors_own_topic_and_are_found_there() {
 }
 
 #[test]
+fn earlier_tasks_are_fenced_before_a_user_changes_offsets() {
+    let mut worker = Worker::start("altered");
+    let config = worker.file_source("altered", &json!({}));
+    worker.rest.put_connector("lines", &config).expect("connector");
+    worker.write(10);
+    await_committed("altered", 10, &worker);
+    let stopped = worker.rest.send("PUT", "/connectors/lines/stop", None).expect("stop");
+    assert_eq!(stopped.status, 204, "{}", stopped.text);
+    worker.rest.await_state("lines", "STOPPED", 0).expect("stopped");
+    let fencings = |worker: &Worker| worker.weir.log_text().matches("fencing earlier tasks").count();
+    let before = fencings(&worker);
+    // Behind the fifth line.
+    let body = json!({"offsets": [{"partition": {"filename": worker.input()}, "offset": {"position": 10}}]});
+    let answer = worker.rest.json("PATCH", "/connectors/lines/offsets", &body);
+    let answer = answer.expect("PATCH");
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(fencings(&worker), before + 1, "{}", worker.weir.log_text());
+    let read = worker.rest.get("/connectors/lines/offsets").expect("offsets").json();
+    assert_eq!(read["offsets"][0]["offset"]["position"], 10, "{read}");
+    // The tasks are counted now: nobody is left to be fenced.
+    let answer = worker.rest.send("DELETE", "/connectors/lines/offsets", None);
+    assert_eq!(answer.expect("DELETE").status, 200);
+    assert_eq!(fencings(&worker), before + 1);
+}
+
+#[test]
 fn records_for_the_own_offsets_topic_fail_the_task() {
     let mut worker = Worker::start("loop");
     worker

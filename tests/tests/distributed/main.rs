@@ -3,6 +3,9 @@
 //! All workers are the built binary; what a rebalance may not touch is read from the status topic, where every start of a task leaves a
 //! record with the generation of its group.
 
+mod between;
+mod start;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -39,45 +42,7 @@ impl Cluster {
     }
 
     fn worker_with(&self, settings: &[(&str, &str)]) -> Worker {
-        let folder = TempDir::new().expect("a folder");
-        let mut lines = vec![
-            format!("bootstrap.servers={}", self.kafka),
-            "listeners=http://127.0.0.1:0".to_owned(),
-        ];
-        let fixed = [
-            ("group.id", "workers"),
-            ("key.converter", STRING),
-            ("value.converter", STRING),
-            ("config.storage.topic", "c-configs"),
-            ("offset.storage.topic", "c-offsets"),
-            ("status.storage.topic", "c-status"),
-            ("config.storage.replication.factor", "1"),
-            ("offset.storage.replication.factor", "1"),
-            ("offset.storage.partitions", "1"),
-            ("status.storage.replication.factor", "1"),
-            ("status.storage.partitions", "1"),
-            ("session.timeout.ms", "6000"),
-            ("heartbeat.interval.ms", "500"),
-            ("scheduled.rebalance.max.delay.ms", "1000"),
-        ];
-        lines.extend(
-            fixed
-                .iter()
-                .chain(settings)
-                .map(|(key, value)| format!("{key}={value}")),
-        );
-        std::fs::write(folder.path().join("worker.properties"), lines.join("\n")).expect("worker file");
-        let mut weir = Weir::start_with(Start {
-            arguments: vec!["connect-distributed".to_owned(), "{dir}/worker.properties".to_owned()],
-            folder: Some(folder.path()),
-            max_file_bytes: None,
-            environment: Vec::new(),
-        })
-        .expect("worker");
-        weir.own_folder(folder);
-        let ready = weir.await_ready().expect("ready");
-        let rest = Rest::new(ready.connect.as_deref().expect("connect address"));
-        Worker { weir, rest }
+        Worker::of(start_worker(&self.kafka, settings))
     }
 
     /// All statuses ever written for a key, oldest first.
@@ -92,7 +57,57 @@ impl Cluster {
     }
 }
 
+/// Starts a worker whose end or readiness the caller waits for.
+fn start_worker(kafka: &str, settings: &[(&str, &str)]) -> Weir {
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("worker.properties"), worker_file(kafka, settings)).expect("file");
+    let mut weir = Weir::start_with(Start {
+        arguments: vec!["connect-distributed".to_owned(), "{dir}/worker.properties".to_owned()],
+        folder: Some(folder.path()),
+        max_file_bytes: None,
+        environment: Vec::new(),
+    })
+    .expect("worker");
+    weir.own_folder(folder);
+    weir
+}
+
+/// Settings of a worker; those given come last and win.
+fn worker_file(kafka: &str, settings: &[(&str, &str)]) -> String {
+    let fixed = [
+        ("bootstrap.servers", kafka),
+        ("listeners", "http://127.0.0.1:0"),
+        ("group.id", "workers"),
+        ("key.converter", STRING),
+        ("value.converter", STRING),
+        ("config.storage.topic", "c-configs"),
+        ("offset.storage.topic", "c-offsets"),
+        ("status.storage.topic", "c-status"),
+        ("config.storage.replication.factor", "1"),
+        ("offset.storage.replication.factor", "1"),
+        ("offset.storage.partitions", "1"),
+        ("status.storage.replication.factor", "1"),
+        ("status.storage.partitions", "1"),
+        ("session.timeout.ms", "6000"),
+        ("heartbeat.interval.ms", "500"),
+        ("scheduled.rebalance.max.delay.ms", "1000"),
+    ];
+    let lines: Vec<String> = fixed
+        .iter()
+        .chain(settings)
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    lines.join("\n")
+}
+
 impl Worker {
+    /// A worker that has started, once it is ready.
+    fn of(mut weir: Weir) -> Self {
+        let ready = weir.await_ready().expect("ready");
+        let rest = Rest::new(ready.connect.as_deref().expect("connect address"));
+        Worker { weir, rest }
+    }
+
     /// As it stands in statuses.
     fn id(&self) -> String {
         self.rest.host().to_owned()
