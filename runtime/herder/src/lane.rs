@@ -107,6 +107,8 @@ pub struct Lane {
     steps: VecDeque<(Step, Option<StepReply>)>,
     /// Of the running step; none when nothing runs.
     running: Option<CancellationToken>,
+    /// What runs makes tasks or hands them over.
+    is_generating: bool,
     /// Those who wait until nothing is queued or running; they get the last failure, if any.
     pub idle_waiters: Vec<oneshot::Sender<Result<(), String>>>,
     /// Failure of the latest connector start.
@@ -165,6 +167,7 @@ impl Lane {
         let (step, reply) = self.steps.pop_front()?;
         let interrupt = CancellationToken::new();
         self.running = Some(interrupt.clone());
+        self.is_generating = makes_tasks(&step);
         Some(Begun { step, reply, interrupt })
     }
 
@@ -177,6 +180,21 @@ impl Lane {
     pub fn interrupt(&self) {
         if let Some(running) = &self.running {
             running.cancel();
+        }
+    }
+
+    /// Queues the stop of work that a rebalance waits for. What makes tasks gives way: it may pause for long, or wait for the leader, who
+    /// waits for the end of the rebalance in turn. The tasks are made afterwards.
+    pub fn push_release(&mut self, part: Part, reply: StepReply) {
+        if part.connector || self.is_generating {
+            self.interrupt();
+        }
+        let queued = self.steps.len();
+        self.steps.retain(|(step, reply)| reply.is_some() || !makes_tasks(step));
+        let gave_way = self.steps.len() < queued;
+        self.push(Step::Release(part), Some(reply));
+        if gave_way {
+            self.push(Step::Generate { attempt: 0 }, None);
         }
     }
 
@@ -259,7 +277,7 @@ async fn generate(cx: &StepContext, state: &ClusterState, name: &str, attempt: u
     if attempt > 0 {
         tokio::select! {
             biased;
-            () = cx.interrupt.cancelled() => return Outcome::Interrupted,
+            () = cx.interrupt.cancelled() => return again(),
             () = tokio::time::sleep(retry_pause(attempt)) => {}
         }
     }
@@ -268,7 +286,7 @@ async fn generate(cx: &StepContext, state: &ClusterState, name: &str, attempt: u
     }
     let generated = tokio::select! {
         biased;
-        () = cx.interrupt.cancelled() => return Outcome::Interrupted,
+        () = cx.interrupt.cancelled() => return again(),
         generated = cx.worker.connector_task_configs(name, &entry.config) => generated,
     };
     match generated {
@@ -279,6 +297,19 @@ async fn generate(cx: &StepContext, state: &ClusterState, name: &str, attempt: u
             error: error.to_string(),
         },
     }
+}
+
+/// Tasks are made again, at once: something else came first.
+fn again() -> Outcome {
+    Outcome::GenerateFailed {
+        attempt: 0,
+        error: String::new(),
+        retry: true,
+    }
+}
+
+fn makes_tasks(step: &Step) -> bool {
+    matches!(step, Step::Generate { .. } | Step::Submit { .. })
 }
 
 fn retry_pause(attempt: u32) -> Duration {
@@ -293,7 +324,7 @@ async fn submit(cx: &StepContext, name: &str, leader_url: &str, attempt: u32, co
     };
     let submitted = tokio::select! {
         biased;
-        () = cx.interrupt.cancelled() => return Outcome::Interrupted,
+        () = cx.interrupt.cancelled() => return again(),
         submitted = internal.post_tasks(leader_url, name, configs) => submitted,
     };
     match submitted {
@@ -591,6 +622,42 @@ mod tests {
         assert!(running.interrupt.is_cancelled());
         lane.finished();
         assert!(!lane.begin().expect("the next").interrupt.is_cancelled());
+    }
+
+    #[test]
+    fn what_makes_tasks_gives_way_to_what_a_rebalance_waits_for() {
+        let submit = || Step::Submit {
+            leader_url: "http://leader/".to_owned(),
+            attempt: 3,
+            configs: Vec::new(),
+        };
+        for (first, gives_way) in [
+            (Step::StartConnector, false),
+            (Step::Generate { attempt: 5 }, true),
+            (submit(), true),
+        ] {
+            let mut lane = Lane::default();
+            lane.push(first, None);
+            let running = lane.begin().expect("a step");
+            lane.push(submit(), None);
+            lane.push(Step::ApplyState, None);
+            let (reply, _released) = oneshot::channel();
+            lane.push_release(Part::default(), reply);
+            assert_eq!(running.interrupt.is_cancelled(), gives_way, "{:?}", running.step);
+            let mut order = Vec::new();
+            lane.finished();
+            while let Some(begun) = lane.begin() {
+                order.push(begun.step);
+                lane.finished();
+            }
+            assert!(
+                matches!(
+                    order.as_slice(),
+                    [Step::ApplyState, Step::Release(_), Step::Generate { attempt: 0 }]
+                ),
+                "{order:?}"
+            );
+        }
     }
 
     #[test]

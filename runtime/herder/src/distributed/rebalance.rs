@@ -119,10 +119,8 @@ impl Herder {
         let mut stopped = Vec::new();
         for (name, part) in by_connector(work) {
             let (reply, ended) = oneshot::channel();
-            if part.connector {
-                self.interrupt(&name);
-            }
-            self.push(&name, Step::Release(part), Some(reply));
+            self.lanes.entry(name.clone()).or_default().push_release(part, reply);
+            self.advance(&name);
             stopped.push(ended);
         }
         stopped
