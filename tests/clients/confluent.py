@@ -168,7 +168,41 @@ def admin(topic, group):
     return seen
 
 
-VERBS = {verb.__name__: verb for verb in (produce, consume_plain, consume_group, resume_group, share_group, admin)}
+def transact(source, target, group):
+    """Commit, abort and fencing, then a consumer's offsets in a transaction, which an abort takes back."""
+    transactional = lambda: Producer({"bootstrap.servers": SERVERS, "transactional.id": "python"})
+    first, seen = transactional(), {}
+    first.init_transactions(PATIENCE_S)
+    for value, ends in (("a", first.commit_transaction), ("aborted", first.abort_transaction), ("b", first.commit_transaction)):
+        first.begin_transaction()
+        first.produce(source, value, partition=0)
+        first.flush(PATIENCE_S)
+        ends(PATIENCE_S)
+    first.begin_transaction()
+    first.produce(source, "of a zombie", partition=0)
+    first.flush(PATIENCE_S)
+    second = transactional()
+    second.init_transactions(PATIENCE_S)
+    try:
+        first.commit_transaction(PATIENCE_S)
+    except KafkaException as error:
+        seen["zombie"] = error.args[0].name()
+    reader = consumer(group, **{"isolation.level": "read_committed"})
+    reader.subscribe([source])
+    seen["read"] = [message.value().decode() for message in polled(reader, 2)]
+    for ends in (second.abort_transaction, second.commit_transaction):
+        second.begin_transaction()
+        for value in seen["read"]:
+            second.produce(target, value.upper(), partition=0)
+        second.send_offsets_to_transaction(reader.position(reader.assignment()), reader.consumer_group_metadata(), PATIENCE_S)
+        ends(PATIENCE_S)
+        committed = reader.committed([TopicPartition(source, 0)], PATIENCE_S)[0]
+        seen.setdefault("committed", []).append(committed.offset)
+    reader.close()
+    return seen
+
+
+VERBS = {verb.__name__: verb for verb in (produce, consume_plain, consume_group, resume_group, share_group, admin, transact)}
 
 if __name__ == "__main__":
     json.dump(VERBS[sys.argv[2]](*sys.argv[3:]), sys.stdout)

@@ -1,7 +1,7 @@
-//! Exactly-once sources against Apache Kafka: kills, zombies, the three boundaries, offsets.
+//! Exactly-once sources against Apache Kafka: kills, zombies, the three boundaries, offsets; kills and zombies on the bundled broker.
 //!
-//! One Apache broker serves the file; each test has its own worker group and topics. What counts is what a reader of committed records
-//! sees: every record once, in order.
+//! One Apache broker serves the file, and one bundled broker its short form; each test has its own worker group and topics. What counts is
+//! what a reader of committed records sees: every record once, in order.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -21,15 +21,33 @@ fn kafka() -> &'static str {
     broker_of_suite("exactly-once")
 }
 
+/// The bundled broker of this file.
+fn bundled() -> &'static str {
+    static ADDRESS: OnceLock<String> = OnceLock::new();
+    ADDRESS.get_or_init(|| {
+        let (started, answers) = mpsc::channel();
+        std::thread::spawn(move || {
+            let (_weir, address) = Weir::broker(&[("group.initial.rebalance.delay.ms", "0")]).expect("broker");
+            started.send(address).expect("somebody waits");
+            loop {
+                std::thread::park();
+            }
+        });
+        answers.recv().expect("broker")
+    })
+}
+
 /// A worker of group `name` with its input file.
 struct Worker {
+    name: String,
+    kafka: &'static str,
     weir: Weir,
     rest: Rest,
     folder: PathBuf,
     written: u32,
 }
 
-fn worker_file(name: &str, folder: &Path) -> PathBuf {
+fn worker_file(kafka: &str, name: &str, folder: &Path) -> PathBuf {
     let plugins = folder.join("plugins");
     if !plugins.try_exists().expect("plugin folder") {
         std::fs::create_dir(&plugins).expect("plugin folder");
@@ -39,7 +57,7 @@ fn worker_file(name: &str, folder: &Path) -> PathBuf {
         "bootstrap.servers={}\ngroup.id={name}\nexactly.once.source.support=enabled\nlisteners=http://127.0.0.1:0\n\
          plugin.path={}\nkey.converter={STRING}\nvalue.converter={STRING}\noffset.flush.interval.ms=100\n\
          session.timeout.ms=6000\nheartbeat.interval.ms=500\nscheduled.rebalance.max.delay.ms=0\nrebalance.timeout.ms=5000\n",
-        kafka(),
+        kafka,
         plugins.display()
     );
     for storage in ["config", "offset", "status"] {
@@ -56,12 +74,18 @@ fn worker_file(name: &str, folder: &Path) -> PathBuf {
 
 impl Worker {
     fn start(name: &str) -> Self {
+        Self::start_on(kafka(), name)
+    }
+
+    fn start_on(kafka: &'static str, name: &str) -> Self {
         let folder = scratch().join(format!("exactly-once-{name}"));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("folder");
         std::fs::write(folder.join("in.txt"), "").expect("input");
-        let (weir, rest) = run(name, &folder);
+        let (weir, rest) = run_on(kafka, name, &folder);
         Self {
+            name: name.to_owned(),
+            kafka,
             weir,
             rest,
             folder,
@@ -105,7 +129,11 @@ impl Worker {
 }
 
 fn run(name: &str, folder: &Path) -> (Weir, Rest) {
-    let file = worker_file(name, folder);
+    run_on(kafka(), name, folder)
+}
+
+fn run_on(kafka: &str, name: &str, folder: &Path) -> (Weir, Rest) {
+    let file = worker_file(kafka, name, folder);
     let mut weir = Weir::start_in(folder, &["connect-distributed", &file.display().to_string()]).expect("worker");
     let ready = weir.await_ready().expect("worker");
     let rest = Rest::new(ready.connect.as_deref().expect("connect"));
@@ -113,7 +141,11 @@ fn run(name: &str, folder: &Path) -> (Weir, Rest) {
 }
 
 fn values(topic: &str, isolation: Isolation) -> Vec<u32> {
-    let contents = read_now(kafka(), topic, isolation).expect("records");
+    values_on(kafka(), topic, isolation)
+}
+
+fn values_on(kafka: &str, topic: &str, isolation: Isolation) -> Vec<u32> {
+    let contents = read_now(kafka, topic, isolation).expect("records");
     let text = |value: Option<Vec<u8>>| String::from_utf8(value.unwrap_or_default()).expect("text");
     contents
         .into_iter()
@@ -124,14 +156,19 @@ fn values(topic: &str, isolation: Isolation) -> Vec<u32> {
 #[track_caller]
 fn await_committed(topic: &str, last: u32, worker: &Worker) {
     await_true(&format!("{last} is committed to {topic}"), PATIENCE, || {
-        values(topic, Isolation::Committed).last() == Some(&last)
+        values_on(worker.kafka, topic, Isolation::Committed).last() == Some(&last)
     })
     .unwrap_or_else(|error| panic!("{error:#}\n{}", worker.weir.log_text()));
 }
 
 #[track_caller]
 fn assert_exact(topic: &str, last: u32) {
-    let seen = values(topic, Isolation::Committed);
+    assert_exact_on(kafka(), topic, last);
+}
+
+#[track_caller]
+fn assert_exact_on(kafka: &str, topic: &str, last: u32) {
+    let seen = values_on(kafka, topic, Isolation::Committed);
     let expected: Vec<u32> = (1..=last).collect();
     let first_wrong = seen.iter().zip(&expected).position(|(seen, expected)| seen != expected);
     assert!(
@@ -145,42 +182,58 @@ fn assert_exact(topic: &str, last: u32) {
 
 #[test]
 fn a_worker_killed_again_and_again_loses_and_doubles_nothing() {
-    let mut worker = Worker::start("killed");
-    let config = worker.file_source("killed", &json!({"batch.size": "50"}));
+    kill_again_and_again(Worker::start("killed"), 5);
+}
+
+#[test]
+fn on_the_bundled_broker_a_killed_worker_loses_and_doubles_nothing() {
+    kill_again_and_again(Worker::start_on(bundled(), "killed-bundled"), 2);
+}
+
+fn kill_again_and_again(mut worker: Worker, rounds: usize) {
+    let topic = worker.name.clone();
+    let config = worker.file_source(&topic, &json!({"batch.size": "50"}));
     worker.rest.put_connector("lines", &config).expect("connector");
-    for round in 1..=5 {
+    for round in 1..=rounds {
         worker.write(2000);
         // In the middle of them: at least one more commit than the last round had, and not yet all.
         await_true("some are committed", PATIENCE, || {
-            let seen = values("killed", Isolation::Committed).len();
+            let seen = values_on(worker.kafka, &topic, Isolation::Committed).len();
             seen > 2000 * (round - 1)
         })
         .unwrap_or_else(|error| panic!("{error:#}\n{}", worker.weir.log_text()));
         worker.weir.kill().expect("kill -9");
-        (worker.weir, worker.rest) = run("killed", &worker.folder);
+        (worker.weir, worker.rest) = run_on(worker.kafka, &topic, &worker.folder);
     }
     worker.write(10);
-    await_committed("killed", worker.written, &worker);
-    assert_exact("killed", worker.written);
+    await_committed(&topic, worker.written, &worker);
+    assert_exact_on(worker.kafka, &topic, worker.written);
 }
 
 #[test]
 fn a_zombie_that_wakes_up_cannot_write() {
+    freeze_and_replace(&Worker::start("zombie"));
+}
+
+#[test]
+fn on_the_bundled_broker_a_zombie_that_wakes_up_cannot_write() {
+    freeze_and_replace(&Worker::start_on(bundled(), "zombie-bundled"));
+}
+
+fn freeze_and_replace(worker: &Worker) {
     const UNTIL: u32 = 6000;
-    let worker = Worker::start("zombie");
+    let topic = worker.name.as_str();
+    let seen = |isolation| values_on(worker.kafka, topic, isolation);
     // Slow on purpose, ten records a transaction: it is frozen in the middle of them.
-    let config = worker.counting_source("zombie", &json!({"until": UNTIL.to_string(), "batch": "10"}));
+    let config = worker.counting_source(topic, &json!({"until": UNTIL.to_string(), "batch": "10"}));
     worker.rest.put_connector("count", &config).expect("connector");
-    await_true("it counts", PATIENCE, || {
-        !values("zombie", Isolation::Committed).is_empty()
-    })
-    .expect("records");
+    await_true("it counts", PATIENCE, || !seen(Isolation::Committed).is_empty()).expect("records");
     signal(&worker.weir, libc::SIGSTOP);
-    let before = values("zombie", Isolation::Uncommitted).len();
+    let before = seen(Isolation::Uncommitted).len();
     assert!(before < UNTIL as usize, "it was too quick to be frozen");
-    let (successor, rest) = run("zombie", &worker.folder);
+    let (successor, rest) = run_on(worker.kafka, topic, &worker.folder);
     let went_on = await_true("the successor goes on", PATIENCE, || {
-        values("zombie", Isolation::Committed).len() > before
+        seen(Isolation::Committed).len() > before
     });
     went_on.unwrap_or_else(|error| panic!("{error:#}: {}\n{}", rest.status("count"), successor.log_text()));
     signal(&worker.weir, libc::SIGCONT);
@@ -188,8 +241,8 @@ fn a_zombie_that_wakes_up_cannot_write() {
         .weir
         .await_log("task failed and will not recover until restarted");
     failed.unwrap_or_else(|error| panic!("{error:#}\n{}", worker.weir.log_text()));
-    await_committed("zombie", UNTIL, &worker);
-    assert_exact("zombie", UNTIL);
+    await_committed(topic, UNTIL, worker);
+    assert_exact_on(worker.kafka, topic, UNTIL);
 }
 
 fn signal(weir: &Weir, signal: i32) {

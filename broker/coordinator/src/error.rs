@@ -1,7 +1,7 @@
-//! What can be wrong with a record of `__consumer_offsets`
+//! What can be wrong with a record of a coordinator's topic
 //!
-//! A reader skips the record in every case and says so: one bad record must not keep the other
-//! groups of a partition from loading.
+//! A reader skips the record in every case and says so: one bad record must not keep the others
+//! of a partition from loading.
 
 use thiserror::Error;
 

@@ -4,9 +4,11 @@
 //! segments), run (reads sealed segments, writes and syncs `.cleaned` files, no
 //! lock needed), finish (swaps files and the segment list). Offsets never change.
 //! The last batch of a rewritten group always stays, emptied if need be, so a
-//! segment ends where it ended before. Source: Kafka's `LogCleaner`, KIP-534.
+//! segment ends where it ended before. Nothing from the first open transaction on
+//! is touched; records of aborted ones go, markers when nothing of theirs is left
+//! and their delete horizon has passed (`transaction_walk`). Source: Kafka's `LogCleaner`, KIP-534.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::IoSlice;
 use std::path::PathBuf;
@@ -20,12 +22,14 @@ use weir_protocol::records::builder::{BatchBuilder, BatchSettings};
 use weir_protocol::records::compression::{Codec, decompress_into, decompression_cap};
 use weir_protocol::records::record::{RecordView, RecordWalker};
 
+use crate::aborted::{self, AbortedTransaction};
 use crate::error::LogError;
-use crate::io::{DiskFile, OpenMode, append_all, remove_if_there, write_file};
+use crate::io::{DiskFile, OpenMode, append_all, remove_if_there, replace_file, write_file};
 use crate::partition::Partition;
 use crate::reader::dir_name;
 use crate::recovery::Place;
-use crate::segment::{ActiveIndexes, LOG, OFFSET_INDEX, Segment, TIME_INDEX, Walked, file_path};
+use crate::segment::{ActiveIndexes, LOG, OFFSET_INDEX, Segment, TIME_INDEX, TRANSACTION_INDEX, Walked, file_path};
+use crate::transaction_walk::{Aborted, TransactionWalk};
 
 /// Bytes gathered before they are written.
 const WRITE_BYTES: usize = 1 << 20;
@@ -49,6 +53,7 @@ struct Rules {
     delete_retention_ms: i64,
     // Newest batch of each producer: it carries the sequence state.
     last_offsets: HashMap<i64, i64>,
+    aborted: Aborted,
 }
 
 /// What a cleaning wrote, not yet part of the log.
@@ -63,6 +68,8 @@ pub struct Cleaned {
 struct CleanedGroup {
     inputs: Vec<Arc<Segment>>,
     bytes: u64,
+    /// Aborted transactions of the inputs whose marker stays.
+    aborted: Vec<AbortedTransaction>,
 }
 
 /// What a cleaning did.
@@ -126,6 +133,7 @@ impl Partition {
                 now_ms,
                 delete_retention_ms: self.config.delete_retention_ms,
                 last_offsets: self.producers.last_offsets(),
+                aborted: Aborted::of(&self.segments),
             },
             segment_bytes: self.config.segment_bytes,
             interval_bytes: self.config.index_interval_bytes,
@@ -143,7 +151,8 @@ impl Partition {
                 && segment
                     .largest_timestamp()?
                     .is_some_and(|(newest, _)| newest > now_ms.saturating_sub(lag_ms));
-            if is_young || next.base_offset > self.flushed_offset() {
+            let is_undecided = next.base_offset > self.reader.last_stable_offset(i64::MAX);
+            if is_young || is_undecided || next.base_offset > self.flushed_offset() {
                 break;
             }
             inputs.push((Arc::clone(segment), next.base_offset));
@@ -182,6 +191,7 @@ impl Partition {
             }
             let Place { disk, dir } = &self.place;
             let output = Segment::sealed(disk, dir, first.base_offset, group.bytes);
+            output.set_aborted(group.aborted.clone());
             let mut segments = self.segments.clone();
             segments.splice(at..at + group.inputs.len(), [Arc::new(output)]);
             self.replace_segments(segments);
@@ -246,11 +256,11 @@ impl CleanJob {
         }
         let (latest, clean_end) = self.map_keys(&mut stats)?;
         let mut groups = Vec::new();
+        let mut transactions = TransactionWalk::new(&self.rules.aborted);
         for group in self.groups(clean_end) {
             let inputs: Vec<Arc<Segment>> = group.iter().map(|(segment, _)| Arc::clone(segment)).collect();
-            if let Some(bytes) = self.rewrite_group(&inputs, &latest, &mut stats)? {
-                groups.push(CleanedGroup { inputs, bytes });
-            }
+            let rewritten = self.rewrite_group(&inputs, &latest, &mut transactions, &mut stats)?;
+            groups.extend(rewritten);
         }
         Ok(Cleaned {
             groups,
@@ -273,6 +283,9 @@ impl CleanJob {
                 break;
             }
             visit_batches(segment, &mut |batch| {
+                if self.rules.aborted.holds(&batch.header) {
+                    return Ok(());
+                }
                 for_each_record(&batch, &mut block, &mut |record| match record.key {
                     Some(key) => {
                         let offset = batch.header.base_offset + i64::from(record.offset_delta);
@@ -313,14 +326,16 @@ impl CleanJob {
         &self,
         inputs: &[Arc<Segment>],
         latest: &HashMap<u128, i64>,
+        transactions: &mut TransactionWalk<'_>,
         stats: &mut CleanStats,
-    ) -> Result<Option<u64>, LogError> {
+    ) -> Result<Option<CleanedGroup>, LogError> {
         let (Some(first), Some(last)) = (inputs.first(), inputs.last()) else {
             return Ok(None);
         };
         let mut output = Output::create(&self.place, first.base_offset, self.interval_bytes)?;
         let mut block = Vec::new();
         let mut is_changed = inputs.len() > 1;
+        let mut markers_gone = HashSet::new();
         for segment in inputs {
             let is_last_segment = Arc::ptr_eq(segment, last);
             let size = segment.size();
@@ -335,9 +350,14 @@ impl CleanJob {
                     rules: &self.rules,
                     is_last,
                 };
-                match rewriting.apply(&batch, &mut block, stats)? {
+                match rewriting.apply(&batch, &mut block, transactions, stats)? {
                     Rewritten::Same => output.add(&batch.header, batch.bytes),
-                    Rewritten::Dropped => is_changed = true,
+                    Rewritten::Dropped => {
+                        is_changed = true;
+                        if batch.header.attributes.is_control() {
+                            markers_gone.insert(batch.header.last_offset());
+                        }
+                    }
                     Rewritten::New(bytes) => {
                         is_changed = true;
                         output.add(&BatchHeader::parse(&bytes)?, &bytes);
@@ -356,7 +376,16 @@ impl CleanJob {
         stats.bytes_before += inputs.iter().map(|segment| segment.size()).sum::<u64>();
         let bytes = output.finish()?;
         stats.bytes_after += bytes;
-        Ok(Some(bytes))
+        let mut aborted = Vec::new();
+        for segment in inputs {
+            segment.with_aborted(|entries| aborted.extend_from_slice(entries));
+        }
+        aborted.retain(|entry| !markers_gone.contains(&entry.last_offset));
+        Ok(Some(CleanedGroup {
+            inputs: inputs.to_vec(),
+            bytes,
+            aborted,
+        }))
     }
 }
 
@@ -428,12 +457,16 @@ impl Rewriting<'_> {
         &self,
         batch: &BatchView<'_>,
         block: &mut Vec<u8>,
+        transactions: &mut TransactionWalk<'_>,
         stats: &mut CleanStats,
     ) -> Result<Rewritten, ProtocolError> {
         let header = &batch.header;
         if header.attributes.is_control() {
-            // Markers stay: they end transactions for readers of what is left.
-            return Ok(Rewritten::Same);
+            return self.marker(batch, transactions);
+        }
+        if transactions.meets_aborted(header) {
+            stats.records_read += u64::try_from(header.records_count).unwrap_or(0);
+            return self.empty(header);
         }
         let horizon = header.attributes.has_delete_horizon().then_some(header.base_timestamp);
         let (mut kept, mut has_tombstone) = (0, false);
@@ -467,6 +500,38 @@ impl Rewriting<'_> {
                 );
             }
         })?;
+        finish_batch(builder, header).map(Rewritten::New)
+    }
+
+    /// A marker stays as long as a batch of its transaction does, and after that until its
+    /// horizon, for readers that have the batch already.
+    fn marker(
+        &self,
+        batch: &BatchView<'_>,
+        transactions: &mut TransactionWalk<'_>,
+    ) -> Result<Rewritten, ProtocolError> {
+        let header = &batch.header;
+        if transactions.ends_something(header) || self.is_last || !header.has_producer() {
+            return Ok(Rewritten::Same);
+        }
+        if header.attributes.has_delete_horizon() {
+            let is_due = self.rules.now_ms >= header.base_timestamp;
+            return Ok(if is_due { Rewritten::Dropped } else { Rewritten::Same });
+        }
+        let horizon = self.rules.now_ms.saturating_add(self.rules.delete_retention_ms);
+        let mut builder = BatchBuilder::new(settings(header, Some(horizon))?);
+        for record in RecordWalker::new(batch.records(), header.records_count) {
+            let record = record?;
+            builder.append_raw(
+                record.offset_delta,
+                header.base_timestamp.wrapping_add(record.timestamp_delta),
+                record.key,
+                record.value,
+                record.header_count(),
+                record.raw_headers(),
+            );
+        }
+        builder.set_max_timestamp(header.max_timestamp);
         finish_batch(builder, header).map(Rewritten::New)
     }
 
@@ -505,7 +570,7 @@ fn settings(header: &BatchHeader, delete_horizon_ms: Option<i64>) -> Result<Batc
         producer_epoch: header.producer_epoch,
         base_sequence: header.base_sequence,
         is_transactional: header.attributes.is_transactional(),
-        is_control: false,
+        is_control: header.attributes.is_control(),
         delete_horizon_ms,
     })
 }
@@ -617,12 +682,22 @@ fn swap(place: &Place, group: &CleanedGroup) -> Result<(), LogError> {
         place.disk.rename(&from, &to).map_err(LogError::io("rename", &from))
     };
     let remove = |path: PathBuf| remove_if_there(&*place.disk, &path).map_err(LogError::io("remove", &path));
+    if group
+        .inputs
+        .iter()
+        .any(|input| input.with_aborted(|entries| !entries.is_empty()))
+    {
+        // First, and durable: it holds for the old segments as for the new one.
+        let name = format!("{:020}.{TRANSACTION_INDEX}", first.base_offset);
+        replace_file(&*place.disk, &place.dir, &name, &aborted::encode(&group.aborted))
+            .map_err(LogError::io("write", &place.dir.join(name)))?;
+    }
     for extension in [OFFSET_INDEX, TIME_INDEX, LOG] {
         rename(&format!("{extension}.cleaned"), &format!("{extension}.swap"))?;
     }
     sync_dir()?;
     for old in group.inputs.iter().skip(1) {
-        for extension in [LOG, OFFSET_INDEX, TIME_INDEX] {
+        for extension in [LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX] {
             remove(old.path(extension))?;
         }
     }

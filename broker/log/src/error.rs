@@ -78,6 +78,16 @@ pub enum LogError {
         /// The rule broken.
         reason: &'static str,
     },
+    /// A marker of a coordinator that was replaced.
+    #[error("producer {producer_id}: coordinator epoch {epoch} is older than {current}")]
+    CoordinatorFenced {
+        /// Producer concerned.
+        producer_id: i64,
+        /// Epoch of the marker.
+        epoch: i32,
+        /// Epoch known.
+        current: i32,
+    },
     /// The batch cannot be read or written.
     #[error("record batch cannot be used")]
     Batch(#[from] ProtocolError),
@@ -124,6 +134,7 @@ impl LogError {
             Self::OutOfOrderSequence { .. } => ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER,
             Self::ProducerEpoch { .. } => ErrorCode::INVALID_PRODUCER_EPOCH,
             Self::TransactionState { .. } => ErrorCode::INVALID_TXN_STATE,
+            Self::CoordinatorFenced { .. } => ErrorCode::TRANSACTION_COORDINATOR_FENCED,
             Self::Batch(error) => error.code(),
         }
     }

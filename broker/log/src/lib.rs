@@ -23,10 +23,12 @@ mod roll;
 
 mod segment;
 mod tail_cache;
+mod transaction_walk;
 
 mod offset_index;
 mod time_index;
 
+pub mod aborted;
 pub mod checkpoint;
 pub mod leader_epochs;
 pub mod producer_state;

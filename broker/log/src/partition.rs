@@ -22,6 +22,7 @@ use weir_protocol::records::batch::{
 };
 use weir_protocol::records::validate::BatchFacts;
 
+use crate::aborted::{AbortedTransaction, TransactionEnd};
 use crate::checkpoint::{Checkpoints, Points};
 use crate::error::{LogError, is_full};
 use crate::flush::{FlushHandle, Unsynced};
@@ -113,6 +114,8 @@ struct StagedBatch {
     answer: usize,
     header: BatchHeader,
     bytes: Bytes,
+    /// The transaction a marker aborts.
+    aborted: Option<AbortedTransaction>,
 }
 
 impl Partition {
@@ -124,6 +127,7 @@ impl Partition {
         let reader = Arc::new(LogReader::new(loaded.segments.clone(), Arc::clone(&shared.budget)));
         reader.set_log_start(log_start);
         reader.set_log_end(loaded.log_end);
+        reader.set_first_unstable(loaded.producers.first_unstable_offset());
         reader.set_flushed(loaded.log_end);
         shared.points.log_start.store(log_start, Ordering::Release);
         shared.points.recovery.store(loaded.log_end, Ordering::Release);
@@ -235,7 +239,7 @@ impl Partition {
     /// the log goes on if the disk was merely full.
     ///
     /// # Errors
-    /// Sequence errors of [`ProducerState::check`], [`LogError::Io`], and
+    /// Errors of [`ProducerState::check`] and [`ProducerState::check_end`], [`LogError::Io`], and
     /// [`LogError::Offline`] after a failure whose outcome is unknown.
     pub fn append_all(&mut self, batches: Vec<IncomingBatch>, at: AppendTime) -> Vec<Result<AppendInfo, LogError>> {
         let mut answers = Vec::with_capacity(batches.len());
@@ -286,7 +290,10 @@ impl Partition {
         let IncomingBatch { mut bytes, facts } = batch;
         let is_append_time =
             self.config.timestamp_type == TimestampType::LogAppendTime && !facts.header.attributes.is_control();
-        if let Verdict::Duplicate(old) = self.producers.check(&facts.header)? {
+        let end = TransactionEnd::of(&facts.header, &bytes)?;
+        if let Some(end) = end {
+            self.producers.check_end(&facts.header, end)?;
+        } else if let Verdict::Duplicate(old) = self.producers.check(&facts.header)? {
             let log_append_time_ms = if is_append_time { old.timestamp } else { NO_TIMESTAMP };
             return Ok(AppendInfo {
                 base_offset: old.base_offset(),
@@ -307,11 +314,15 @@ impl Partition {
             header.base_offset == self.next_offset && header.size() == bytes.len(),
             "a batch must be whole and carry the next offset"
         );
+        let mut aborted = None;
         if header.has_producer() {
             staged
                 .undo
                 .push((header.producer_id, self.producers.get(header.producer_id)));
-            self.producers.update(&header, Some(at.now_ms));
+            match end {
+                Some(end) => aborted = self.producers.end(&header, end, Some(at.now_ms)),
+                None => self.producers.update(&header, Some(at.now_ms)),
+            }
         }
         self.epochs.assign(at.leader_epoch, header.base_offset);
         self.next_offset = header.next_offset();
@@ -320,6 +331,7 @@ impl Partition {
             answer,
             header,
             bytes: bytes.freeze(),
+            aborted,
         });
         Ok(AppendInfo {
             base_offset: header.base_offset,
@@ -364,6 +376,9 @@ impl Partition {
             if self.active_since_ms.is_none() && timestamp != NO_TIMESTAMP {
                 self.active_since_ms = Some(timestamp);
             }
+            if let Some(aborted) = batch.aborted {
+                active.add_aborted(aborted);
+            }
         }
         active.set_size(position);
         for batch in batches {
@@ -374,6 +389,7 @@ impl Partition {
                 .push(header.base_offset, header.last_offset(), bytes, max_bytes);
         }
         self.is_changed = true;
+        self.reader.set_first_unstable(self.producers.first_unstable_offset());
         self.reader.set_log_end(self.next_offset);
     }
 

@@ -1,16 +1,19 @@
-//! What a partition knows of its idempotent producers
+//! What a partition knows of its idempotent and transactional producers
 //!
 //! Per producer id: epoch and the last five batches, so that a repeated batch is
-//! answered with its old offset and a gap is refused (broker spec D.4). Saved to
+//! answered with its old offset and a gap is refused (broker spec D.4), and the
+//! open transaction, whose first offset bounds what is stable. Saved to
 //! `<offset>.snapshot` when a segment is sealed and when the log closes; what
 //! came later is replayed from batch headers.
 //! Source: Kafka's `ProducerStateManager` and its snapshot format v1.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use weir_protocol::primitives::Reader;
 use weir_protocol::records::batch::{BatchHeader, add_sequence};
+use weir_protocol::records::control::Marker;
 
+use crate::aborted::{AbortedTransaction, TransactionEnd};
 use crate::error::LogError;
 
 /// Batches remembered per producer: as many as a client keeps in flight.
@@ -18,6 +21,8 @@ pub const REMEMBERED_BATCHES: usize = 5;
 
 const SNAPSHOT_VERSION: i16 = 1;
 const NO_SEQUENCE: i32 = -1;
+const NO_COORDINATOR_EPOCH: i32 = -1;
+const NO_TRANSACTION: i64 = -1;
 
 /// A batch a producer wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +67,10 @@ pub struct ProducerEntry {
     batches: Vec<ProducedBatch>,
     /// Largest timestamp it wrote.
     pub last_timestamp: i64,
+    /// Epoch of the coordinator that ended its last transaction here, −1 for none.
+    pub coordinator_epoch: i32,
+    /// First offset of its open transaction.
+    pub transaction_first_offset: Option<i64>,
     // Broker's clock at its last append. Not its timestamps: a producer that
     // loads old records would be forgotten at once. None until first looked at
     // after a restart.
@@ -81,16 +90,22 @@ pub enum Verdict {
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct ProducerState {
     producers: HashMap<i64, ProducerEntry>,
+    // Invariant: the open transactions of `producers`, by their first offset.
+    open: BTreeMap<i64, i64>,
 }
 
 impl ProducerState {
-    /// Judges a batch by its header as the producer sent it.
+    /// Judges a batch by its header as the producer sent it. Whether the partition
+    /// belongs to a producer's transaction is the coordinator's to say, before.
     ///
     /// # Errors
-    /// [`LogError::ProducerEpoch`] for an old epoch, [`LogError::OutOfOrderSequence`]
+    /// [`LogError::ProducerEpoch`] for an old epoch, [`LogError::TransactionState`]
+    /// for a plain batch in the middle of the producer's own transaction,
+    /// [`LogError::OutOfOrderSequence`]
     /// for a gap, a repetition older than five batches, or a new epoch that does
     /// not start at 0. An unknown producer may start anywhere: its state may have
-    /// expired, and clients rely on being let in.
+    /// expired, and clients rely on being let in. So may a coordinator, whose
+    /// batches have no sequence.
     pub fn check(&self, header: &BatchHeader) -> Result<Verdict, LogError> {
         if !header.has_producer() {
             return Ok(Verdict::Append);
@@ -104,6 +119,15 @@ impl ProducerState {
                 epoch: header.producer_epoch,
                 current: entry.epoch,
             });
+        }
+        if entry.transaction_first_offset.is_some() && !header.attributes.is_transactional() {
+            return Err(LogError::TransactionState {
+                producer_id: header.producer_id,
+                reason: "a transaction is open and the batch is not part of it",
+            });
+        }
+        if header.base_sequence == NO_SEQUENCE {
+            return Ok(Verdict::Append);
         }
         let last = entry.batches.last();
         let expected = if header.producer_epoch > entry.epoch {
@@ -127,28 +151,87 @@ impl ProducerState {
         })
     }
 
-    /// Takes in a batch that is in the log, offsets stamped; `now_ms` is none when
-    /// it is replayed.
+    /// Judges a marker.
+    ///
+    /// # Errors
+    /// [`LogError::CoordinatorFenced`] and [`LogError::ProducerEpoch`] for one of an
+    /// earlier coordinator or producer.
+    pub fn check_end(&self, header: &BatchHeader, end: TransactionEnd) -> Result<(), LogError> {
+        let Some(entry) = self.producers.get(&header.producer_id) else {
+            return Ok(());
+        };
+        if end.coordinator_epoch < entry.coordinator_epoch {
+            return Err(LogError::CoordinatorFenced {
+                producer_id: header.producer_id,
+                epoch: end.coordinator_epoch,
+                current: entry.coordinator_epoch,
+            });
+        }
+        if header.producer_epoch < entry.epoch {
+            return Err(LogError::ProducerEpoch {
+                producer_id: header.producer_id,
+                epoch: header.producer_epoch,
+                current: entry.epoch,
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes in a batch of records that is in the log, offsets stamped; `now_ms` is
+    /// none when it is replayed.
     pub fn update(&mut self, header: &BatchHeader, now_ms: Option<i64>) {
         if !header.has_producer() {
             return;
         }
+        let entry = Self::entry(&mut self.producers, header, now_ms);
         let batch = ProducedBatch::of(header);
-        let entry = self
-            .producers
-            .entry(header.producer_id)
-            .or_insert_with(|| ProducerEntry {
-                epoch: header.producer_epoch,
-                batches: Vec::new(),
-                last_timestamp: batch.timestamp,
-                seen_ms: None,
-            });
-        entry.seen_ms = now_ms.or(entry.seen_ms);
-        if header.attributes.is_control() {
-            entry.push_marker(header.producer_epoch, batch.timestamp);
+        if header.base_sequence == NO_SEQUENCE {
+            entry.push_epoch(header.producer_epoch, batch.timestamp);
         } else {
             entry.push(header.producer_epoch, batch);
         }
+        if header.attributes.is_transactional() && entry.transaction_first_offset.is_none() {
+            entry.transaction_first_offset = Some(header.base_offset);
+            self.open.insert(header.base_offset, header.producer_id);
+        }
+    }
+
+    /// Takes in a marker that is in the log; answers the transaction it aborted, if
+    /// that had records here.
+    pub fn end(
+        &mut self,
+        header: &BatchHeader,
+        end: TransactionEnd,
+        now_ms: Option<i64>,
+    ) -> Option<AbortedTransaction> {
+        let entry = Self::entry(&mut self.producers, header, now_ms);
+        entry.push_epoch(header.producer_epoch, header.max_timestamp);
+        entry.coordinator_epoch = end.coordinator_epoch;
+        let first_offset = entry.transaction_first_offset.take()?;
+        self.open.remove(&first_offset);
+        (end.marker == Marker::Abort).then(|| AbortedTransaction {
+            producer_id: header.producer_id,
+            first_offset,
+            last_offset: header.last_offset(),
+            last_stable_offset: self.first_unstable_offset().unwrap_or(header.next_offset()),
+        })
+    }
+
+    fn entry<'a>(
+        producers: &'a mut HashMap<i64, ProducerEntry>,
+        header: &BatchHeader,
+        now_ms: Option<i64>,
+    ) -> &'a mut ProducerEntry {
+        let entry = producers
+            .entry(header.producer_id)
+            .or_insert_with(|| ProducerEntry::new(header.producer_epoch, header.max_timestamp));
+        entry.seen_ms = now_ms.or(entry.seen_ms);
+        entry
+    }
+
+    /// Returns where the oldest open transaction begins.
+    pub fn first_unstable_offset(&self) -> Option<i64> {
+        self.open.first_key_value().map(|(first_offset, _)| *first_offset)
     }
 
     /// Returns a copy of a producer's state, to put back when a write fails.
@@ -158,17 +241,25 @@ impl ProducerState {
 
     /// Puts a saved state back.
     pub(crate) fn restore(&mut self, producer_id: i64, entry: Option<ProducerEntry>) {
-        match entry {
+        let before = entry.as_ref().and_then(|entry| entry.transaction_first_offset);
+        let replaced = match entry {
             Some(entry) => self.producers.insert(producer_id, entry),
             None => self.producers.remove(&producer_id),
         };
+        if let Some(first_offset) = replaced.and_then(|entry| entry.transaction_first_offset) {
+            self.open.remove(&first_offset);
+        }
+        if let Some(first_offset) = before {
+            self.open.insert(first_offset, producer_id);
+        }
     }
 
-    /// Forgets producers that wrote nothing for `max_idle_ms`.
+    /// Forgets producers that wrote nothing for `max_idle_ms` and have no open
+    /// transaction.
     pub(crate) fn expire(&mut self, now_ms: i64, max_idle_ms: i64) {
         self.producers.retain(|_, entry| {
             let seen_ms = *entry.seen_ms.get_or_insert(now_ms);
-            now_ms.saturating_sub(seen_ms) < max_idle_ms
+            entry.transaction_first_offset.is_some() || now_ms.saturating_sub(seen_ms) < max_idle_ms
         });
     }
 
@@ -220,8 +311,9 @@ impl ProducerState {
                 rows.extend_from_slice(&batch.last_offset.to_be_bytes());
                 rows.extend_from_slice(&batch.offset_delta.to_be_bytes());
                 rows.extend_from_slice(&batch.timestamp.to_be_bytes());
-                rows.extend_from_slice(&(-1i32).to_be_bytes());
-                rows.extend_from_slice(&(-1i64).to_be_bytes());
+                rows.extend_from_slice(&entry.coordinator_epoch.to_be_bytes());
+                let first_offset = entry.transaction_first_offset.unwrap_or(NO_TRANSACTION);
+                rows.extend_from_slice(&first_offset.to_be_bytes());
                 count = count.saturating_add(1);
             }
         }
@@ -249,14 +341,15 @@ impl ProducerState {
                 offset_delta: reader.i32()?,
                 timestamp: reader.i64()?,
             };
-            let _coordinator_epoch = reader.i32()?;
-            let _transaction_first_offset = reader.i64()?;
-            let entry = state.producers.entry(id).or_insert_with(|| ProducerEntry {
-                epoch,
-                batches: Vec::new(),
-                last_timestamp: batch.timestamp,
-                seen_ms: None,
-            });
+            let coordinator_epoch = reader.i32()?;
+            let first_offset = Some(reader.i64()?).filter(|offset| *offset >= 0);
+            let entry = state
+                .producers
+                .entry(id)
+                .or_insert_with(|| ProducerEntry::new(epoch, batch.timestamp));
+            entry.coordinator_epoch = coordinator_epoch;
+            entry.transaction_first_offset = first_offset;
+            state.open.extend(first_offset.map(|offset| (offset, id)));
             if batch.last_sequence != NO_SEQUENCE {
                 entry.push(epoch, batch);
             }
@@ -266,8 +359,20 @@ impl ProducerState {
 }
 
 impl ProducerEntry {
-    /// A marker may carry a newer epoch; it has no sequence of its own.
-    fn push_marker(&mut self, epoch: i16, timestamp: i64) {
+    fn new(epoch: i16, timestamp: i64) -> Self {
+        Self {
+            epoch,
+            batches: Vec::new(),
+            last_timestamp: timestamp,
+            coordinator_epoch: NO_COORDINATOR_EPOCH,
+            transaction_first_offset: None,
+            seen_ms: None,
+        }
+    }
+
+    /// A marker, or a coordinator's batch, may carry a newer epoch; it has no
+    /// sequence of its own.
+    fn push_epoch(&mut self, epoch: i16, timestamp: i64) {
         if epoch > self.epoch {
             self.epoch = epoch;
             self.batches.clear();
@@ -302,123 +407,4 @@ impl ProducerEntry {
 }
 
 #[cfg(test)]
-mod tests {
-    use weir_protocol::records::batch::Attributes;
-
-    use super::*;
-
-    fn header(epoch: i16, base_sequence: i32, count: i32, base_offset: i64) -> BatchHeader {
-        BatchHeader {
-            base_offset,
-            batch_length: 49,
-            partition_leader_epoch: 0,
-            crc: 0,
-            attributes: Attributes(0),
-            last_offset_delta: count - 1,
-            base_timestamp: 0,
-            max_timestamp: base_offset,
-            producer_id: 7,
-            producer_epoch: epoch,
-            base_sequence,
-            records_count: count,
-        }
-    }
-
-    fn state(batches: &[(i16, i32, i32)]) -> ProducerState {
-        let mut state = ProducerState::default();
-        let mut offset = 100;
-        for (epoch, sequence, count) in batches {
-            state.update(&header(*epoch, *sequence, *count, offset), None);
-            offset += i64::from(*count);
-        }
-        state
-    }
-
-    #[derive(Debug, PartialEq)]
-    enum Answer {
-        Append,
-        Duplicate(i64),
-        Epoch,
-        Expected(i32),
-    }
-
-    fn judge(state: &ProducerState, epoch: i16, sequence: i32, count: i32) -> Answer {
-        match state.check(&header(epoch, sequence, count, 0)) {
-            Ok(Verdict::Append) => Answer::Append,
-            Ok(Verdict::Duplicate(old)) => Answer::Duplicate(old.base_offset()),
-            Err(LogError::OutOfOrderSequence { expected, .. }) => Answer::Expected(expected),
-            Err(LogError::ProducerEpoch { .. }) => Answer::Epoch,
-            Err(other) => panic!("{other}"),
-        }
-    }
-
-    #[test]
-    fn rules_of_spec_d4() {
-        let seven: Vec<_> = (0..7).map(|at| (1, at * 2, 2)).collect();
-        let known = state(&seven);
-        for (name, answer, expected) in [
-            ("successor", judge(&known, 1, 14, 3), Answer::Append),
-            ("newest again", judge(&known, 1, 12, 2), Answer::Duplicate(112)),
-            ("fifth newest again", judge(&known, 1, 4, 2), Answer::Duplicate(104)),
-            ("sixth newest again", judge(&known, 1, 2, 2), Answer::Expected(14)),
-            (
-                "same start, other length",
-                judge(&known, 1, 12, 1),
-                Answer::Expected(14),
-            ),
-            ("gap", judge(&known, 1, 15, 1), Answer::Expected(14)),
-            ("old epoch", judge(&known, 0, 14, 1), Answer::Epoch),
-            ("new epoch at 0", judge(&known, 2, 0, 1), Answer::Append),
-            ("new epoch elsewhere", judge(&known, 2, 14, 1), Answer::Expected(0)),
-            (
-                "unknown producer",
-                judge(&ProducerState::default(), 3, 999, 1),
-                Answer::Append,
-            ),
-        ] {
-            assert_eq!(answer, expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn sequences_wrap_and_repeat_across_the_wrap() {
-        let known = state(&[(0, i32::MAX - 1, 4)]);
-        assert_eq!(judge(&known, 0, 2, 1), Answer::Append);
-        assert_eq!(judge(&known, 0, i32::MAX - 1, 4), Answer::Duplicate(100));
-    }
-
-    #[test]
-    fn a_producer_with_only_a_marker_may_start_anywhere() {
-        let mut marker = header(4, -1, 1, 50);
-        marker.attributes = Attributes(0x30);
-        let mut known = ProducerState::default();
-        known.update(&marker, None);
-        assert_eq!(judge(&known, 4, 33, 1), Answer::Append);
-        assert_eq!(judge(&known, 3, 33, 1), Answer::Epoch);
-    }
-
-    #[test]
-    fn snapshots_keep_all_five_batches() {
-        let known = state(&[(1, 0, 2), (1, 2, 2), (1, 4, 1), (1, 5, 1), (1, 6, 3), (1, 9, 1)]);
-        let bytes = known.encode_snapshot();
-        assert_eq!(bytes.len(), 2 + 4 + 4 + 5 * 46);
-        assert_eq!(ProducerState::decode_snapshot(&bytes), Some(known));
-        for at in 0..bytes.len() {
-            let mut torn = bytes.clone();
-            torn[at] ^= 1;
-            assert_eq!(ProducerState::decode_snapshot(&torn), None, "byte {at}");
-            assert_eq!(ProducerState::decode_snapshot(&bytes[..at]), None, "cut at {at}");
-        }
-    }
-
-    #[test]
-    fn idle_producers_expire() {
-        let mut known = state(&[(0, 0, 1)]);
-        // The clock starts at the first look, not at the record's own time.
-        known.expire(1_000_000, 50);
-        known.expire(1_000_049, 50);
-        assert_eq!(known.iter().count(), 1);
-        known.expire(1_000_050, 50);
-        assert_eq!(known.iter().count(), 0);
-    }
-}
+mod tests;

@@ -16,6 +16,7 @@ use weir_protocol::records::batch::{BatchHeader, BatchIter, BatchView, Timestamp
 use weir_protocol::records::compression::{Codec, decompress_into, decompression_cap};
 use weir_protocol::records::record::RecordWalker;
 
+use crate::aborted::AbortedTransaction;
 use crate::error::LogError;
 use crate::segment::{Segment, SegmentRead};
 use crate::tail_cache::{CacheRead, TailBudget, TailCache};
@@ -62,6 +63,8 @@ pub struct LogReader {
     log_start: AtomicI64,
     log_end: AtomicI64,
     flushed: AtomicI64,
+    // i64::MAX while no transaction is open.
+    first_unstable: AtomicI64,
     is_offline: AtomicBool,
 }
 
@@ -73,6 +76,7 @@ impl LogReader {
             log_start: AtomicI64::new(0),
             log_end: AtomicI64::new(0),
             flushed: AtomicI64::new(0),
+            first_unstable: AtomicI64::new(i64::MAX),
             is_offline: AtomicBool::new(false),
         }
     }
@@ -93,6 +97,11 @@ impl LogReader {
         self.flushed.fetch_max(offset, Ordering::Release);
     }
 
+    /// Comes after the entries of what was aborted and before the log end.
+    pub(crate) fn set_first_unstable(&self, offset: Option<i64>) {
+        self.first_unstable.store(offset.unwrap_or(i64::MAX), Ordering::Release);
+    }
+
     pub(crate) fn set_offline(&self) {
         self.is_offline.store(true, Ordering::Release);
     }
@@ -110,6 +119,37 @@ impl LogReader {
     /// Returns the offset below which everything is durable.
     pub fn flushed_offset(&self) -> i64 {
         self.flushed.load(Ordering::Acquire)
+    }
+
+    /// Returns how far a reader of committed records may read, given how far others may.
+    ///
+    /// The bound must have been read before: the open transactions are looked up after it, so
+    /// every undecided record below it is seen. A marker counts once it is written: it is only
+    /// written after the decision it tells is durable, and is written again if it is lost.
+    pub fn last_stable_offset(&self, high_watermark: i64) -> i64 {
+        let unstable = self.first_unstable.load(Ordering::Acquire).max(self.log_start_offset());
+        high_watermark.min(unstable)
+    }
+
+    /// Returns the aborted transactions with records between two offsets, by first offset.
+    pub fn aborted_between(&self, from: i64, end: i64) -> Vec<AbortedTransaction> {
+        let segments = self.segments.load();
+        let mut found: Vec<AbortedTransaction> = Vec::new();
+        // A marker lies behind the records it ends.
+        for segment in segments.iter().skip(index_of(&segments, from)) {
+            let is_complete = segment.with_aborted(|aborted| {
+                let rest = aborted.partition_point(|one| one.last_offset < from);
+                let rest = aborted.get(rest..).unwrap_or_default();
+                found.extend(rest.iter().filter(|one| one.first_offset < end));
+                rest.iter().any(|one| one.last_stable_offset >= end)
+            });
+            if is_complete {
+                break;
+            }
+        }
+        found.sort_unstable_by_key(|one| (one.first_offset, one.last_offset));
+        found.dedup();
+        found
     }
 
     /// Returns whether the log stopped for good.

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use weir_protocol::error::ProtocolError;
 use weir_protocol::records::batch::{BatchHeader, HEADER_BYTES, compute_crc};
 
+use crate::aborted::{self, TransactionEnd};
 use crate::checkpoint::Points;
 use crate::error::LogError;
 use crate::io::{DirEntry, Disk, OpenMode, read_chunk, read_file, remove_if_there, replace_file, write_file};
@@ -23,7 +24,7 @@ use crate::log_config::Shutdown;
 use crate::offset_index::{self, OffsetIndex};
 use crate::producer_state::ProducerState;
 use crate::reader::dir_name;
-use crate::segment::{ActiveIndexes, LOG, OFFSET_INDEX, Segment, TIME_INDEX, Walked, file_path};
+use crate::segment::{ActiveIndexes, LOG, OFFSET_INDEX, Segment, TIME_INDEX, TRANSACTION_INDEX, Walked, file_path};
 use crate::time_index::{self, TimeIndex};
 
 /// Directory of a partition, on its disk.
@@ -98,6 +99,9 @@ impl Loader<'_> {
             (segments, log_end, false)
         };
         self.epochs.truncate(log_end);
+        for segment in segments.iter().filter(|one| found.aborted.contains(&one.base_offset)) {
+            self.read_aborted(segment, log_end)?;
+        }
         let (producers, mut snapshot_at) = self.load_producers(&segments, &found.snapshots, log_end)?;
         if shutdown == Shutdown::Crash && !producers.is_empty() {
             // The batches this state came from may be compacted or dropped before
@@ -127,6 +131,33 @@ impl Loader<'_> {
             is_new,
             snapshot_at,
         })
+    }
+
+    /// Reads what was aborted in a segment; markers that were cut off did not happen.
+    fn read_aborted(&mut self, segment: &Segment, log_end: i64) -> Result<(), LogError> {
+        let path = segment.path(TRANSACTION_INDEX);
+        let content = read_file(&*self.place.disk, &path).map_err(LogError::io("read", &path))?;
+        let Some(mut entries) = aborted::decode(&content.unwrap_or_default()) else {
+            let reason = "it is no list of aborted transactions".to_owned();
+            return Err(LogError::Corrupt {
+                path,
+                position: 0,
+                reason,
+            });
+        };
+        let before = entries.len();
+        entries.retain(|entry| entry.last_offset < log_end);
+        let (is_cut, is_empty) = (entries.len() < before, entries.is_empty());
+        segment.set_aborted(entries);
+        match (is_cut, is_empty) {
+            // Or their offsets would be taken for other records'.
+            (true, true) => {
+                self.remove(&file_name(segment.base_offset, TRANSACTION_INDEX))?;
+                self.sync_dir()
+            }
+            (true, false) => segment.write_aborted(),
+            (false, _) => Ok(()),
+        }
     }
 
     fn read_epochs(&mut self) -> Result<(), LogError> {
@@ -196,7 +227,7 @@ impl Loader<'_> {
     }
 
     fn remove_segment(&mut self, base: i64) -> Result<(), LogError> {
-        for extension in [LOG, OFFSET_INDEX, TIME_INDEX] {
+        for extension in [LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX] {
             self.remove(&file_name(base, extension))?;
         }
         Ok(())
@@ -419,14 +450,27 @@ impl Loader<'_> {
             if from >= log_end || ends_before {
                 continue;
             }
+            let mut is_news = false;
             let (position, fault) = segment.walk(0, &mut |batch: Walked<'_>| {
-                if batch.header.base_offset >= from {
-                    state.update(&batch.header, None);
+                let header = &batch.header;
+                if header.base_offset < from {
+                    return Ok(());
+                }
+                match TransactionEnd::of(header, batch.bytes)? {
+                    Some(end) => {
+                        let aborted = state.end(header, end, None);
+                        is_news |= aborted.is_some_and(|aborted| segment.add_aborted(aborted));
+                    }
+                    None if header.attributes.is_control() => {}
+                    None => state.update(header, None),
                 }
                 Ok(())
             })?;
             if let Some(error) = fault {
                 return Err(segment.corrupt(position, &error));
+            }
+            if is_news {
+                segment.write_aborted()?;
             }
         }
         Ok((state, snapshot_at))
@@ -504,6 +548,8 @@ type FoundSegment = (i64, SegmentFiles);
 struct Found {
     segments: Vec<FoundSegment>,
     snapshots: Vec<i64>,
+    /// Base offsets of the lists of aborted transactions.
+    aborted: Vec<i64>,
 }
 
 impl Found {
@@ -534,7 +580,13 @@ impl Found {
             .filter_map(|entry| base_of(&entry.name, SNAPSHOT))
             .collect();
         snapshots.sort_unstable();
-        Self { segments, snapshots }
+        let aborted = entries.iter();
+        let aborted = aborted.filter_map(|entry| base_of(&entry.name, TRANSACTION_INDEX));
+        Self {
+            segments,
+            snapshots,
+            aborted: aborted.collect(),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::error::LogError;
 use crate::io::remove_if_there;
 use crate::partition::Partition;
 use crate::reader::dir_name;
-use crate::segment::{LOG, OFFSET_INDEX, Segment, TIME_INDEX};
+use crate::segment::{LOG, OFFSET_INDEX, Segment, TIME_INDEX, TRANSACTION_INDEX};
 
 impl Partition {
     /// Moves the log start to an offset, durably, and drops segments below it.
@@ -142,7 +142,7 @@ impl Partition {
 
     /// Unlinks a segment's files; readers that hold it finish on the open file.
     pub(crate) fn remove_segment(&self, segment: &Segment) -> Result<(), LogError> {
-        for extension in [LOG, OFFSET_INDEX, TIME_INDEX] {
+        for extension in [LOG, OFFSET_INDEX, TIME_INDEX, TRANSACTION_INDEX] {
             let path = segment.path(extension);
             remove_if_there(&*self.place.disk, &path).map_err(LogError::io("remove", &path))?;
         }

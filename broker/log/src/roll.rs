@@ -1,7 +1,8 @@
 //! Sealing segments, and leaving a log so that it opens fast
 //!
 //! Indexes, producer snapshot and leader epochs are written here and nowhere
-//! else on the append path. None is synced on the spot but the epochs: the next
+//! else on the append path. None is synced on the spot but the epochs and the
+//! aborted transactions: the next
 //! flush covers them, and until then recovery does not trust them.
 //! Source: Kafka's `UnifiedLog.roll` and `close`.
 
@@ -28,6 +29,8 @@ impl Partition {
             return Ok(());
         }
         let (offset_file, time_file) = self.write_indexes(&active)?;
+        // Durable before the snapshot, which no longer tells what was aborted.
+        active.write_aborted()?;
         self.write_epochs()?;
         let snapshot_file = self.write_snapshot()?;
         let interval_bytes = self.config.index_interval_bytes;
@@ -111,6 +114,7 @@ impl Partition {
         self.flush()?;
         let active = Arc::clone(self.active()?);
         let (offset_file, time_file) = self.write_indexes(&active)?;
+        active.write_aborted()?;
         let snapshot = self.write_snapshot()?;
         self.write_epochs()?;
         for file in [Some(offset_file), Some(time_file), snapshot].into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! One segment: a log file and its two indexes
+//! One segment: a log file, its two indexes and its aborted transactions
 //!
 //! Shared by the writer and any number of readers. A segment is active, with its
 //! indexes in memory, or sealed, with its indexes in files. Batches are found by
@@ -15,8 +15,9 @@ use parking_lot::RwLock;
 use weir_protocol::error::ProtocolError;
 use weir_protocol::records::batch::{BatchHeader, HEADER_BYTES};
 
+use crate::aborted::{self, AbortedTransaction};
 use crate::error::LogError;
-use crate::io::{Disk, DiskFile, OpenMode};
+use crate::io::{Disk, DiskFile, OpenMode, replace_file};
 use crate::offset_index::{self, OffsetEntry, OffsetIndex};
 use crate::time_index::{self, TimeEntry, TimeIndex};
 
@@ -26,6 +27,7 @@ const SCAN_BYTES: usize = 4096;
 pub(crate) const LOG: &str = "log";
 pub(crate) const OFFSET_INDEX: &str = "index";
 pub(crate) const TIME_INDEX: &str = "timeindex";
+pub(crate) const TRANSACTION_INDEX: &str = "txnindex";
 
 /// Returns the path of one of a segment's files.
 pub(crate) fn file_path(dir: &Path, base_offset: i64, extension: &str) -> PathBuf {
@@ -129,6 +131,8 @@ pub(crate) struct Segment {
     // moment between a failed write and its truncation.
     size: AtomicU64,
     indexes: RwLock<Indexes>,
+    // By rising offset of the marker. Held whole: a reader must not miss one because a file went.
+    aborted: RwLock<Vec<AbortedTransaction>>,
     // Where the last read ended: relative offset above, position below.
     hint: AtomicU64,
 }
@@ -179,6 +183,7 @@ impl Segment {
             time_file: OnceLock::new(),
             size: AtomicU64::new(size),
             indexes: RwLock::new(Indexes::Sealed),
+            aborted: RwLock::default(),
             hint: AtomicU64::new(0),
         }
     }
@@ -258,6 +263,37 @@ impl Segment {
         let _ = self.offset_file.set(offset_file);
         let _ = self.time_file.set(time_file);
         *self.indexes.write() = Indexes::Sealed;
+    }
+
+    /// Adds an aborted transaction; false if its marker is known already.
+    pub(crate) fn add_aborted(&self, aborted: AbortedTransaction) -> bool {
+        let mut known = self.aborted.write();
+        let at = known.partition_point(|one| one.last_offset < aborted.last_offset);
+        if known.get(at).is_some_and(|one| one.last_offset == aborted.last_offset) {
+            return false;
+        }
+        known.insert(at, aborted);
+        true
+    }
+
+    /// Replaces the aborted transactions by those of the file.
+    pub(crate) fn set_aborted(&self, aborted: Vec<AbortedTransaction>) {
+        *self.aborted.write() = aborted;
+    }
+
+    /// Looks at the aborted transactions, by rising offset of the marker.
+    pub(crate) fn with_aborted<T>(&self, look: impl FnOnce(&[AbortedTransaction]) -> T) -> T {
+        look(&self.aborted.read())
+    }
+
+    /// Makes the list of aborted transactions durable; no file where there are none.
+    pub(crate) fn write_aborted(&self) -> Result<(), LogError> {
+        let content = self.with_aborted(aborted::encode);
+        if content.is_empty() {
+            return Ok(());
+        }
+        let name = format!("{:020}.{TRANSACTION_INDEX}", self.base_offset);
+        replace_file(&*self.disk, &self.dir, &name, &content).map_err(self.failed("write", TRANSACTION_INDEX))
     }
 
     /// Returns the largest timestamp and the last offset of its batch.

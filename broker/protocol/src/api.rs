@@ -95,6 +95,10 @@ apis! {
     21 DELETE_RECORDS "DeleteRecords" 0..=2 advertised 0 flexible 2;
     22 INIT_PRODUCER_ID "InitProducerId" 0..=5 advertised 0 flexible 2;
     23 OFFSET_FOR_LEADER_EPOCH "OffsetForLeaderEpoch" 2..=4 advertised 2 flexible 4;
+    24 ADD_PARTITIONS_TO_TXN "AddPartitionsToTxn" 0..=3 advertised 0 flexible 3;
+    25 ADD_OFFSETS_TO_TXN "AddOffsetsToTxn" 0..=4 advertised 0 flexible 3;
+    26 END_TXN "EndTxn" 0..=4 advertised 0 flexible 3;
+    28 TXN_OFFSET_COMMIT "TxnOffsetCommit" 0..=4 advertised 0 flexible 3;
     32 DESCRIBE_CONFIGS "DescribeConfigs" 1..=4 advertised 1 flexible 4;
     33 ALTER_CONFIGS "AlterConfigs" 0..=2 advertised 0 flexible 2;
     35 DESCRIBE_LOG_DIRS "DescribeLogDirs" 1..=4 advertised 1 flexible 2;
@@ -105,6 +109,9 @@ apis! {
     46 LIST_PARTITION_REASSIGNMENTS "ListPartitionReassignments" 0..=0 advertised 0 flexible 0;
     47 OFFSET_DELETE "OffsetDelete" 0..=0 advertised 0 flexible NEVER_FLEXIBLE;
     60 DESCRIBE_CLUSTER "DescribeCluster" 0..=2 advertised 0 flexible 0;
+    61 DESCRIBE_PRODUCERS "DescribeProducers" 0..=0 advertised 0 flexible 0;
+    65 DESCRIBE_TRANSACTIONS "DescribeTransactions" 0..=0 advertised 0 flexible 0;
+    66 LIST_TRANSACTIONS "ListTransactions" 0..=1 advertised 0 flexible 0;
     74 LIST_CONFIG_RESOURCES "ListConfigResources" 0..=1 advertised 0 flexible 0;
     75 DESCRIBE_TOPIC_PARTITIONS "DescribeTopicPartitions" 0..=0 advertised 0 flexible 0;
 }

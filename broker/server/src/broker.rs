@@ -35,6 +35,7 @@ use crate::partition::{FlushBounds, LogEnvironment, PartitionHandle, Visibility}
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
 use crate::shard::WriterShards;
+use crate::transactions::Transactions;
 use crate::uuid_text;
 
 /// Written bytes of a partition that are synced though nobody waits.
@@ -131,14 +132,29 @@ impl BoundBroker {
         let serving = stop.child_token();
         let working = CancellationToken::new();
         let clock = parts.clock.clone();
+        let producer_ids = Arc::new(ProducerIds::new(Arc::clone(&parts.cluster)));
+        let transactions = Arc::new(Transactions::new(
+            Arc::clone(&parts.partitions),
+            Arc::clone(&parts.cluster),
+            Arc::clone(&producer_ids),
+            &config.transactions,
+            clock.clone(),
+            parts.leader_epoch,
+        ));
+        {
+            let transactions = Arc::clone(&transactions);
+            blocking(move || transactions.load()).await;
+        }
         let groups = Arc::new(Groups::new(
             Arc::clone(&parts.partitions),
             Arc::clone(&parts.cluster),
+            Arc::clone(&transactions),
             Arc::clone(&config),
             clock.clone(),
         ));
         let shared = Arc::new(Shared {
-            producer_ids: Arc::new(ProducerIds::new(Arc::clone(&parts.cluster))),
+            producer_ids,
+            transactions: Arc::clone(&transactions),
             config: Arc::clone(&config),
             cluster: Arc::clone(&parts.cluster),
             partitions: Arc::clone(&parts.partitions),
@@ -153,6 +169,7 @@ impl BoundBroker {
             stop: serving.clone(),
         });
         let mut workers = JoinSet::new();
+        workers.spawn(transactions.run(Arc::clone(&groups), working.clone()));
         workers.spawn(groups.run(working.clone()));
         workers.spawn(background::run(Arc::clone(&shared), Arc::clone(&logs), working.clone()));
         let failed = parts.failed.clone();
@@ -214,6 +231,7 @@ struct Parts {
     partitions: Arc<Partitions>,
     cluster: Arc<Cluster>,
     counters: Arc<Counters>,
+    leader_epoch: i32,
     /// Cancelled by the panic of a writer or the flusher.
     failed: CancellationToken,
     /// Logs that could not be opened keep the directory from being marked clean.
@@ -260,6 +278,7 @@ impl Parts {
             partitions,
             cluster: Arc::new(cluster),
             counters,
+            leader_epoch,
             failed,
             all_opened,
         })

@@ -126,6 +126,17 @@ pub(crate) struct GroupSettings {
     pub(crate) offsets_commit_timeout_ms: u64,
 }
 
+/// Settings of the transaction coordinator.
+#[derive(Debug, Clone)]
+pub(crate) struct TransactionConfig {
+    pub(crate) log_partitions: i32,
+    pub(crate) log_segment_bytes: i32,
+    pub(crate) max_timeout_ms: i32,
+    pub(crate) id_expiration_ms: i64,
+    pub(crate) abort_interval_ms: u64,
+    pub(crate) expiry_interval_ms: u64,
+}
+
 /// Everything a broker is told.
 #[derive(Debug, Clone)]
 pub struct BrokerConfig {
@@ -137,6 +148,7 @@ pub struct BrokerConfig {
     pub(crate) sockets: SocketSettings,
     pub(crate) topics: TopicSettings,
     pub(crate) groups: GroupSettings,
+    pub(crate) transactions: TransactionConfig,
     /// The honoured keys as the file gave them: broker defaults of topics, and what
     /// DescribeConfigs answers.
     pub(crate) given: Properties,
@@ -192,6 +204,7 @@ impl BrokerConfig {
             sockets: socket_settings(&parsed, &given)?,
             topics: topic_settings(&parsed)?,
             groups: group_settings(&parsed)?,
+            transactions: transaction_config(&parsed)?,
             given,
         };
         Ok((config, warnings))
@@ -305,6 +318,18 @@ fn group_settings(parsed: &ParsedConfig) -> Result<GroupSettings, ServerError> {
         offsets_retention_check_interval_ms: parsed.get_long("offsets.retention.check.interval.ms")?,
         offset_metadata_max_bytes: unsigned(parsed.get_int("offset.metadata.max.bytes")?),
         offsets_commit_timeout_ms: u64::try_from(parsed.get_int("offsets.commit.timeout.ms")?).unwrap_or(0),
+    })
+}
+
+fn transaction_config(parsed: &ParsedConfig) -> Result<TransactionConfig, ServerError> {
+    let interval = |key: &str| -> Result<u64, ServerError> { Ok(u64::try_from(parsed.get_int(key)?).unwrap_or(1)) };
+    Ok(TransactionConfig {
+        log_partitions: parsed.get_int("transaction.state.log.num.partitions")?,
+        log_segment_bytes: parsed.get_int("transaction.state.log.segment.bytes")?,
+        max_timeout_ms: parsed.get_int("transaction.max.timeout.ms")?,
+        id_expiration_ms: i64::from(parsed.get_int("transactional.id.expiration.ms")?),
+        abort_interval_ms: interval("transaction.abort.timed.out.transaction.cleanup.interval.ms")?,
+        expiry_interval_ms: interval("transaction.remove.expired.transaction.cleanup.interval.ms")?,
     })
 }
 

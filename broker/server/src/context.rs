@@ -18,6 +18,7 @@ use crate::listener_config::Advertised;
 use crate::log_limit::LogLimit;
 use crate::partitions::Partitions;
 use crate::producer_ids::ProducerIds;
+use crate::transactions::Transactions;
 
 /// The broker's parts as every handler sees them.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) partitions: Arc<Partitions>,
     /// The group coordinator.
     pub(crate) groups: Arc<Groups>,
+    /// The transaction coordinator.
+    pub(crate) transactions: Arc<Transactions>,
     pub(crate) producer_ids: Arc<ProducerIds>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Arc<BrokerMetrics>,

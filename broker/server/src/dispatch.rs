@@ -21,7 +21,7 @@ use weir_protocol::messages::{KafkaRequest, KafkaResponse};
 use crate::context::{ConnectionInfo, RequestCx, Shared};
 use crate::handlers::{
     api_versions, cluster, configs, fetch, group, list_offsets, log_dirs, metadata, offsets, produce, producers,
-    records, topics,
+    records, topics, transactions,
 };
 use crate::reply::{CloseReason, Outcome, ReplyFuture, encode};
 
@@ -77,6 +77,13 @@ fn route(shared: Arc<Shared>, cx: RequestCx, key: ApiKey, body: Bytes) -> Result
         ApiKey::DELETE_RECORDS => answer(shared, cx, body, records::delete_records),
         ApiKey::OFFSET_FOR_LEADER_EPOCH => answer(shared, cx, body, list_offsets::offset_for_leader_epoch),
         ApiKey::INIT_PRODUCER_ID => answer(shared, cx, body, producers::init_producer_id),
+        ApiKey::ADD_PARTITIONS_TO_TXN => answer(shared, cx, body, transactions::add_partitions_to_txn),
+        ApiKey::ADD_OFFSETS_TO_TXN => answer(shared, cx, body, transactions::add_offsets_to_txn),
+        ApiKey::END_TXN => answer(shared, cx, body, transactions::end_txn),
+        ApiKey::TXN_OFFSET_COMMIT => answer(shared, cx, body, offsets::txn_offset_commit),
+        ApiKey::DESCRIBE_TRANSACTIONS => answer(shared, cx, body, transactions::describe_transactions),
+        ApiKey::LIST_TRANSACTIONS => answer(shared, cx, body, transactions::list_transactions),
+        ApiKey::DESCRIBE_PRODUCERS => answer(shared, cx, body, producers::describe_producers),
         ApiKey::DESCRIBE_CONFIGS => answer(shared, cx, body, configs::describe_configs),
         ApiKey::ALTER_CONFIGS => answer(shared, cx, body, configs::alter_configs),
         ApiKey::INCREMENTAL_ALTER_CONFIGS => answer(shared, cx, body, configs::incremental_alter_configs),

@@ -23,13 +23,16 @@ use weir_coordinator::group::effect::{Effect, JoinReply, Reply, SyncReply, Then,
 use weir_coordinator::group::offsets::CommittedOffset;
 use weir_coordinator::group::request::{CommitRequest, JoinRequest, LeavingMember, MemberClaim, SyncRequest};
 use weir_coordinator::time::Now;
+use weir_coordinator::transaction::request::Verdict;
 use weir_metrics::clock::Clock;
 use weir_protocol::error_code::ErrorCode;
 
 use crate::broker_config::BrokerConfig;
 use crate::cluster::Cluster;
-use crate::group_log::{GroupLog, UnreadablePartitions};
+use crate::coordinator_log::UnreadablePartitions;
+use crate::group_log::GroupLog;
 use crate::partitions::Partitions;
+use crate::transactions::Transactions;
 
 /// Commands that wait for the owner; at the bound their connections wait.
 const INBOX_COMMANDS: usize = 1024;
@@ -38,7 +41,23 @@ const INBOX_COMMANDS: usize = 1024;
 const GOING_DOWN: ErrorCode = ErrorCode::COORDINATOR_NOT_AVAILABLE;
 
 /// The offsets of some topics, as OffsetFetch answers them.
-pub(crate) type FetchedOffsets = Vec<(String, Vec<(i32, Option<CommittedOffset>)>)>;
+pub(crate) type FetchedOffsets = Vec<(String, Vec<(i32, FetchedOffset)>)>;
+
+/// One offset as OffsetFetch answers it.
+#[derive(Debug, Clone)]
+pub(crate) enum FetchedOffset {
+    Missing,
+    /// It waits for the end of a transaction, and the question was for a stable one.
+    Unstable,
+    Found(CommittedOffset),
+}
+
+/// Whether an offset counts that a transaction may yet replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stability {
+    Required,
+    NotRequired,
+}
 
 /// Which offsets of a group are asked for.
 #[derive(Debug)]
@@ -51,6 +70,7 @@ pub(crate) enum OffsetQuery {
 #[derive(Debug)]
 pub(crate) struct Groups {
     inbox: mpsc::Sender<Command>,
+    log: Arc<GroupLog>,
     commit_timeout: Duration,
     /// Taken by `run`.
     owner: Mutex<Option<Owner>>,
@@ -102,7 +122,15 @@ enum Command {
     Offsets {
         group: String,
         query: OffsetQuery,
+        stability: Stability,
         reply: oneshot::Sender<FetchedOffsets>,
+    },
+    /// A marker is in a partition of the log.
+    TransactionEnded {
+        producer_id: i64,
+        partition: i32,
+        verdict: Verdict,
+        reply: oneshot::Sender<()>,
     },
     TopicsDeleted {
         topics: Vec<String>,
@@ -120,7 +148,9 @@ impl Command {
             | Self::Heartbeat { group, .. }
             | Self::Leave { group, .. }
             | Self::Offsets { group, .. } => Some(group),
-            Self::Describe { .. } | Self::List { .. } | Self::TopicsDeleted { .. } => None,
+            Self::Describe { .. } | Self::List { .. } | Self::TopicsDeleted { .. } | Self::TransactionEnded { .. } => {
+                None
+            }
         }
     }
 }
@@ -132,19 +162,17 @@ impl Groups {
     pub(crate) fn new(
         partitions: Arc<Partitions>,
         cluster: Arc<Cluster>,
+        transactions: Arc<Transactions>,
         config: Arc<BrokerConfig>,
         clock: Clock,
     ) -> Self {
         let (inbox, commands) = mpsc::channel(INBOX_COMMANDS);
         let commit_timeout = Duration::from_millis(config.groups.offsets_commit_timeout_ms);
-        let owner = Owner::new(
-            GroupLog::new(partitions, cluster, &config.groups),
-            &config,
-            clock,
-            commands,
-        );
+        let log = Arc::new(GroupLog::new(partitions, cluster, transactions, &config.groups));
+        let owner = Owner::new(Arc::clone(&log), &config, clock, commands);
         Self {
             inbox,
+            log,
             commit_timeout,
             owner: Mutex::new(Some(owner)),
         }
@@ -245,10 +273,39 @@ impl Groups {
         self.ask(|reply| Command::List { reply }).await.ok_or(GOING_DOWN)
     }
 
-    pub(crate) async fn offsets(&self, group: String, query: OffsetQuery) -> Result<FetchedOffsets, ErrorCode> {
-        self.ask(|reply| Command::Offsets { group, query, reply })
-            .await
-            .ok_or(GOING_DOWN)
+    pub(crate) async fn offsets(
+        &self,
+        group: String,
+        query: OffsetQuery,
+        stability: Stability,
+    ) -> Result<FetchedOffsets, ErrorCode> {
+        self.ask(|reply| Command::Offsets {
+            group,
+            query,
+            stability,
+            reply,
+        })
+        .await
+        .ok_or(GOING_DOWN)
+    }
+
+    /// The partition of a group's records, made if need be.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub(crate) async fn partition_of(&self, group: &str) -> Result<i32, ErrorCode> {
+        self.log.index_of(group).await
+    }
+
+    /// Has the offsets of an ended transaction count or go; none when the broker stops.
+    pub(crate) async fn transaction_ended(&self, producer_id: i64, partition: i32, verdict: Verdict) -> Option<()> {
+        self.ask(|reply| Command::TransactionEnded {
+            producer_id,
+            partition,
+            verdict,
+            reply,
+        })
+        .await
     }
 
     async fn ask<R>(&self, command: impl FnOnce(oneshot::Sender<R>) -> Command) -> Option<R> {
@@ -258,12 +315,24 @@ impl Groups {
     }
 }
 
-/// What became of a store: its group, its meaning, its outcome.
-type Stored = (String, Then, Result<(), ErrorCode>);
+/// What came of something that is in the log.
+enum Stored {
+    /// Records of a group: what they mean, and whether they are durable.
+    Group(String, Then, Result<(), ErrorCode>),
+    /// The marker of a transaction, which is durable. In line with the stores: offsets that wait
+    /// for it were written before.
+    Marker {
+        producer_id: i64,
+        partition: i32,
+        verdict: Verdict,
+        reply: oneshot::Sender<()>,
+    },
+}
+
 type StoreFuture = Pin<Box<dyn Future<Output = Stored> + Send>>;
 
 struct Owner {
-    log: GroupLog,
+    log: Arc<GroupLog>,
     coordinator: GroupCoordinator,
     commands: mpsc::Receiver<Command>,
     /// Replies on their way, by ticket. Bounded by the open requests of all connections.
@@ -287,7 +356,7 @@ impl std::fmt::Debug for Owner {
 }
 
 impl Owner {
-    fn new(log: GroupLog, config: &BrokerConfig, clock: Clock, commands: mpsc::Receiver<Command>) -> Self {
+    fn new(log: Arc<GroupLog>, config: &BrokerConfig, clock: Clock, commands: mpsc::Receiver<Command>) -> Self {
         let settings = &config.groups;
         let coordinator = GroupCoordinator::new(CoordinatorSettings {
             groups: classic::GroupSettings {
@@ -325,10 +394,7 @@ impl Owner {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                Some((group, then, outcome)) = self.stores.next(), if !self.stores.is_empty() => {
-                    let now = self.now();
-                    self.coordinator.stored(&group, then, outcome, now, &mut effects);
-                }
+                Some(stored) = self.stores.next(), if !self.stores.is_empty() => self.stored(stored, &mut effects),
                 () = sleep_until(wake) => self.on_time(&mut effects),
                 command = self.commands.recv() => match command {
                     Some(command) => self.command(command, &mut effects),
@@ -336,6 +402,26 @@ impl Owner {
                 },
             }
             self.carry_out(effects).await;
+        }
+    }
+
+    fn stored(&mut self, stored: Stored, effects: &mut Vec<Effect>) {
+        match stored {
+            Stored::Group(group, then, outcome) => {
+                let now = self.now();
+                self.coordinator.stored(&group, then, outcome, now, effects);
+            }
+            Stored::Marker {
+                producer_id,
+                partition,
+                verdict,
+                reply,
+            } => {
+                let log = &self.log;
+                self.coordinator
+                    .transaction_ended(producer_id, verdict, |group| log.is_kept_in(group, partition));
+                let _ = reply.send(());
+            }
         }
     }
 
@@ -414,9 +500,25 @@ impl Owner {
             Command::List { reply } => {
                 let _ = reply.send(self.coordinator.list());
             }
-            Command::Offsets { group, query, reply } => {
-                let _ = reply.send(self.fetch_offsets(&group, query));
+            Command::Offsets {
+                group,
+                query,
+                stability,
+                reply,
+            } => {
+                let _ = reply.send(self.fetch_offsets(&group, query, stability));
             }
+            Command::TransactionEnded {
+                producer_id,
+                partition,
+                verdict,
+                reply,
+            } => self.stores.push_back(Box::pin(std::future::ready(Stored::Marker {
+                producer_id,
+                partition,
+                verdict,
+                reply,
+            }))),
             Command::TopicsDeleted { topics } => {
                 for topic in topics {
                     self.coordinator.topic_deleted(&topic, effects);
@@ -432,29 +534,40 @@ impl Owner {
         ticket
     }
 
-    fn fetch_offsets(&self, group: &str, query: OffsetQuery) -> FetchedOffsets {
+    fn fetch_offsets(&self, group: &str, query: OffsetQuery, stability: Stability) -> FetchedOffsets {
         let known = self.coordinator.offsets(group);
+        let fetched = |topic: &str, at: i32, found: Option<&CommittedOffset>| {
+            let must_wait = stability == Stability::Required && known.is_some_and(|known| known.is_unstable(topic, at));
+            match found {
+                _ if must_wait => FetchedOffset::Unstable,
+                Some(offset) => FetchedOffset::Found(offset.clone()),
+                None => FetchedOffset::Missing,
+            }
+        };
         match query {
             OffsetQuery::All => {
                 let Some(known) = known else {
                     return Vec::new();
                 };
-                let copied = |offsets: &BTreeMap<i32, CommittedOffset>| {
-                    offsets.iter().map(|(at, offset)| (*at, Some(offset.clone()))).collect()
+                let copied = |topic: &str, offsets: &BTreeMap<i32, CommittedOffset>| {
+                    let offsets = offsets.iter();
+                    offsets
+                        .map(|(at, offset)| (*at, fetched(topic, *at, Some(offset))))
+                        .collect()
                 };
                 known
                     .topics()
-                    .map(|(topic, found)| (topic.to_owned(), copied(found)))
+                    .map(|(topic, found)| (topic.to_owned(), copied(topic, found)))
                     .collect()
             }
             OffsetQuery::Topics(topics) => {
-                let mut fetched = Vec::with_capacity(topics.len());
+                let mut all = Vec::with_capacity(topics.len());
                 for (topic, partitions) in topics {
-                    let of = |at| known.and_then(|offsets| offsets.get(&topic, at)).cloned();
+                    let of = |at| fetched(&topic, at, known.and_then(|offsets| offsets.get(&topic, at)));
                     let found = partitions.into_iter().map(|at| (at, of(at))).collect();
-                    fetched.push((topic, found));
+                    all.push((topic, found));
                 }
-                fetched
+                all
             }
         }
     }
@@ -467,15 +580,20 @@ impl Owner {
                         let _ = waiting.send(reply);
                     }
                 }
-                Effect::Store { group, records, then } => {
+                Effect::Store {
+                    group,
+                    records,
+                    then,
+                    writer,
+                } => {
                     // Awaits only the making of the topic, once in the life of a data directory.
-                    let append = self.log.append(&group, &records, self.clock.now_ms()).await;
+                    let append = self.log.append(&group, &records, writer, self.clock.now_ms()).await;
                     self.stores.push_back(Box::pin(async move {
                         let outcome = match append {
                             Ok(appended) => appended.done().await.map(drop).map_err(|e| e.code),
                             Err(code) => Err(code),
                         };
-                        (group, then, outcome)
+                        Stored::Group(group, then, outcome)
                     }));
                 }
             }

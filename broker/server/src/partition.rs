@@ -167,6 +167,15 @@ impl PartitionHandle {
             })
     }
 
+    /// Where consumers of committed records may read up to.
+    pub(crate) fn last_stable_offset(&self) -> i64 {
+        let high_watermark = self.high_watermark();
+        let reader = self.reader.load();
+        reader
+            .as_ref()
+            .map_or(0, |reader| reader.last_stable_offset(high_watermark))
+    }
+
     /// The next offset to be written.
     pub(crate) fn log_end_offset(&self) -> i64 {
         self.reader.load().as_ref().map_or(0, |reader| reader.log_end_offset())

@@ -408,6 +408,7 @@ impl ClassicGroup {
             value: Some(value.encode()),
         };
         Effect::Store {
+            writer: None,
             group: self.id.clone(),
             records: vec![record],
             then,

@@ -1,7 +1,8 @@
 //! Committing and forgetting offsets, deleting groups
 //!
 //! A commit counts once its records are durable, and not before: nobody may read an offset that a
-//! crash can take back. Deletions work the same way, by tombstones. Kafka's code:
+//! crash can take back; in a transaction, once its commit marker is, too. Deletions work the same
+//! way, by tombstones. Kafka's code:
 //! `OffsetMetadataManager`, `ClassicGroup.validateOffsetCommit`.
 
 use weir_protocol::error_code::ErrorCode;
@@ -13,6 +14,7 @@ use super::offsets::CommittedOffset;
 use super::record::{LogRecord, group_key, offset_key};
 use super::request::{CommitRequest, MemberClaim};
 use crate::time::Now;
+use crate::transaction::request::Verdict;
 
 impl GroupCoordinator {
     /// Handles OffsetCommit.
@@ -24,7 +26,7 @@ impl GroupCoordinator {
         now: Now,
         effects: &mut Vec<Effect>,
     ) {
-        if let Err(code) = self.check_commit(group_id, &request.claim) {
+        if let Err(code) = self.check_commit(group_id, &request) {
             let codes = vec![code; request.offsets.len()];
             effects.push(Effect::Reply {
                 ticket,
@@ -62,49 +64,58 @@ impl GroupCoordinator {
             });
             return;
         }
-        let then = Then::Commit { ticket, codes, offsets };
+        let then = Then::Commit {
+            ticket,
+            codes,
+            offsets,
+            producer_id: request.writer.as_ref().map(|writer| writer.producer.id),
+        };
         effects.push(Effect::Store {
             group: group_id.to_owned(),
             records,
             then,
+            writer: request.writer,
         });
     }
 
-    fn check_commit(&self, group_id: &str, claim: &MemberClaim) -> Result<(), ErrorCode> {
+    fn check_commit(&self, group_id: &str, request: &CommitRequest) -> Result<(), ErrorCode> {
+        let claim = &request.claim;
         match self.groups.get(group_id) {
-            Some(entry) => entry.group.check_commit(claim),
+            Some(entry) => entry.group.check_commit(claim, request.writer.is_some()),
             // A consumer outside any group; the group comes into being with its offsets.
             None if claim.generation < 0 => Ok(()),
             None => Err(ErrorCode::ILLEGAL_GENERATION),
         }
     }
 
-    pub(super) fn commit_stored(
+    pub(super) fn put_offsets(
         &mut self,
         group_id: &str,
-        ticket: Ticket,
-        mut codes: Vec<ErrorCode>,
         offsets: Vec<(String, i32, CommittedOffset)>,
-        outcome: Result<(), ErrorCode>,
-        effects: &mut Vec<Effect>,
+        producer_id: Option<i64>,
     ) {
-        match outcome {
-            Ok(()) => {
-                let entry = self.entry(group_id);
-                for (topic, partition, offset) in offsets {
-                    entry.offsets.put(&topic, partition, offset);
-                }
-            }
-            Err(code) => {
-                for stored in codes.iter_mut().filter(|code| **code == ErrorCode::NONE) {
-                    *stored = code;
-                }
+        let entry = self.entry(group_id);
+        for (topic, partition, offset) in offsets {
+            match producer_id {
+                Some(producer_id) => entry.offsets.put_pending(producer_id, topic, partition, offset),
+                None => entry.offsets.put(&topic, partition, offset),
             }
         }
-        effects.push(Effect::Reply {
-            ticket,
-            reply: Reply::Committed(codes),
-        });
+    }
+
+    /// A transaction ended, and its marker is in a partition of the log: the offsets of the groups
+    /// kept there count now, or are dropped.
+    pub fn transaction_ended(&mut self, producer_id: i64, verdict: Verdict, is_kept_there: impl Fn(&str) -> bool) {
+        let ended = self.groups.iter_mut().filter(|(group_id, _)| is_kept_there(group_id));
+        let mut changed = Vec::new();
+        for (group_id, entry) in ended {
+            if entry.offsets.end_pending(producer_id, verdict) {
+                changed.push(group_id.clone());
+            }
+        }
+        for group_id in changed {
+            self.settle(&group_id);
+        }
     }
 
     /// Handles OffsetDelete.
@@ -159,7 +170,7 @@ impl GroupCoordinator {
             Some(entry) if entry.group.state() != State::Empty => refuse(ErrorCode::NON_EMPTY_GROUP),
             Some(entry) => {
                 let reply = Reply::GroupDeleted(ErrorCode::NONE);
-                let all = entry.offsets.all();
+                let all = entry.offsets.all_and_pending();
                 forget(group_id, all, ForgetGroup::Too, Some((ticket, reply)))
             }
         };
@@ -187,7 +198,8 @@ impl GroupCoordinator {
             let retention_ms = self.settings.offsets_retention_ms;
             let lapsed = entry.offsets.lapsed(&entry.group, now.wall_ms, retention_ms);
             let idle = entry.group.state() == State::Empty && entry.group.has_no_pending_joins();
-            let whole = if idle && lapsed.len() == entry.offsets.all().len() {
+            let is_undecided = entry.offsets.has_pending();
+            let whole = if idle && !is_undecided && lapsed.len() == entry.offsets.all().len() {
                 ForgetGroup::Too
             } else {
                 ForgetGroup::Keep
@@ -219,11 +231,15 @@ impl GroupCoordinator {
 }
 
 impl ClassicGroup {
-    fn check_commit(&self, claim: &MemberClaim) -> Result<(), ErrorCode> {
+    fn check_commit(&self, claim: &MemberClaim, is_transactional: bool) -> Result<(), ErrorCode> {
         if claim.generation < 0 && self.state == State::Empty {
             return Ok(());
         }
         let says_nothing = claim.generation < 0 && claim.member_id.is_empty() && claim.instance_id.is_none();
+        if says_nothing && is_transactional {
+            // TxnOffsetCommit before v3 has no words for it.
+            return Ok(());
+        }
         if says_nothing {
             return Err(ErrorCode::UNKNOWN_MEMBER_ID);
         }
@@ -233,8 +249,8 @@ impl ClassicGroup {
         }
         match self.state {
             // Its partitions may already be another's; it is to sync first.
-            State::CompletingRebalance => Err(ErrorCode::REBALANCE_IN_PROGRESS),
-            State::Empty | State::PreparingRebalance | State::Stable => Ok(()),
+            State::CompletingRebalance if !is_transactional => Err(ErrorCode::REBALANCE_IN_PROGRESS),
+            State::Empty | State::PreparingRebalance | State::CompletingRebalance | State::Stable => Ok(()),
         }
     }
 
@@ -245,7 +261,7 @@ impl ClassicGroup {
 
 fn is_deserted(entry: &Entry) -> bool {
     // Ids given out and not come back with do not count: their clients start over.
-    entry.group.state() == State::Empty && entry.offsets.is_empty()
+    entry.group.state() == State::Empty && entry.offsets.is_empty() && !entry.offsets.has_pending()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -274,6 +290,20 @@ fn forget(group_id: &str, offsets: Vec<(String, i32)>, group: ForgetGroup, reply
         group: group_id.to_owned(),
         records,
         then,
+        writer: None,
+    }
+}
+
+/// The reply to a commit, given what became of its records.
+pub(super) fn committed(ticket: Ticket, mut codes: Vec<ErrorCode>, outcome: Result<(), ErrorCode>) -> Effect {
+    if let Err(code) = outcome {
+        for stored in codes.iter_mut().filter(|code| **code == ErrorCode::NONE) {
+            *stored = code;
+        }
+    }
+    Effect::Reply {
+        ticket,
+        reply: Reply::Committed(codes),
     }
 }
 

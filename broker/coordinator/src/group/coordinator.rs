@@ -10,6 +10,7 @@ use bytes::Bytes;
 use weir_protocol::error_code::ErrorCode;
 
 use super::classic::{ClassicGroup, GroupSettings, State};
+use super::commit::committed;
 use super::effect::{Effect, JoinReply, SyncReply, Then, Ticket};
 use super::offsets::GroupOffsets;
 use super::request::{JoinRequest, LeavingMember, MemberClaim, SyncRequest};
@@ -281,8 +282,16 @@ impl GroupCoordinator {
                     entry.group.static_return_stored(*returned, outcome, now, effects);
                 }
             }
-            Then::Commit { ticket, codes, offsets } => {
-                self.commit_stored(group_id, ticket, codes, offsets, outcome, effects);
+            Then::Commit {
+                ticket,
+                codes,
+                offsets,
+                producer_id,
+            } => {
+                if outcome.is_ok() {
+                    self.put_offsets(group_id, offsets, producer_id);
+                }
+                effects.push(committed(ticket, codes, outcome));
             }
             Then::Forget { reply, offsets, group } => {
                 self.forget_stored(group_id, offsets, group, outcome);
@@ -307,7 +316,7 @@ impl GroupCoordinator {
         let Some(entry) = self.groups.get_mut(group_id) else {
             return;
         };
-        let vacant = entry.group.is_vacant() && entry.offsets.is_empty();
+        let vacant = entry.group.is_vacant() && entry.offsets.is_empty() && !entry.offsets.has_pending();
         let next_ms = if vacant { None } else { entry.group.next_deadline_ms() };
         if entry.scheduled_ms != next_ms {
             if let Some(old_ms) = entry.scheduled_ms {

@@ -9,7 +9,7 @@ use weir_protocol::error_code::ErrorCode;
 
 use super::offsets::CommittedOffset;
 use super::record::LogRecord;
-use super::request::Protocol;
+use super::request::{Protocol, TransactionWriter};
 
 /// Stands for a request that waits for its reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +33,9 @@ pub enum Effect {
         records: Vec<LogRecord>,
         /// What the outcome means.
         then: Then,
+        /// In whose transaction they are written, if in one: the partition of the group must be
+        /// part of it when they are appended.
+        writer: Option<TransactionWriter>,
     },
 }
 
@@ -118,6 +121,8 @@ pub enum Then {
         codes: Vec<ErrorCode>,
         /// The stored ones.
         offsets: Vec<(String, i32, CommittedOffset)>,
+        /// The producer whose commit marker makes them count, if they wait for one.
+        producer_id: Option<i64>,
     },
     /// Tombstones are on disk: the offsets are gone, and the group if it is empty.
     Forget {

@@ -13,7 +13,6 @@ pub mod record;
 pub mod request;
 
 mod commit;
-mod fields;
 mod join;
 mod rebalance;
 mod replay;

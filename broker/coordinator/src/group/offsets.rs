@@ -1,6 +1,6 @@
 //! What a group has committed, and when it lapses
 //!
-//! Only offsets whose record is durable are in here. They lapse by the retention of the broker,
+//! Only offsets whose record is durable are in here; those of an open transaction wait apart. They lapse by the retention of the broker,
 //! counted from when the group became empty, or from the commit where no group ever formed or
 //! nobody in a live one reads the topic any more (KIP-211); or at their own expiry.
 
@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::classic::{ClassicGroup, State};
 use super::record::{LogRecord, OffsetValue, offset_key};
+use crate::transaction::request::Verdict;
 
 /// One committed offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct CommittedOffset {
 pub struct GroupOffsets {
     /// Invariant: no topic has an empty map.
     topics: BTreeMap<String, BTreeMap<i32, CommittedOffset>>,
+    /// Offsets that wait for the end of a transaction, by producer id. No producer has none.
+    pending: BTreeMap<i64, BTreeMap<(String, i32), CommittedOffset>>,
 }
 
 impl GroupOffsets {
@@ -57,7 +60,62 @@ impl GroupOffsets {
         self.topics.is_empty()
     }
 
+    /// Returns whether an offset of the partition waits for the end of a transaction.
+    pub fn is_unstable(&self, topic: &str, partition: i32) -> bool {
+        let key = (topic.to_owned(), partition);
+        self.pending.values().any(|offsets| offsets.contains_key(&key))
+    }
+
+    /// Returns whether any offset waits for the end of a transaction.
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Returns every topic and partition that has an offset or waits for one.
+    pub(super) fn all_and_pending(&self) -> Vec<(String, i32)> {
+        let waiting = self.pending.values().flat_map(|offsets| offsets.keys().cloned());
+        let mut all: Vec<_> = self.all().into_iter().chain(waiting).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    pub(super) fn put_pending(&mut self, producer_id: i64, topic: String, partition: i32, offset: CommittedOffset) {
+        let offsets = self.pending.entry(producer_id).or_default();
+        offsets.insert((topic, partition), offset);
+    }
+
+    /// Ends what waits for a producer's transaction; false if nothing does.
+    pub(super) fn end_pending(&mut self, producer_id: i64, verdict: Verdict) -> bool {
+        let Some(offsets) = self.pending.remove(&producer_id) else {
+            return false;
+        };
+        if verdict == Verdict::Commit {
+            for ((topic, partition), offset) in offsets {
+                self.put_decided(&topic, partition, offset);
+            }
+        }
+        true
+    }
+
+    /// A later record overrides what waits: it comes after it in the log.
+    fn override_pending(&mut self, topic: &str, partition: i32) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let key = (topic.to_owned(), partition);
+        self.pending.retain(|_, offsets| {
+            offsets.remove(&key);
+            !offsets.is_empty()
+        });
+    }
+
     pub(super) fn put(&mut self, topic: &str, partition: i32, offset: CommittedOffset) {
+        self.override_pending(topic, partition);
+        self.put_decided(topic, partition, offset);
+    }
+
+    fn put_decided(&mut self, topic: &str, partition: i32, offset: CommittedOffset) {
         if let Some(partitions) = self.topics.get_mut(topic) {
             partitions.insert(partition, offset);
         } else {
@@ -67,6 +125,7 @@ impl GroupOffsets {
     }
 
     pub(super) fn remove(&mut self, topic: &str, partition: i32) {
+        self.override_pending(topic, partition);
         if let Some(partitions) = self.topics.get_mut(topic) {
             partitions.remove(&partition);
             if partitions.is_empty() {

@@ -9,8 +9,8 @@
 use bytes::{BufMut, Bytes};
 use weir_protocol::primitives::LengthEncoding;
 
-use super::fields::{Fields, put_bytes, put_nullable_string, put_string};
 use crate::error::CoordinatorError;
+use crate::fields::{Fields, put_bytes, put_nullable_string, put_string};
 
 const OFFSET_KEY_VERSION: i16 = 1;
 const GROUP_KEY_VERSION: i16 = 2;

@@ -10,11 +10,16 @@ use crate::error::CoordinatorError;
 use crate::time::Now;
 
 impl GroupCoordinator {
-    /// Applies one record of the log.
+    /// Applies one record of the log; `producer_id` is set if a transaction wrote it.
     ///
     /// # Errors
     /// For a record that cannot be read; it is then as if it were not there.
-    pub fn replay(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), CoordinatorError> {
+    pub fn replay(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        producer_id: Option<i64>,
+    ) -> Result<(), CoordinatorError> {
         match (RecordKey::decode(key)?, value) {
             (RecordKey::Other(_), _) => {}
             (
@@ -26,7 +31,7 @@ impl GroupCoordinator {
                 Some(value),
             ) => {
                 let value = OffsetValue::decode(value)?;
-                self.entry(&group).offsets.put(&topic, partition, value.into());
+                self.put_offsets(&group, vec![(topic, partition, value.into())], producer_id);
             }
             (
                 RecordKey::Offset {

@@ -5,6 +5,8 @@
 
 use bytes::Bytes;
 
+use crate::transaction::request::Producer;
+
 /// One protocol a member supports, with its metadata for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Protocol {
@@ -109,6 +111,17 @@ pub struct CommitRequest {
     pub retention_ms: Option<i64>,
     /// The offsets, answered in this order.
     pub offsets: Vec<OffsetToCommit>,
+    /// Set for TxnOffsetCommit: the offsets count when the transaction is committed.
+    pub writer: Option<TransactionWriter>,
+}
+
+/// The producer in whose transaction offsets are committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransactionWriter {
+    /// Its transactional id.
+    pub transactional_id: String,
+    /// Who it is.
+    pub producer: Producer,
 }
 
 /// One offset of a commit.

@@ -4,7 +4,7 @@
 //! follows (user data, owned partitions, rack) is the assignor's business and is not read. Other
 //! protocol types have metadata of their own, which a coordinator never opens.
 
-use super::fields::Fields;
+use crate::fields::Fields;
 
 /// Reads the topics of one subscription; `None` when the bytes are something else.
 pub(super) fn subscribed_topics(metadata: &[u8]) -> Option<Vec<String>> {

@@ -174,6 +174,14 @@ impl Fetch {
         targets.map(|partition| Arc::clone(partition.waiters())).collect()
     }
 
+    /// How far this fetch may read.
+    fn visible_end(&self, partition: &PartitionHandle) -> i64 {
+        match self.reads_committed {
+            true => partition.last_stable_offset(),
+            false => partition.high_watermark(),
+        }
+    }
+
     /// Whether to answer now, judged from offsets alone.
     fn look(&self, shared: &Shared) -> Look {
         let mut available = 0usize;
@@ -184,18 +192,18 @@ impl Fetch {
                 must_answer = true;
                 continue;
             };
-            let high_watermark = partition.high_watermark();
+            let visible_end = self.visible_end(partition);
             if wanted.refusal(partition).is_some() {
                 must_answer = true;
-            } else if wanted.offset < high_watermark {
-                match partition.tail_bytes_between(wanted.offset, high_watermark) {
+            } else if wanted.offset < visible_end {
+                match partition.tail_bytes_between(wanted.offset, visible_end) {
                     Some(bytes) => available = available.saturating_add(bytes.min(wanted.max_bytes.max(1))),
                     None => {
                         is_cached = false;
                         must_answer = true;
                     }
                 }
-            } else if high_watermark < partition.log_end_offset() {
+            } else if partition.high_watermark() < partition.log_end_offset() {
                 // Written but not synced, and now there is someone who waits for it.
                 shared.partitions.flush_soon(partition);
             }
@@ -265,14 +273,28 @@ impl WantedPartition {
             return FetchedPartition::refused(self.index, code);
         }
         let high_watermark = partition.high_watermark();
+        let reader = partition.reader();
+        let last_stable_offset = reader
+            .as_ref()
+            .map_or(0, |reader| reader.last_stable_offset(high_watermark));
         let limits_of_log = ReadLimits {
-            end_offset: high_watermark,
+            end_offset: match limits.reads_committed {
+                true => last_stable_offset,
+                false => high_watermark,
+            },
             max_bytes: limits.max_bytes,
             at_least_one: limits.at_least_one,
         };
-        let records = match partition.reader().map(|reader| reader.read(self.offset, limits_of_log)) {
+        let mut aborted = limits.reads_committed.then(Vec::new);
+        let records = match reader.as_ref().map(|reader| reader.read(self.offset, limits_of_log)) {
             None => Vec::new(),
-            Some(Ok(read)) => read.pieces,
+            Some(Ok(read)) => {
+                if let (Some(aborted), Some(reader)) = (&mut aborted, &reader) {
+                    let entries = reader.aborted_between(self.offset, read.next_offset);
+                    aborted.extend(entries.iter().map(|entry| (entry.producer_id, entry.first_offset)));
+                }
+                read.pieces
+            }
             Some(Err(error)) => {
                 if !matches!(error, LogError::OffsetOutOfRange { .. }) {
                     tracing::error!(
@@ -289,8 +311,9 @@ impl WantedPartition {
             index: self.index,
             code: ErrorCode::NONE,
             high_watermark,
+            last_stable_offset,
             log_start_offset: partition.log_start_offset(),
-            lists_aborted: limits.reads_committed,
+            aborted,
             records,
         }
     }

@@ -33,9 +33,10 @@ pub(crate) struct FetchedPartition {
     pub(crate) index: i32,
     pub(crate) code: ErrorCode,
     pub(crate) high_watermark: i64,
+    pub(crate) last_stable_offset: i64,
     pub(crate) log_start_offset: i64,
-    /// Whether the list of aborted transactions is there, empty; null for read_uncommitted.
-    pub(crate) lists_aborted: bool,
+    /// Producer id and first offset of each aborted transaction; none for read_uncommitted.
+    pub(crate) aborted: Option<Vec<(i64, i64)>>,
     pub(crate) records: Vec<Bytes>,
 }
 
@@ -45,8 +46,9 @@ impl FetchedPartition {
             index,
             code,
             high_watermark: -1,
+            last_stable_offset: -1,
             log_start_offset: -1,
-            lists_aborted: false,
+            aborted: None,
             records: Vec::new(),
         }
     }
@@ -125,15 +127,23 @@ impl Pieces {
         out.put_i32(partition.index);
         out.put_i16(partition.code.0);
         out.put_i64(partition.high_watermark);
-        // Without transactions the last stable offset is the high watermark.
-        out.put_i64(partition.high_watermark);
+        out.put_i64(partition.last_stable_offset);
         if version >= 5 {
             out.put_i64(partition.log_start_offset);
         }
-        match (partition.lists_aborted, is_flexible) {
-            (true, _) => put_array_length(out, 0, lengths),
-            (false, true) => out.put_u8(0),
-            (false, false) => out.put_i32(-1),
+        match (&partition.aborted, is_flexible) {
+            (Some(aborted), _) => {
+                put_array_length(out, aborted.len(), lengths);
+                for (producer_id, first_offset) in aborted {
+                    out.put_i64(*producer_id);
+                    out.put_i64(*first_offset);
+                    if is_flexible {
+                        out.put_u8(NO_TAGS);
+                    }
+                }
+            }
+            (None, true) => out.put_u8(0),
+            (None, false) => out.put_i32(-1),
         }
         if version >= 11 {
             out.put_i32(-1);
@@ -197,8 +207,13 @@ mod tests {
             index,
             code: ErrorCode::NONE,
             high_watermark: 10,
+            last_stable_offset: 9,
             log_start_offset: 2,
-            lists_aborted: index == 1,
+            aborted: match index {
+                1 => Some(Vec::new()),
+                2 => Some(vec![(7, 3), (8, 4)]),
+                _ => None,
+            },
             records,
         }
     }
@@ -240,6 +255,10 @@ mod tests {
             assert_eq!(partitions[2].records.as_deref(), Some(&all_large[..]));
             assert_eq!(partitions[0].aborted_transactions, None);
             assert_eq!(partitions[1].aborted_transactions, Some(Vec::new()));
+            let aborted = partitions[2].aborted_transactions.as_ref().unwrap();
+            let aborted: Vec<_> = aborted.iter().map(|one| (one.producer_id, one.first_offset)).collect();
+            assert_eq!(aborted, [(7, 3), (8, 4)]);
+            assert_eq!(partitions[2].last_stable_offset, 9);
             assert_eq!((partitions[3].error_code, partitions[3].high_watermark), (1, -1));
         }
     }

@@ -42,6 +42,11 @@ pub(crate) async fn find_coordinator(
     cx: RequestCx,
     request: FindCoordinatorRequest,
 ) -> FindCoordinatorResponse {
+    if request.key_type == KEY_TYPE_TRANSACTION
+        && let Err(code) = shared.transactions.ensure_log().await
+    {
+        return no_transactions(&request, cx.version, code);
+    }
     if cx.version >= 4 {
         let keys = request.coordinator_keys.into_iter();
         let found = keys.map(|key| coordinator_of(&shared, &cx, request.key_type, key));
@@ -59,16 +64,34 @@ pub(crate) async fn find_coordinator(
     })
 }
 
-/// This broker coordinates every group.
+/// The log of transactional ids cannot be made.
+fn no_transactions(request: &FindCoordinatorRequest, version: i16, code: ErrorCode) -> FindCoordinatorResponse {
+    let nowhere = |key: &StrBytes| {
+        wire!(Coordinator {
+            key: key.clone(),
+            node_id: -1,
+            port: -1,
+            error_code: code.0,
+        })
+    };
+    if version >= 4 {
+        let coordinators = request.coordinator_keys.iter().map(nowhere);
+        return wire!(FindCoordinatorResponse {
+            coordinators: coordinators.collect()
+        });
+    }
+    wire!(FindCoordinatorResponse {
+        error_code: code.0,
+        node_id: -1,
+        port: -1,
+    })
+}
+
+/// This broker coordinates every group and every transactional id.
 fn coordinator_of(shared: &Shared, cx: &RequestCx, key_type: i8, key: StrBytes) -> Coordinator {
     let refusal = match key_type {
         KEY_TYPE_GROUP if key.is_empty() => Some((ErrorCode::INVALID_GROUP_ID, "the group id is empty")),
-        KEY_TYPE_GROUP => None,
-        // DIVERGES: any other code would make clients ask again until they time out.
-        KEY_TYPE_TRANSACTION => Some((
-            ErrorCode::INVALID_REQUEST,
-            "this broker does not offer transactions yet",
-        )),
+        KEY_TYPE_GROUP | KEY_TYPE_TRANSACTION => None,
         _ => Some((ErrorCode::INVALID_REQUEST, "unknown coordinator type")),
     };
     match refusal {

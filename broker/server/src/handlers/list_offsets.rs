@@ -29,6 +29,15 @@ const LATEST_TIERED: i64 = -5;
 
 /// A replica id that reads past the high watermark, for debugging.
 const DEBUG_REPLICA: i32 = -2;
+const READ_COMMITTED: i8 = 1;
+
+/// Where a log ends for who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum View {
+    All,
+    Durable,
+    Committed,
+}
 
 pub(crate) async fn list_offsets(
     shared: Arc<Shared>,
@@ -54,14 +63,18 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 fn list(shared: &Shared, version: i16, request: &ListOffsetsRequest) -> ListOffsetsResponse {
-    let sees_all = request.replica_id == DEBUG_REPLICA;
+    let view = match (request.replica_id, request.isolation_level) {
+        (DEBUG_REPLICA, _) => View::All,
+        (_, READ_COMMITTED) => View::Committed,
+        _ => View::Durable,
+    };
     let topics = request.topics.iter().map(|topic| {
         let found = shared.partitions.topic(&topic.name);
         let partitions = topic.partitions.iter().map(|wanted| {
             let partition = found.as_ref().and_then(|topic| topic.partition(wanted.partition_index));
             let looked_up = match partition {
                 None => Err(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
-                Some(partition) => look_up(partition, wanted, sees_all),
+                Some(partition) => look_up(partition, wanted, view),
             };
             answer(wanted.partition_index, version, looked_up)
         });
@@ -85,7 +98,7 @@ const NONE: TimestampedOffset = TimestampedOffset {
 fn look_up(
     partition: &PartitionHandle,
     wanted: &ListOffsetsPartition,
-    sees_all: bool,
+    view: View,
 ) -> Result<TimestampedOffset, ErrorCode> {
     if let Some(code) = partition.unavailable() {
         return Err(code);
@@ -93,10 +106,10 @@ fn look_up(
     if let Some(code) = partition.check_leader_epoch(wanted.current_leader_epoch) {
         return Err(code);
     }
-    let end = if sees_all {
-        partition.log_end_offset()
-    } else {
-        partition.high_watermark()
+    let end = match view {
+        View::All => partition.log_end_offset(),
+        View::Durable => partition.high_watermark(),
+        View::Committed => partition.last_stable_offset(),
     };
     let at = |offset: i64, leader_epoch: i32| TimestampedOffset {
         offset,

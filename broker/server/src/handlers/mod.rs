@@ -14,3 +14,4 @@ pub(crate) mod produce;
 pub(crate) mod producers;
 pub(crate) mod records;
 pub(crate) mod topics;
+pub(crate) mod transactions;

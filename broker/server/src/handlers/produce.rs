@@ -3,7 +3,8 @@
 //! v3–13 (0–2 are advertised and refused, see `weir_protocol::api`): v7 zstd, v8 record errors
 //! (KIP-467), v9 flexible, v13 topic ids. Exactly one batch a partition, of magic 2. acks=0 has no
 //! answer and closes the connection on failure; 1 answers when written; all answers when a sync
-//! covers it. Partitions fail one by one, the request never as a whole.
+//! covers it. Partitions fail one by one, the request never as a whole. A batch of a transaction is
+//! taken if its partition is part of it (KIP-890; v11 knows TRANSACTION_ABORTABLE).
 //! Per batch: one pass for the checksum, one walk over the records, no copy when the frame owns
 //! its allocation (`frame_reader.rs`): the socket buffer itself becomes the log's batch.
 //! Batches are queued here, before the next request of the connection is looked at, so pipelined
@@ -16,6 +17,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::{Instant, timeout_at};
+use weir_coordinator::transaction::request::Producer;
+use weir_coordinator::transaction::state::TopicPartition;
 use weir_protocol::decode::decode_request;
 use weir_protocol::error::ProtocolError;
 use weir_protocol::error_code::ErrorCode;
@@ -33,12 +36,15 @@ use crate::partitions::Topic;
 use crate::recompress::recompressed;
 use crate::reply::{CloseReason, Outcome, ReplyFuture, encode};
 use crate::topic_config::TopicConfig;
+use crate::transactions::Gate;
 use crate::wire::wire;
 
 /// First version that names topics by id.
 const FIRST_WITH_IDS: i16 = 13;
 /// First version that may carry zstd.
 const FIRST_WITH_ZSTD: i16 = 7;
+/// First version that knows TRANSACTION_ABORTABLE.
+const FIRST_WITH_ABORTABLE: i16 = 11;
 /// Compressed batches from here on are checked off the runtime's threads.
 const OFFLOAD_BYTES: usize = 16 * 1024;
 
@@ -70,6 +76,7 @@ enum State {
 pub(crate) fn start(shared: &Arc<Shared>, cx: RequestCx, body: Bytes) -> Result<ReplyFuture, ProtocolError> {
     let request = decode_request::<ProduceRequest>(body.clone(), cx.version)?;
     let (acks, timeout_ms) = (request.acks, request.timeout_ms);
+    let transactional_id = request.transactional_id.as_ref().map(|id| id.as_str().to_owned());
     let ack = match acks {
         -1 => Some(Ack::Durable),
         0 | 1 => Some(Ack::Written),
@@ -104,7 +111,13 @@ pub(crate) fn start(shared: &Arc<Shared>, cx: RequestCx, body: Bytes) -> Result<
     }
     // The frame's last users go, so that it can be taken apart in place.
     drop(request);
-    queue(shared, &mut parts, body, ack.unwrap_or(Ack::Written));
+    let queueing = Queueing {
+        shared,
+        ack: ack.unwrap_or(Ack::Written),
+        version: cx.version,
+        transactional_id,
+    };
+    queueing.queue(&mut parts, body);
     let reply = Reply {
         cx,
         topics,
@@ -160,12 +173,6 @@ impl Check<'_> {
         let records = records.map_or(&[][..], |records| records);
         let rules = rules(&self.topic.config, self.version, self.shared.clock.now_ms());
         let facts = check_batch(records, &rules, scratch)?;
-        if facts.header.attributes.is_transactional() {
-            return Err(rejection(
-                ErrorCode::INVALID_TXN_STATE,
-                "the partition is not part of a transaction",
-            ));
-        }
         let partition = Arc::clone(partition);
         if let Some(target) = self.topic.config.codec
             && let Some((bytes, facts)) = in_place(|| recompressed(records, &facts, target))?
@@ -225,41 +232,104 @@ fn in_place<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Takes the frame apart and hands each accepted batch to its writer, in request order.
-fn queue(shared: &Shared, parts: &mut [Part], body: Bytes, ack: Ack) {
-    // Uniquely owned: split in place. Part of a shared read buffer: each batch is copied.
-    let mut rest = body.try_into_mut();
-    let mut taken = 0;
-    for part in parts {
-        if let State::Rewritten {
-            partition,
-            facts,
-            bytes,
-        } = &mut part.state
-        {
-            let append = shared.partitions.append(partition, std::mem::take(bytes), *facts, ack);
-            part.state = State::Queued(append);
-            continue;
-        }
-        let State::Accepted {
-            partition,
-            facts,
-            range,
-        } = &part.state
-        else {
-            continue;
+impl State {
+    /// Who writes in a transaction here, and where, if it is a batch of one.
+    fn transactional(&self) -> Option<(&PartitionHandle, Producer)> {
+        let (Self::Accepted { partition, facts, .. } | Self::Rewritten { partition, facts, .. }) = self else {
+            return None;
         };
-        let batch = match &mut rest {
-            Ok(frame) if range.start >= taken => {
-                let _ = frame.split_to(range.start - taken);
-                taken = range.end;
-                frame.split_to(range.len())
+        let header = &facts.header;
+        let producer = Producer {
+            id: header.producer_id,
+            epoch: header.producer_epoch,
+        };
+        header.attributes.is_transactional().then_some((partition, producer))
+    }
+}
+
+/// How the batches of a request go to their writers.
+struct Queueing<'a> {
+    shared: &'a Shared,
+    ack: Ack,
+    version: i16,
+    transactional_id: Option<String>,
+}
+
+impl Queueing<'_> {
+    /// Takes the frame apart and hands each accepted batch to its writer, in request order.
+    fn queue(&self, parts: &mut [Part], body: Bytes) {
+        // Held until all are queued: the marker of a later decision comes after them.
+        let is_transactional = parts.iter().any(|part| part.state.transactional().is_some());
+        let gate = is_transactional.then(|| self.shared.transactions.gate());
+        // Uniquely owned: split in place. Part of a shared read buffer: each batch is copied.
+        let mut rest = body.try_into_mut();
+        let mut taken = 0;
+        for part in parts {
+            if let Some(gate) = &gate
+                && let Err(refusal) = self.verify(gate, &part.state)
+            {
+                part.state = State::Refused(refusal);
+                continue;
             }
-            // Ranges of one request rise; this arm is here so that nothing panics if not.
-            Ok(_) => continue,
-            Err(body) => BytesMut::from(&body[range.clone()]),
+            if let State::Rewritten {
+                partition,
+                facts,
+                bytes,
+            } = &mut part.state
+            {
+                let append = self
+                    .shared
+                    .partitions
+                    .append(partition, std::mem::take(bytes), *facts, self.ack);
+                part.state = State::Queued(append);
+                continue;
+            }
+            let State::Accepted {
+                partition,
+                facts,
+                range,
+            } = &part.state
+            else {
+                continue;
+            };
+            let batch = match &mut rest {
+                Ok(frame) if range.start >= taken => {
+                    let _ = frame.split_to(range.start - taken);
+                    taken = range.end;
+                    frame.split_to(range.len())
+                }
+                // Ranges of one request rise; this arm is here so that nothing panics if not.
+                Ok(_) => continue,
+                Err(body) => BytesMut::from(&body[range.clone()]),
+            };
+            let append = self.shared.partitions.append(partition, batch, *facts, self.ack);
+            part.state = State::Queued(append);
+        }
+    }
+
+    /// Whether a batch may be written, if it is one of a transaction.
+    fn verify(&self, gate: &Gate<'_>, state: &State) -> Result<(), Rejection> {
+        let Some((partition, producer)) = state.transactional() else {
+            return Ok(());
         };
-        part.state = State::Queued(shared.partitions.append(partition, batch, *facts, ack));
+        let Some(transactional_id) = &self.transactional_id else {
+            return Err(rejection(
+                ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+                "a transactional batch without a transactional id",
+            ));
+        };
+        let wanted = TopicPartition {
+            topic: partition.topic.to_string(),
+            partition: partition.index,
+        };
+        gate.verify(transactional_id, producer, &wanted)
+            .map_err(|code| match code {
+                ErrorCode::TRANSACTION_ABORTABLE if self.version < FIRST_WITH_ABORTABLE => rejection(
+                    ErrorCode::INVALID_TXN_STATE,
+                    "the partition is not part of the transaction",
+                ),
+                code => rejection(code, "Partition was not added to the transaction"),
+            })
     }
 }
 

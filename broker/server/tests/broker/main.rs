@@ -5,4 +5,5 @@ mod support;
 mod data;
 mod groups;
 mod hostile;
+mod transactions;
 mod wire;

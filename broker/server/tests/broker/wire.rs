@@ -90,6 +90,13 @@ async fn every_advertised_pair_answers_decodably() {
     probe(client, seen, |_| DescribeClusterRequest::default()).await;
     probe(client, seen, |_| ListConfigResourcesRequest::default()).await;
     probe(client, seen, |_| DescribeTopicPartitionsRequest::default()).await;
+    probe(client, seen, |_| AddPartitionsToTxnRequest::default()).await;
+    probe(client, seen, |_| AddOffsetsToTxnRequest::default()).await;
+    probe(client, seen, |_| EndTxnRequest::default()).await;
+    probe(client, seen, |_| TxnOffsetCommitRequest::default()).await;
+    probe(client, seen, |_| DescribeProducersRequest::default()).await;
+    probe(client, seen, |_| DescribeTransactionsRequest::default()).await;
+    probe(client, seen, |_| ListTransactionsRequest::default()).await;
     let advertised: BTreeSet<i16> = api::TABLE.iter().map(|api| api.key.0).collect();
     assert_eq!(*seen, advertised, "advertised and probed keys differ");
     broker.stop().await;

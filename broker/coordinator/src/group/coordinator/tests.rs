@@ -6,3 +6,4 @@ mod properties;
 mod rebalance;
 mod sim;
 mod static_members;
+mod transactions;

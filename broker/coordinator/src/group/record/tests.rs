@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::fields::put_compact_string;
 use super::*;
+use crate::fields::put_compact_string;
 
 fn hex(text: &str) -> Vec<u8> {
     let digits: String = text.split_whitespace().collect();

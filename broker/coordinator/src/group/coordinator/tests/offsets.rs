@@ -48,6 +48,7 @@ fn long_metadata_is_refused_by_partition() {
     fitting.metadata = "12345678".to_owned();
     let request = |offsets| CommitRequest {
         claim: claim("", -1),
+        writer: None,
         retention_ms: None,
         offsets,
     };
@@ -302,6 +303,7 @@ fn a_commit_may_bring_its_own_retention() {
     let offsets = vec![to_commit("t", 0, 5)];
     let request = CommitRequest {
         claim: claim("", -1),
+        writer: None,
         retention_ms: Some(100),
         offsets,
     };
@@ -333,17 +335,20 @@ fn unreadable_records_are_passed_over() {
     let mut sim = Sim::new();
     sim.commit_simple(&[("t", 0, 1)]);
     let mut after = Sim::new();
-    assert!(after.coordinator.replay(b"\x00", Some(b"")).is_err());
+    assert!(after.coordinator.replay(b"\x00", Some(b""), None).is_err());
     let key = crate::group::record::offset_key(GROUP, "t", 1);
-    assert!(after.coordinator.replay(&key, Some(b"\x00\x09")).is_err());
+    assert!(after.coordinator.replay(&key, Some(b"\x00\x09"), None).is_err());
     assert!(
         after
             .coordinator
-            .replay(b"\x00\x03\x00\x01g", Some(b"anything"))
+            .replay(b"\x00\x03\x00\x01g", Some(b"anything"), None)
             .is_ok()
     );
     let record = &sim.log[0];
-    after.coordinator.replay(&record.key, record.value.as_deref()).unwrap();
+    after
+        .coordinator
+        .replay(&record.key, record.value.as_deref(), None)
+        .unwrap();
     assert_eq!(after.offset("t", 0), Some(1));
     assert_eq!(after.offset("t", 1), None);
 }

@@ -169,7 +169,9 @@ impl Sim {
                     let earlier = self.replies.insert(ticket, reply);
                     assert!(earlier.is_none(), "{ticket:?} is answered twice");
                 }
-                Effect::Store { group, records, then } => {
+                Effect::Store {
+                    group, records, then, ..
+                } => {
                     assert!(!records.is_empty(), "an empty store");
                     self.stores.push_back((group, records, then));
                 }
@@ -244,6 +246,7 @@ impl Sim {
             .map(|(topic, partition, offset)| to_commit(topic, *partition, *offset));
         let request = CommitRequest {
             claim,
+            writer: None,
             retention_ms: None,
             offsets: offsets.collect(),
         };
@@ -394,7 +397,10 @@ impl Sim {
         let mut other = Self::new();
         other.now = self.now;
         for record in &self.log {
-            other.coordinator.replay(&record.key, record.value.as_deref()).unwrap();
+            other
+                .coordinator
+                .replay(&record.key, record.value.as_deref(), None)
+                .unwrap();
         }
         other.coordinator.loaded(other.now);
         other.log.clone_from(&self.log);
