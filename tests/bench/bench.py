@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 
 import feeds
+import many
 import second_worker
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -73,6 +74,7 @@ def until(condition, limit, what, pause=0.02):
 
 class Process:
     """One started program, its log, and its end."""
+    started = []
 
     def __init__(self, name, args, env=None):
         self.log = f"{WORK}/{name}.log"
@@ -80,6 +82,7 @@ class Process:
         self.child = subprocess.Popen(args, stdout=open(self.log, "ab"), stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                       env={**os.environ, **(env or {})}, start_new_session=True)
         self.pid = self.child.pid
+        Process.started.append(self)
 
     def alive(self):
         if self.child.poll() is not None:
@@ -375,6 +378,27 @@ def connect():
     broker.stop()
 
 
+TWO_TRANSFORMS = {
+    "transforms": "hoist,insert",
+    "transforms.hoist.type": "org.apache.kafka.connect.transforms.HoistField$Value", "transforms.hoist.field": "line",
+    "transforms.insert.type": "org.apache.kafka.connect.transforms.InsertField$Value",
+    "transforms.insert.static.field": "site", "transforms.insert.static.value": "north",
+}
+
+
+def transforms():
+    """HoistField, then InsertField, then JSON with schemas: each record as large in the topic for both."""
+    broker = ApacheBroker()
+    with_schema = {"key.converter": STRING, "value.converter": JSON_CONVERTER, "value.converter.schemas.enable": "true"}
+    figures = {kind: source_run(kind, broker, f"{kind}-transformed", {**with_schema, **TWO_TRANSFORMS}) for kind in ("java", "weir")}
+    (js, jc, jm), (ws, wc, wm) = figures["java"], figures["weir"]
+    label = "file -> two SMTs -> JSON with schemas -> topic"
+    row(f"{label}, {LINES:,} lines: records/s", f"{LINES / js:,.0f}", f"{LINES / ws:,.0f}", f"{js / ws:.1f}x")
+    row(f"{label}: worker CPU a record", f"{jc:.2f} us", f"{wc:.2f} us", f"{jc / wc:.1f}x less")
+    row(f"{label}: worker peak memory", f"{jm:.0f} MiB", f"{wm:.0f} MiB", f"{jm / wm:.0f}x less")
+    broker.stop()
+
+
 def rdk(port, topic, count, *args):
     run = subprocess.run([RDK, "-b", f"127.0.0.1:{port}", "-t", topic, "-c", str(count), *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     found = re.findall(r"(\d+) msgs/s", run.stdout)
@@ -451,6 +475,14 @@ def registry():
     feeds.registry_rates(sys.modules[__name__])
 
 
+def sources():
+    many.sources(sys.modules[__name__])
+
+
+def sinks():
+    many.sinks(sys.modules[__name__])
+
+
 def avro():
     printed = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "avro.sh")], stdout=subprocess.PIPE, text=True, check=True).stdout
     for line in printed.splitlines():
@@ -463,6 +495,13 @@ def join():
     second_worker.second_worker(sys.modules[__name__])
 
 
+def smt():
+    printed = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "smt.sh")], stdout=subprocess.PIPE, text=True, check=True).stdout
+    for line in printed.splitlines():
+        name, weir_ns, java_ns = line.split()
+        row(f"SMT {name}: ns a record", java_ns, weir_ns, f"{float(java_ns) / float(weir_ns):.1f}x")
+
+
 def assignor():
     printed = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)), "assignor.sh")], stdout=subprocess.PIPE, text=True, check=True).stdout
     for line in printed.splitlines():
@@ -471,7 +510,7 @@ def assignor():
             f"{float(weir_ms) / float(apache_ms):.2f}")
 
 
-SECTIONS = {"disk": disk, "start": start, "connect": connect, "broker": broker, "latency": latency, "feed": feed, "registry": registry, "avro": avro, "join": join, "assignor": assignor}
+SECTIONS = {"disk": disk, "start": start, "connect": connect, "transforms": transforms, "broker": broker, "latency": latency, "feed": feed, "registry": registry, "avro": avro, "smt": smt, "join": join, "assignor": assignor, "sources": sources, "sinks": sinks}
 
 
 def main():
@@ -481,6 +520,9 @@ def main():
         for name in chosen:
             SECTIONS[name]()
     finally:
+        # A section that failed leaves its processes behind.
+        for process in Process.started:
+            process.stop()
         if not os.environ.get("BENCH_KEEP"):
             shutil.rmtree(WORK, ignore_errors=True)
 

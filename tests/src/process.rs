@@ -91,6 +91,8 @@ pub struct Ready {
     pub rest_proxy: Option<String>,
     /// URL of Connect REST.
     pub connect: Option<String>,
+    /// URL of a broker's metrics.
+    pub metrics: Option<String>,
     /// URLs of the made-up services (`weir fakes`).
     pub x: Option<String>,
     /// AEMET's.

@@ -41,23 +41,12 @@ pub struct GroupDef {
 impl GroupDef {
     /// The Prometheus name of a metric: domain, group and name, as the JMX exporter joins them by default.
     pub fn prometheus_name(&self, metric: &MetricDef) -> String {
-        let plain = |text: &str| -> String {
-            text.chars()
-                .map(|c| {
-                    if c.is_ascii_alphanumeric() {
-                        c.to_ascii_lowercase()
-                    } else {
-                        '_'
-                    }
-                })
-                .collect()
-        };
-        format!("{}_{}_{}", plain(self.domain), plain(self.group), plain(metric.name))
+        prometheus_name(self.domain, self.group, metric.name)
     }
 
     /// The table as Markdown rows, for the reference page.
     pub fn markdown(&self) -> String {
-        let mut page = format!("## {}:type={}", self.domain, self.group);
+        let mut page = format!("## `{}:type={}`", self.domain, self.group);
         if !self.tags.is_empty() {
             page.push_str(&format!("\n\nLabels: `{}`", self.tags.join("`, `")));
         }
@@ -73,6 +62,24 @@ impl GroupDef {
         }
         page
     }
+}
+
+/// Domain, group and name in Prometheus' characters.
+pub(crate) fn prometheus_name(domain: &str, group: &str, name: &str) -> String {
+    format!("{}_{}_{}", plain(domain), plain(group), plain(name))
+}
+
+/// What is neither letter nor digit becomes an underscore.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '_'
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]

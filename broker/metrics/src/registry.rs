@@ -1,7 +1,8 @@
 //! Registry: which groups are there now, and their Prometheus text
 //!
 //! A role adds a group with its tag values and gets a handle back; dropping the handle removes the group, so what is
-//! gone is not shown. Readers pay for reading: values are computed when the text is asked for.
+//! gone is not shown. Readers pay for reading: values are computed when the text is asked for, with no lock held that adding or
+//! dropping a group takes. What plugins measure has names that no table knows; it comes as a [`Loose`] group.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
-use crate::group::{GroupDef, Kind};
+use crate::group::{GroupDef, Kind, plain, prometheus_name};
 use crate::sensor::{Recorded, Sensor, Windows};
 
 /// Which figure of a sensor a metric shows.
@@ -19,6 +20,8 @@ use crate::sensor::{Recorded, Sensor, Windows};
 pub enum Figure {
     /// Sum a second.
     Rate,
+    /// Sum an hour.
+    RatePerHour,
     /// Sum since the start.
     Total,
     /// Average over the windows.
@@ -35,6 +38,7 @@ impl Figure {
     fn of(self, recorded: &Recorded, now_ms: i64) -> f64 {
         match self {
             Self::Rate => recorded.rate(now_ms),
+            Self::RatePerHour => recorded.rate(now_ms) * 3600.0,
             Self::Total => recorded.total(),
             Self::Avg => recorded.avg(now_ms),
             Self::Max => recorded.max(now_ms),
@@ -58,13 +62,45 @@ enum Source {
 struct Entry {
     def: &'static GroupDef,
     tags: Vec<String>,
-    values: HashMap<&'static str, Source>,
+    values: Mutex<Vec<(&'static str, Source)>>,
+}
+
+/// One metric without a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LooseMetric {
+    /// As it is to be shown, but for characters that Prometheus has no room for.
+    pub name: String,
+    /// Besides those of the group.
+    pub tags: Vec<(String, String)>,
+    /// Whether it only grows.
+    pub kind: Kind,
+    pub value: f64,
+}
+
+/// Reads all metrics of a group without a table.
+pub type LooseReading = Box<dyn Fn() -> Vec<LooseMetric> + Send + Sync>;
+
+/// A group whose names and further tags come with the values.
+struct LooseEntry {
+    domain: &'static str,
+    group: &'static str,
+    doc: &'static str,
+    tags: Vec<(&'static str, String)>,
+    read: LooseReading,
+}
+
+#[derive(Clone)]
+enum Shown {
+    Table(Arc<Entry>),
+    Loose(Arc<LooseEntry>),
 }
 
 #[derive(Default)]
 struct Entries {
     next: u64,
-    groups: BTreeMap<u64, Entry>,
+    groups: BTreeMap<u64, Shown>,
+    /// The group that is shown of each name and tags: a later one takes the place of one that is not dropped yet.
+    latest: HashMap<(&'static str, &'static str, Vec<String>), u64>,
 }
 
 /// All metrics of a process, cheap to clone.
@@ -92,6 +128,14 @@ impl std::fmt::Debug for MetricRegistry {
 /// A group that is shown as long as this handle lives.
 #[derive(Debug)]
 pub struct Group {
+    registry: MetricRegistry,
+    entry: Arc<Entry>,
+    id: u64,
+}
+
+/// A group without a table that is shown as long as this handle lives.
+#[derive(Debug)]
+pub struct Loose {
     registry: MetricRegistry,
     id: u64,
 }
@@ -130,62 +174,105 @@ impl MetricRegistry {
         self.clock.now_ms()
     }
 
-    /// Adds a group; `tags` are the values of the definition's tags, in its order.
+    /// Adds a group; `tags` are the values of the definition's tags, in its order. Takes the place of an equal one.
     pub fn group(&self, def: &'static GroupDef, tags: &[&str]) -> Group {
         debug_assert_eq!(def.tags.len(), tags.len(), "one value a tag of {}", def.group);
+        let tags: Vec<String> = tags.iter().map(|&tag| tag.to_owned()).collect();
+        // Groups of one name may differ in their tags' names, but not with as many of equal values.
+        let key = (def.domain, def.group, tags.clone());
+        let entry = Arc::new(Entry {
+            def,
+            tags,
+            values: Mutex::default(),
+        });
+        let id = self.add(key, Shown::Table(Arc::clone(&entry)));
+        Group {
+            registry: self.clone(),
+            entry,
+            id,
+        }
+    }
+
+    /// Adds a group without a table: `tags` are of all its metrics, `read` gives names, further tags and values.
+    pub fn loose(
+        &self,
+        (domain, group, doc): (&'static str, &'static str, &'static str),
+        tags: &[(&'static str, &str)],
+        read: impl Fn() -> Vec<LooseMetric> + Send + Sync + 'static,
+    ) -> Loose {
+        let tags: Vec<(&'static str, String)> = tags.iter().map(|&(name, value)| (name, value.to_owned())).collect();
+        let key = (domain, group, tags.iter().map(|(_, value)| value.clone()).collect());
+        let entry = LooseEntry {
+            domain,
+            group,
+            doc,
+            tags,
+            read: Box::new(read),
+        };
+        Loose {
+            registry: self.clone(),
+            id: self.add(key, Shown::Loose(Arc::new(entry))),
+        }
+    }
+
+    fn add(&self, key: (&'static str, &'static str, Vec<String>), shown: Shown) -> u64 {
         let mut entries = self.entries.lock();
         let id = entries.next;
         entries.next += 1;
-        let entry = Entry {
-            def,
-            tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
-            values: HashMap::new(),
-        };
-        entries.groups.insert(id, entry);
-        Group {
-            registry: self.clone(),
-            id,
+        if let Some(earlier) = entries.latest.insert(key, id) {
+            entries.groups.remove(&earlier);
+        }
+        entries.groups.insert(id, shown);
+        id
+    }
+
+    fn remove(&self, id: u64) {
+        let mut entries = self.entries.lock();
+        if let Some(shown) = entries.groups.remove(&id) {
+            entries.latest.remove(&shown.key());
         }
     }
 
     /// The Prometheus text of everything there is, format 0.0.4, sorted by name.
     pub fn render(&self) -> String {
         let now_ms = self.now_ms();
-        let entries = self.entries.lock();
-        // All series of one name stand together under one head.
-        let mut families: BTreeMap<String, (Kind, &str, Vec<String>)> = BTreeMap::new();
-        for entry in entries.groups.values() {
-            for metric in entry.def.metrics {
-                let Some(source) = entry.values.get(metric.name) else {
-                    continue;
-                };
-                let labels = entry
-                    .def
-                    .tags
-                    .iter()
-                    .copied()
-                    .zip(entry.tags.iter().map(String::as_str));
-                let line = match source {
-                    Source::Text(read) => {
-                        let text = read();
-                        let value_label = [("value", text.as_str())];
-                        format!("{} 1", braces(labels.chain(value_label)))
-                    }
-                    Source::Number(read) => format!("{} {}", braces(labels), number(read())),
-                    Source::Sensor(sensor, figure) => {
-                        let value = sensor.read(|recorded| figure.of(recorded, now_ms));
-                        format!("{} {}", braces(labels), number(value))
-                    }
-                };
-                let family =
-                    families
-                        .entry(entry.def.prometheus_name(metric))
-                        .or_insert((metric.kind, metric.doc, Vec::new()));
-                family.2.push(line);
+        let shown: Vec<Shown> = self.entries.lock().groups.values().cloned().collect();
+        let mut families = Families::default();
+        for group in shown {
+            match group {
+                Shown::Table(entry) => entry.add_to(&mut families, now_ms),
+                Shown::Loose(entry) => entry.add_to(&mut families),
             }
         }
+        families.text()
+    }
+}
+
+/// All series of one name stand together under one head.
+#[derive(Default)]
+struct Families(BTreeMap<String, (Kind, &'static str, Vec<String>)>);
+
+impl Families {
+    fn add(&mut self, name: String, kind: Kind, doc: &'static str, line: String) {
+        let family = self.0.entry(name).or_insert((kind, doc, Vec::new()));
+        family.2.push(line);
+    }
+
+    /// As [`Families::add`], unless there is a series with these labels: two names may be one in Prometheus' characters.
+    fn add_new(&mut self, name: String, kind: Kind, doc: &'static str, labels: &str, line: String) {
+        let is_known = |line: &String| line.strip_prefix(labels).is_some_and(|rest| rest.starts_with(' '));
+        if self
+            .0
+            .get(&name)
+            .is_none_or(|(_, _, lines)| !lines.iter().any(is_known))
+        {
+            self.add(name, kind, doc, line);
+        }
+    }
+
+    fn text(self) -> String {
         let mut text = String::new();
-        for (name, (kind, doc, lines)) in families {
+        for (name, (kind, doc, lines)) in self.0 {
             let kind = if kind == Kind::Counter { "counter" } else { "gauge" };
             let _ = writeln!(text, "# HELP {name} {}\n# TYPE {name} {kind}", escaped_help(doc));
             for line in lines {
@@ -193,6 +280,67 @@ impl MetricRegistry {
             }
         }
         text
+    }
+}
+
+impl Shown {
+    fn key(&self) -> (&'static str, &'static str, Vec<String>) {
+        match self {
+            Self::Table(entry) => (entry.def.domain, entry.def.group, entry.tags.clone()),
+            Self::Loose(entry) => {
+                let tags = entry.tags.iter().map(|(_, value)| value.clone()).collect();
+                (entry.domain, entry.group, tags)
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn add_to(&self, families: &mut Families, now_ms: i64) {
+        let values = self.values.lock();
+        for metric in self.def.metrics {
+            let Some((_, source)) = values.iter().find(|(name, _)| *name == metric.name) else {
+                continue;
+            };
+            let labels = self.def.tags.iter().copied().zip(self.tags.iter().map(String::as_str));
+            let line = match source {
+                Source::Text(read) => {
+                    let text = read();
+                    let value_label = [("value", text.as_str())];
+                    format!("{} 1", braces(labels.chain(value_label)))
+                }
+                Source::Number(read) => format!("{} {}", braces(labels), number(read())),
+                Source::Sensor(sensor, figure) => {
+                    let value = sensor.read(|recorded| figure.of(recorded, now_ms));
+                    format!("{} {}", braces(labels), number(value))
+                }
+            };
+            families.add(self.def.prometheus_name(metric), metric.kind, metric.doc, line);
+        }
+    }
+}
+
+impl LooseEntry {
+    fn add_to(&self, families: &mut Families) {
+        for metric in (self.read)() {
+            let mut labels: Vec<(String, &str)> = Vec::new();
+            let own = self.tags.iter().map(|(name, value)| (*name, value));
+            let further = metric.tags.iter().map(|(name, value)| (name.as_str(), value));
+            for (name, value) in own.chain(further) {
+                let mut name = plain(name);
+                if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                    name.insert(0, '_');
+                }
+                // A plugin has no say over the group's tags, and one label has one value.
+                if labels.iter().all(|(known, _)| *known != name) {
+                    labels.push((name, value));
+                }
+            }
+            let labels = braces(labels.iter().map(|(name, value)| (name.as_str(), *value)));
+            let name = prometheus_name(self.domain, self.group, &metric.name);
+            let line = format!("{labels} {}", number(metric.value));
+            families.add_new(name, metric.kind, self.doc, &labels, line);
+        }
     }
 }
 
@@ -230,21 +378,35 @@ impl Group {
     }
 
     fn put(&self, name: &'static str, source: Source) {
-        let mut entries = self.registry.entries.lock();
-        if let Some(entry) = entries.groups.get_mut(&self.id) {
-            debug_assert!(
-                entry.def.metrics.iter().any(|metric| metric.name == name),
-                "{name} is not in the table of {}",
-                entry.def.group
-            );
-            entry.values.insert(name, source);
-        }
+        debug_assert!(
+            self.entry.def.metrics.iter().any(|metric| metric.name == name),
+            "{name} is not in the table of {}",
+            self.entry.def.group
+        );
+        let mut values = self.entry.values.lock();
+        values.retain(|(known, _)| *known != name);
+        values.push((name, source));
     }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.registry.entries.lock().groups.remove(&self.id);
+        self.registry.remove(self.id);
+    }
+}
+
+impl Drop for Loose {
+    fn drop(&mut self) {
+        self.registry.remove(self.id);
+    }
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry")
+            .field("group", &self.def.group)
+            .field("tags", &self.tags)
+            .finish_non_exhaustive()
     }
 }
 
@@ -351,6 +513,65 @@ kafka_connect_sink_task_metrics_sink_record_read_total{connector=\"b\\\"c\",task
         let text = registry.render();
         let line = "kafka_connect_sink_task_metrics_status{connector=\"a\",task=\"1\",value=\"running\"} 1";
         assert!(text.contains(line), "{text}");
+    }
+
+    #[test]
+    fn a_later_group_takes_the_place_of_an_equal_one() {
+        let (registry, _hand) = registry();
+        let earlier = registry.group(&DEF, &["a", "1"]);
+        earlier.text("status", || "running".to_owned());
+        let later = registry.group(&DEF, &["a", "1"]);
+        later.text("status", || "paused".to_owned());
+        for _ in 0..2 {
+            assert!(registry.render().contains("value=\"paused\""));
+            assert!(!registry.render().contains("value=\"running\""));
+        }
+        drop(earlier);
+        assert!(registry.render().contains("value=\"paused\""));
+        drop(later);
+        assert_eq!(registry.render(), "");
+    }
+
+    #[test]
+    fn a_reading_may_add_and_drop_groups() {
+        let (registry, _hand) = registry();
+        let group = registry.group(&DEF, &["a", "1"]);
+        let inner = registry.clone();
+        group.text("status", move || {
+            let other = inner.group(&DEF, &["b", "1"]);
+            drop(other);
+            "running".to_owned()
+        });
+        assert!(registry.render().contains("running"));
+    }
+
+    #[test]
+    fn a_group_without_a_table_shows_what_it_is_given() {
+        let (registry, _hand) = registry();
+        let loose = registry.loose(
+            ("kafka.connect", "plugins", "Measured by the plugin."),
+            &[("connector", "c"), ("task", "0")],
+            || {
+                let metric = |name: &str| LooseMetric {
+                    name: name.to_owned(),
+                    tags: vec![
+                        ("cell-id".to_owned(), "7".to_owned()),
+                        ("task".to_owned(), "x".to_owned()),
+                    ],
+                    kind: Kind::Counter,
+                    value: 3.0,
+                };
+                vec![metric("budget.used"), metric("budget-used")]
+            },
+        );
+        let expected = "\
+# HELP kafka_connect_plugins_budget_used Measured by the plugin.
+# TYPE kafka_connect_plugins_budget_used counter
+kafka_connect_plugins_budget_used{connector=\"c\",task=\"0\",cell_id=\"7\"} 3
+";
+        assert_eq!(registry.render(), expected);
+        drop(loose);
+        assert_eq!(registry.render(), "");
     }
 
     #[test]

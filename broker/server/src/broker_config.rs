@@ -144,6 +144,8 @@ pub struct BrokerConfig {
     pub node_id: i32,
     /// Settings of the data plane.
     pub log: LogSettings,
+    /// Where a broker alone shows its metrics; none: nowhere.
+    pub metrics_listener: Option<String>,
     pub(crate) listeners: Vec<ListenerSpec>,
     pub(crate) sockets: SocketSettings,
     pub(crate) topics: TopicSettings,
@@ -200,6 +202,7 @@ impl BrokerConfig {
         let config = Self {
             node_id: node_id.unwrap_or(parsed.get_int("node.id")?).max(0),
             log: log_settings(&parsed)?,
+            metrics_listener: parsed.opt_text("weir.metrics.listener").map(str::to_owned),
             listeners: listeners.bound,
             sockets: socket_settings(&parsed, &given)?,
             topics: topic_settings(&parsed)?,

@@ -136,6 +136,7 @@ const ROWS: &[Row] = &[
     row("transaction.remove.expired.transaction.cleanup.interval.ms", Int, "3600000", Check::AtLeast(1), "How often unused transactional ids are looked for."),
     row("weir.log.flush", Text, "ack", Check::OneOf(&["ack", "interval", "os"]), "ack: acks=all is answered after a sync; interval: synced in the background; os: left to the system."),
     row("weir.log.flush.max.delay.ms", Int, "50", Check::AtLeast(0), "Longest time a written record stays unsynced."),
+    null_row("weir.metrics.listener", Text, "Where `weir broker` serves /metrics for Prometheus, http://HOST:PORT; not served by default. In `weir up` the other roles' ports show the broker's metrics too."),
     row("weir.replication.factor.clamp", Boolean, "false", Check::Any, "Take a replication factor above 1 as 1 instead of refusing it."),
 ];
 

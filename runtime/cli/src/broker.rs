@@ -6,9 +6,11 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::task::JoinSet;
 use weir_config::properties::Properties;
+use weir_metrics::registry::MetricRegistry;
 use weir_server::broker::{BoundBroker, Broker};
 use weir_server::broker_config::BrokerConfig;
 
+use crate::metrics_port::MetricsPort;
 use crate::ready::Ready;
 use crate::{Failure, overrides, shutdown};
 
@@ -38,22 +40,35 @@ pub(crate) async fn run(arguments: BrokerArguments) -> Result<(), Failure> {
     let stop = shutdown::on_signal(&mut tasks)
         .context("signal handlers")
         .map_err(Failure::startup)?;
-    let bound = bind(config).map_err(Failure::startup)?;
+    let port = match config.metrics_listener.as_deref() {
+        Some(listener) => Some(MetricsPort::bind(listener).await.map_err(Failure::startup)?),
+        None => None,
+    };
+    let metrics = MetricRegistry::default();
+    let bound = bind(config).map_err(Failure::startup)?.with_metrics(metrics.clone());
     let ready = Ready {
         kafka: bound.addresses().first().copied(),
+        metrics: port.as_ref().map(MetricsPort::address),
         ..Ready::default()
     };
     let announce = async {
         if let Some(path) = &arguments.ready_file {
             ready.write(path)?;
         }
-        tracing::info!(kafka = ?ready.kafka, "broker is ready");
+        tracing::info!(kafka = ?ready.kafka, metrics = ?ready.metrics, "broker is ready");
         std::future::pending::<anyhow::Result<()>>().await
+    };
+    let show = async {
+        match port {
+            Some(port) => port.serve(metrics).await,
+            None => std::future::pending().await,
+        }
     };
     // The ports answer from the moment they are bound; the first requests wait for recovery.
     tokio::select! {
         result = bound.run(stop) => result.context("the broker failed")?,
         result = announce => result?,
+        result = show => result?,
     }
     Ok(())
 }

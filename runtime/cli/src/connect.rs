@@ -7,13 +7,12 @@ use clap::Args;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use weir_config::properties::Properties;
-use weir_metrics::registry::MetricRegistry;
 use weir_worker::error::WorkerError;
 use weir_worker::worker_config::WorkerConfig;
 
 use crate::connector_file::ConnectorFile;
 use crate::ready::Ready;
-use crate::worker_role::BoundWorker;
+use crate::worker_role::{BoundWorker, metrics_of};
 use crate::{Failure, connector_file, overrides, shutdown};
 
 /// Start a standalone Connect worker with the given connectors
@@ -111,7 +110,8 @@ async fn serve(
     ready_file: Option<&Path>,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    let worker = BoundWorker::bind(config, MetricRegistry::default())
+    let metrics = metrics_of(&config);
+    let worker = BoundWorker::bind(config, metrics)
         .await
         .map_err(Failure::startup)?;
     let mut running = tokio::select! {

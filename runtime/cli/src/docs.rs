@@ -1,4 +1,4 @@
-//! `weir docs FOLDER`: reference pages made from the tables that parse the settings.
+//! `weir docs FOLDER`: reference pages made from the tables of settings and metrics.
 //!
 //! The pages in `docs/config` are its output; a test compares them, `make docs` renews them.
 
@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use weir_config::def::ConfigDef;
 use weir_config::docs::markdown;
+use weir_metrics::group::GroupDef;
 use weir_plugins::plugins::{PluginSettings, Plugins};
 use weir_registry::registry_config;
 use weir_server::broker_config::BrokerConfig;
@@ -15,7 +16,7 @@ use weir_server::broker_config::BrokerConfig;
 use crate::Failure;
 use crate::worker_role::bundled_components;
 
-/// Write the reference pages of all settings into a folder
+/// Write the reference pages of all settings and metrics into a folder
 #[derive(Debug, Args)]
 pub(crate) struct DocsArguments {
     /// Where the pages go; made if it is not there
@@ -58,6 +59,25 @@ fn role_pages() -> Vec<(&'static str, &'static str, ConfigDef)> {
     ]
 }
 
+/// The page of all metrics.
+fn metrics_page() -> String {
+    let mut page =
+        "# Metrics of every role\n\nMade by `make docs`; how to read them is in [metrics](../metrics.md).\n".to_owned();
+    let parts: [(&str, &[&GroupDef]); 4] = [
+        ("Worker", &weir_worker::metric_tables::ALL),
+        ("Group of a distributed worker", &weir_herder::group::metrics::ALL),
+        ("Schema Registry", &weir_registry::registry_metrics::ALL),
+        ("Broker", &weir_server::broker_metrics::ALL),
+    ];
+    for (title, groups) in parts {
+        page.push_str(&format!("\n# {title}\n"));
+        for group in groups {
+            page.push_str(&format!("\n{}", group.markdown()));
+        }
+    }
+    page
+}
+
 /// A page for each bundled connector.
 async fn connector_pages() -> anyhow::Result<Vec<(String, String, ConfigDef)>> {
     let plugins = Plugins::open(PluginSettings::default(), bundled_components())
@@ -97,6 +117,8 @@ pub(crate) async fn run(arguments: &DocsArguments) -> Result<(), Failure> {
         let path = folder.join(name);
         std::fs::write(&path, markdown(&title, &def)).with_context(|| format!("cannot write {}", path.display()))?;
     }
+    let path = folder.join("metrics.md");
+    std::fs::write(&path, metrics_page()).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
 }
 

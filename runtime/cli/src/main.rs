@@ -9,7 +9,9 @@ mod creator;
 mod demo;
 mod docs;
 mod fakes;
+mod log_lines;
 mod logging;
+mod metrics_port;
 mod overrides;
 mod ready;
 mod registry;
@@ -34,6 +36,15 @@ struct Arguments {
     /// How much to log: error, warn, info, debug, trace, or filters such as `weir_worker=debug`
     #[arg(long, global = true, env = "WEIR_LOG", default_value = "info", value_name = "LEVEL")]
     log: String,
+    /// How log lines look
+    #[arg(
+        long,
+        global = true,
+        env = "WEIR_LOG_FORMAT",
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
+    log_format: log_lines::LogFormat,
     #[command(subcommand)]
     command: Command,
 }
@@ -65,7 +76,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    if let Err(error) = logging::start(&arguments.log) {
+    if let Err(error) = logging::start(&arguments.log, arguments.log_format) {
         logging::complain(&error);
         return ExitCode::from(1);
     }

@@ -20,6 +20,8 @@ pub(crate) struct Ready {
     pub(crate) rest_proxy: Option<SocketAddr>,
     /// Connect REST: a URL.
     pub(crate) connect: Option<String>,
+    /// Metrics of a broker alone; the other roles show theirs on their own ports.
+    pub(crate) metrics: Option<SocketAddr>,
 }
 
 impl Ready {
@@ -31,6 +33,7 @@ impl Ready {
             "registry": url(self.registry),
             "rest_proxy": url(self.rest_proxy),
             "connect": self.connect,
+            "metrics": url(self.metrics),
             "pid": pid,
         })
         .to_string()
@@ -64,7 +67,7 @@ mod tests {
         };
         assert_eq!(
             ready.json(7),
-            r#"{"kafka":"127.0.0.1:9092","registry":null,"rest_proxy":null,"connect":"https://[::1]:8083","pid":7}"#
+            r#"{"kafka":"127.0.0.1:9092","registry":null,"rest_proxy":null,"connect":"https://[::1]:8083","metrics":null,"pid":7}"#
         );
     }
 }

@@ -11,12 +11,11 @@ use clap::Args;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use weir_config::properties::Properties;
-use weir_metrics::registry::MetricRegistry;
 use weir_worker::worker_config::{DEFAULT_REGISTRY_URL, WorkerConfig};
 
 use crate::connector_file::{self, ConnectorFile};
 use crate::ready::Ready;
-use crate::worker_role::{BoundWorker, RunningWorker};
+use crate::worker_role::{BoundWorker, RunningWorker, metrics_of};
 use crate::{Failure, broker, demo, overrides, registry, shutdown};
 
 const SHORTEST_SESSION: &str = "group.min.session.timeout.ms";
@@ -93,11 +92,7 @@ pub(crate) async fn run(arguments: UpArguments) -> Result<(), Failure> {
 
     let broker_properties = broker_properties(&arguments)?;
     let broker_config = broker::configure(&broker_properties).map_err(Failure::startup)?;
-    // One for the process: each role's port shows all of it at /metrics.
-    let metrics = MetricRegistry::default();
-    let bound = broker::bind(broker_config)
-        .map_err(Failure::startup)?
-        .with_metrics(metrics.clone());
+    let bound = broker::bind(broker_config).map_err(Failure::startup)?;
     let kafka = bound
         .addresses()
         .first()
@@ -106,12 +101,14 @@ pub(crate) async fn run(arguments: UpArguments) -> Result<(), Failure> {
     let registry_config = registry::configure(&registry_properties(&arguments, kafka)?).map_err(Failure::startup)?;
     let registry = registry::bind(registry_config)
         .await
-        .map_err(Failure::startup)?
-        .with_metrics(metrics.clone());
+        .map_err(Failure::startup)?;
     let registry_address = registry::first_address(&registry).map_err(Failure::startup)?;
     let session_ms = session_timeout_ms(&broker_properties);
     let worker_config = worker_config(&arguments, kafka, registry_address, session_ms).map_err(Failure::startup)?;
-    let worker = BoundWorker::bind(worker_config, metrics.clone())
+    // One for the process: each role's port shows all of it at /metrics.
+    let metrics = metrics_of(&worker_config);
+    let (bound, registry) = (bound.with_metrics(metrics.clone()), registry.with_metrics(metrics.clone()));
+    let worker = BoundWorker::bind(worker_config, metrics)
         .await
         .map_err(Failure::startup)?;
 

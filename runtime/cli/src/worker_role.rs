@@ -25,7 +25,9 @@ use weir_herder::group::protocol::{ConnectProtocol, PROTOCOL_TYPE};
 use weir_herder::herder::{Herder, HerderParts};
 use weir_herder::info::{CONNECT_VERSION, ServerInfo};
 use weir_herder::validate::WorkerConverters;
+use weir_metrics::clock::Clock;
 use weir_metrics::registry::MetricRegistry;
+use weir_metrics::sensor::Windows;
 use weir_plugins::egress::settings::HttpSettings;
 use weir_plugins::limits::Limits;
 use weir_plugins::plugins::{BundledComponent, PluginSettings, Plugins};
@@ -76,6 +78,17 @@ struct Stores {
     configs: ConfigStore,
     offsets: OffsetStore,
     status: StatusStore,
+}
+
+/// Where a worker with these settings, and what runs beside it, shows what it measures.
+pub(crate) fn metrics_of(config: &WorkerConfig) -> MetricRegistry {
+    let defaults = Windows::default();
+    let given = |key: &str| config.originals.get(key).and_then(|value| value.trim().parse::<u32>().ok());
+    let windows = Windows {
+        window_ms: given("metrics.sample.window.ms").map_or(defaults.window_ms, i64::from).max(1),
+        samples: given("metrics.num.samples").map_or(defaults.samples, |count| count as usize).max(1),
+    };
+    MetricRegistry::new(windows, Clock::System)
 }
 
 impl BoundWorker {

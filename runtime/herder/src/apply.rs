@@ -4,6 +4,7 @@
 //! `distributed/rebalance.rs`.
 
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use weir_config::map::ConfigMap;
 use weir_metrics::clock::Clock;
 use weir_stores::configs::state::{ConfigEvent, ConnectorEntry, RestartRequest};
@@ -12,6 +13,7 @@ use weir_stores::status::Subject;
 use weir_stores::status::records::{State, Status, TopicStatus};
 use weir_worker::connector_config::CONNECTOR_PLUGIN_VERSION;
 use weir_worker::lifecycle::{TaskId, WorkerEvent};
+use weir_worker::log_context::connector_span;
 
 use crate::distributed::waiting::STALE;
 use crate::error::HerderError;
@@ -41,7 +43,9 @@ impl Herder {
             let (cx, state) = (self.step_context(interrupt), self.configs.snapshot());
             let owner = name.to_owned();
             let running = self.steps.spawn(async move {
-                let outcome = lane::run(cx, state, &owner, step).await;
+                let outcome = lane::run(cx, state, &owner, step)
+                    .instrument(connector_span(&owner))
+                    .await;
                 Ended::Step(Finished {
                     name: owner,
                     outcome,

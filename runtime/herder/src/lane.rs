@@ -471,6 +471,10 @@ async fn restart(cx: &StepContext, state: &ClusterState, name: &str, scope: Rest
         })
     });
     for task in &plan.tasks {
+        cx.worker.restarting(&TaskId {
+            connector: name.to_owned(),
+            task: *task,
+        });
         let update = cx.status.get_task(name, *task);
         if let Some(mut status) = update {
             status.state = State::Restarting;

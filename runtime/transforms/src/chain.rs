@@ -52,12 +52,15 @@ pub struct Chain {
 }
 
 struct Stage {
+    alias: String,
     class: &'static str,
     transformation: Box<dyn Transformation>,
     condition: Option<Condition>,
 }
 
 struct Condition {
+    alias: String,
+    class: &'static str,
     predicate: Box<dyn Predicate>,
     negate: bool,
 }
@@ -124,6 +127,17 @@ impl Chain {
         }
     }
 
+    /// Gives alias and class of each transformation, in order.
+    pub fn transformations(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.stages.iter().map(|stage| (stage.alias.as_str(), stage.class))
+    }
+
+    /// Gives alias and class of each predicate in use, as often as it is.
+    pub fn predicates(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        let conditions = self.stages.iter().filter_map(|stage| stage.condition.as_ref());
+        conditions.map(|condition| (condition.alias.as_str(), condition.class))
+    }
+
     /// Gives the classes in order.
     pub fn classes(&self) -> impl Iterator<Item = &'static str> {
         self.stages.iter().map(|stage| stage.class)
@@ -150,13 +164,17 @@ impl Stage {
             Some(predicate) => {
                 let negate_key = format!("{prefix}{NEGATE}");
                 let negate = parse_type(&negate_key, negate.as_deref(), ConfigType::Boolean)?;
+                let (class, built) = build_predicate(connector, predicate)?;
                 Some(Condition {
-                    predicate: build_predicate(connector, predicate)?,
+                    alias: predicate.to_owned(),
+                    class,
+                    predicate: built,
                     negate: negate == Some(ConfigValue::Boolean(true)),
                 })
             }
         };
         Ok(Self {
+            alias: alias.to_owned(),
             class: class.class,
             transformation: class.create_transformation(&config)?,
             condition,
@@ -170,12 +188,12 @@ impl Condition {
     }
 }
 
-fn build_predicate(connector: &ConfigMap, alias: &str) -> Result<Box<dyn Predicate>, TransformError> {
+fn build_predicate(connector: &ConfigMap, alias: &str) -> Result<(&'static str, Box<dyn Predicate>), TransformError> {
     let prefix = format!("{PREDICATES}.{alias}.");
     let type_key = format!("{prefix}{TYPE}");
     let name = class_name(connector, &type_key)?;
     let class = find_predicate(name).ok_or_else(|| unknown_class(&type_key, name))?;
-    class.create_predicate(&connector.with_prefix(&prefix))
+    Ok((class.class, class.create_predicate(&connector.with_prefix(&prefix))?))
 }
 
 /// Gives the aliases of a list setting.

@@ -13,11 +13,13 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 use weir_api::error::ConnectError;
 use weir_config::map::ConfigMap;
+use weir_metrics::registry::{Loose, MetricRegistry};
 use weir_plugins::context::{ConnectorRequest, InstanceContext, NoOffsets, OffsetLookup};
 use weir_plugins::descriptor::PluginKind;
 use weir_plugins::error::GuestError;
 use weir_plugins::guest::sink::SinkConnectorInstance;
 use weir_plugins::guest::source::{SourceConnectorInstance, Started};
+use weir_plugins::host::metrics::SharedMetrics;
 use weir_plugins::plugins::{ConnectorPlugin, Plugins};
 use weir_plugins::stop::StopSignal;
 use weir_stores::configs::state::TargetState;
@@ -26,6 +28,7 @@ use weir_stores::status::records::State;
 use crate::error::{TaskFailure, WorkerError};
 use crate::lifecycle::Reports;
 use crate::source::offsets::StoredOffsets;
+use crate::task_metrics::plugin_metrics;
 use weir_stores::offsets::ConnectorOffsets;
 
 /// Requests of the guest waiting to be noted; the noting never waits.
@@ -42,6 +45,8 @@ pub struct ConnectorParts {
     pub config: ConfigMap,
     pub offsets: ConnectorOffsets,
     pub reports: Reports,
+    /// Where the plugin's own measures are shown.
+    pub metrics: MetricRegistry,
 }
 
 /// The way in to a running connector.
@@ -95,6 +100,8 @@ pub struct Connector {
     parts: ConnectorParts,
     state: ConnectorState,
     guest: Option<Guest>,
+    /// What the guest measures, the last one's until the next starts.
+    measured: Option<Loose>,
     monitor_every: Option<Duration>,
     next_monitor: Option<Instant>,
     stop: StopSignal,
@@ -138,6 +145,7 @@ impl Connector {
             parts,
             state: ConnectorState::Init,
             guest: None,
+            measured: None,
             monitor_every: None,
             next_monitor: None,
             stop,
@@ -224,6 +232,9 @@ impl Connector {
 
     async fn start_guest(&mut self) -> Result<Started, TaskFailure> {
         let mut guest = self.create().await?;
+        let parts = &self.parts;
+        let measured = guest.metrics();
+        self.measured = measured.map(|series| plugin_metrics(&parts.metrics, &parts.name, None, series));
         let started = guest.start(&self.parts.config).await;
         match started {
             Ok(started) => {
@@ -420,6 +431,13 @@ impl ConnectorHandle {
 }
 
 impl Guest {
+    fn metrics(&self) -> Option<SharedMetrics> {
+        match self {
+            Self::Source(guest) => guest.metrics(),
+            Self::Sink(guest) => guest.metrics(),
+        }
+    }
+
     async fn start(&mut self, config: &ConfigMap) -> Result<Started, GuestError> {
         match self {
             Self::Source(guest) => guest.start(config).await,

@@ -7,14 +7,19 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use weir_metrics::clock::Clock;
-use weir_metrics::registry::MetricRegistry;
+use weir_metrics::registry::{Loose, MetricRegistry};
+use weir_plugins::host::metrics::SharedMetrics;
 use weir_stores::status::records::State;
 
 use crate::lifecycle::TaskId;
 use crate::restart::RestartFigures;
-use crate::worker_metrics::{ErrorMetrics, PluginTexts, SinkMetrics, SourceMetrics, TaskMetrics};
+use crate::task_metrics::{
+    ErrorMetrics, PipelineMetrics, PipelineTexts, SinkMetrics, SourceMetrics, TaskMetrics, plugin_metrics,
+};
+use crate::worker_metrics::{FirstState, PluginTexts, WorkerMetrics};
 
 /// Errors of one task, counted as Connect's `task-error-metrics` are.
 #[derive(Debug, Default)]
@@ -151,8 +156,14 @@ pub struct TaskMeter {
     commit_since_ms: AtomicU64,
     /// Records of all committed transactions.
     in_transactions: AtomicU64,
+    /// The state it reached last, and where its first one counts.
+    state: Mutex<State>,
+    first: FirstState,
+    worker: Option<Arc<WorkerMetrics>>,
     /// Connect's metrics of the task, once its class is known.
     measures: OnceLock<Measures>,
+    /// What the plugin measures itself.
+    plugin: OnceLock<Loose>,
 }
 
 /// Connect's metrics of one task.
@@ -161,6 +172,7 @@ struct Measures {
     task: TaskMetrics,
     kind: KindMetrics,
     _errors: ErrorMetrics,
+    _pipeline: PipelineMetrics,
 }
 
 #[derive(Debug)]
@@ -208,40 +220,94 @@ impl Default for TaskMeter {
             ended_ms: AtomicU64::new(0),
             commit_since_ms: AtomicU64::new(0),
             in_transactions: AtomicU64::new(0),
+            state: Mutex::new(State::Unassigned),
+            first: FirstState::default(),
+            worker: None,
             measures: OnceLock::new(),
+            plugin: OnceLock::new(),
         }
     }
 }
 
 impl TaskMeter {
+    /// A meter whose first state counts as the outcome of a start.
+    pub fn of_worker(worker: &Arc<WorkerMetrics>) -> Self {
+        Self {
+            worker: Some(Arc::clone(worker)),
+            ..Self::default()
+        }
+    }
+
     /// Shows Connect's metrics of a source task until the meter is dropped. A second call changes nothing.
-    pub fn measure_source(&self, registry: &MetricRegistry, id: &TaskId, plugin: PluginTexts) {
-        self.measure(
-            registry,
-            id,
-            plugin,
-            KindMetrics::Source(SourceMetrics::new(registry, id)),
-        );
+    pub fn measure_source(&self, registry: &MetricRegistry, id: &TaskId, texts: (PluginTexts, PipelineTexts)) {
+        let kind = KindMetrics::Source(SourceMetrics::new(registry, id));
+        self.measure(registry, id, texts, kind);
     }
 
     /// As [`TaskMeter::measure_source`], for a sink task.
-    pub fn measure_sink(&self, registry: &MetricRegistry, id: &TaskId, plugin: PluginTexts) {
-        self.measure(registry, id, plugin, KindMetrics::Sink(SinkMetrics::new(registry, id)));
+    pub fn measure_sink(&self, registry: &MetricRegistry, id: &TaskId, texts: (PluginTexts, PipelineTexts)) {
+        self.measure(registry, id, texts, KindMetrics::Sink(SinkMetrics::new(registry, id)));
     }
 
-    fn measure(&self, registry: &MetricRegistry, id: &TaskId, plugin: PluginTexts, kind: KindMetrics) {
+    fn measure(
+        &self,
+        registry: &MetricRegistry,
+        id: &TaskId,
+        (plugin, pipeline): (PluginTexts, PipelineTexts),
+        kind: KindMetrics,
+    ) {
+        let task = TaskMetrics::new(registry, id, plugin);
         let measures = Measures {
-            task: TaskMetrics::new(registry, id, plugin),
+            _pipeline: PipelineMetrics::new(registry, id, &task, pipeline),
+            task,
             kind,
             _errors: ErrorMetrics::new(registry, id, &self.errors),
         };
         let _second = self.measures.set(measures);
     }
 
+    /// Shows what the plugin's own code measures until the meter is dropped.
+    pub fn measure_plugin(&self, registry: &MetricRegistry, id: &TaskId, series: Option<SharedMetrics>) {
+        if let Some(series) = series {
+            let loose = plugin_metrics(registry, &id.connector, Some(id.task), series);
+            let _second = self.plugin.set(loose);
+        }
+    }
+
     /// The task reached a state.
     pub fn entered(&self, state: State) {
+        *self.state.lock() = state;
         if let Some(measures) = self.measures.get() {
             measures.task.enter(state);
+        }
+        if let (Some(worker), Some(is_success)) = (&self.worker, self.first.of(state)) {
+            worker.task_started(is_success);
+        }
+    }
+
+    /// The state that the task reached last.
+    pub fn state(&self) -> State {
+        *self.state.lock()
+    }
+
+    /// So many records were put into a sink and are not committed.
+    pub fn uncommitted(&self, records: u64) {
+        if let Some(sink) = self.sink() {
+            sink.active(records);
+        }
+    }
+
+    /// The answer of a sink's commit came after a later one had begun.
+    pub fn commit_skipped(&self) {
+        if let Some(sink) = self.sink() {
+            sink.skipped();
+        }
+    }
+
+    fn sink(&self) -> Option<&SinkMetrics> {
+        match self.measures.get()?.kind {
+            KindMetrics::Sink(ref sink) => Some(sink),
+            KindMetrics::Source(_) => None,
         }
     }
 
@@ -279,11 +345,7 @@ impl TaskMeter {
 
     /// So many partitions are assigned.
     pub fn assigned(&self, partitions: usize) {
-        if let Some(Measures {
-            kind: KindMetrics::Sink(sink),
-            ..
-        }) = self.measures.get()
-        {
+        if let Some(sink) = self.sink() {
             sink.partitions(partitions);
         }
     }
@@ -319,11 +381,7 @@ impl TaskMeter {
 
     /// So many records came from Kafka.
     pub fn read(&self, records: usize) {
-        if let Some(Measures {
-            kind: KindMetrics::Sink(sink),
-            ..
-        }) = self.measures.get()
-        {
+        if let Some(sink) = self.sink() {
             sink.read(records);
         }
     }
@@ -424,65 +482,4 @@ pub enum Stall {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{Call, Stall, TaskMeter};
-
-    const LIMIT: Duration = Duration::from_secs(60);
-    const EVERY: Duration = Duration::from_secs(5);
-
-    #[tokio::test(start_paused = true)]
-    async fn a_call_that_does_not_return_is_a_stall_until_it_does() {
-        let meter = TaskMeter::default();
-        meter.enter(Call::Poll);
-        tokio::time::advance(Duration::from_secs(59)).await;
-        assert_eq!(meter.sample(EVERY, LIMIT), None);
-        tokio::time::advance(Duration::from_secs(2)).await;
-        let reason = "has not returned from poll for 61 s".to_owned();
-        assert_eq!(meter.sample(EVERY, LIMIT), Some(Stall::Began(reason)));
-        assert_eq!(meter.sample(EVERY, LIMIT), None, "told once");
-        meter.left(Duration::from_millis(3), 10);
-        assert_eq!(meter.sample(EVERY, LIMIT), Some(Stall::Ended));
-        assert_eq!(meter.stalled(Duration::ZERO), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn records_that_nobody_acknowledges_are_a_stall() {
-        let meter = TaskMeter::default();
-        tokio::time::advance(Duration::from_secs(100)).await;
-        meter.on_the_way(5, 0);
-        tokio::time::advance(Duration::from_secs(50)).await;
-        meter.on_the_way(9, 0);
-        assert_eq!(meter.stalled(LIMIT), None);
-        tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(
-            meter.stalled(LIMIT).as_deref(),
-            Some("9 records were sent and none acknowledged for 60 s")
-        );
-        meter.on_the_way(8, 1);
-        assert_eq!(meter.stalled(LIMIT), None);
-        tokio::time::advance(Duration::from_secs(70)).await;
-        meter.on_the_way(0, 8);
-        assert_eq!(meter.stalled(LIMIT), None, "idle is no stall");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn figures_add_up() {
-        let meter = TaskMeter::default();
-        meter.moved(100, 1000);
-        meter.sample(EVERY, LIMIT);
-        meter.moved(50, 500);
-        meter.left(Duration::from_millis(12), 4096);
-        tokio::time::advance(Duration::from_secs(1)).await;
-        let figures = meter.figures(LIMIT, super::RestartFigures::default());
-        assert_eq!(
-            (figures.records, figures.bytes, figures.records_per_second),
-            (150, 1500, 20)
-        );
-        assert_eq!(
-            (figures.cpu_ms, figures.memory_bytes, figures.running_ms),
-            (12, 4096, 1000)
-        );
-    }
-}
+mod tests;

@@ -20,6 +20,8 @@ pub mod clients;
 pub mod offset_stores;
 
 pub mod metric_tables;
+pub mod state_times;
+pub mod task_metrics;
 pub mod worker_metrics;
 
 pub mod connector_config;
@@ -28,6 +30,7 @@ pub mod worker_keys;
 
 pub mod figures;
 pub mod lifecycle;
+pub mod log_context;
 pub mod offset_requests;
 pub mod restart;
 pub mod topics_used;

@@ -14,6 +14,7 @@ use weir_stores::configs::state::TargetState;
 use weir_stores::status::records::State;
 
 use crate::figures::TaskMeter;
+use crate::worker_metrics::ConnectorMetrics;
 
 /// One task of one connector.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -111,6 +112,8 @@ pub struct Reports {
     muted: Arc<AtomicBool>,
     /// Of a task: what follows its states.
     meter: Option<Arc<TaskMeter>>,
+    /// Of a connector: the same.
+    metrics: Option<Arc<ConnectorMetrics>>,
 }
 
 impl Reports {
@@ -121,6 +124,16 @@ impl Reports {
             events,
             muted: Arc::new(AtomicBool::new(false)),
             meter: None,
+            metrics: None,
+        }
+    }
+
+    /// The same way out, whose connector states the metrics follow.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Arc<ConnectorMetrics>) -> Self {
+        Self {
+            metrics: Some(metrics),
+            ..self
         }
     }
 
@@ -153,6 +166,9 @@ impl Reports {
 
     /// Reports the state of a connector.
     pub async fn connector(&self, name: &str, state: State, trace: Option<String>) {
+        if let Some(metrics) = &self.metrics {
+            metrics.enter(state);
+        }
         self.send(WorkerEvent::ConnectorStatus {
             name: name.to_owned(),
             state,

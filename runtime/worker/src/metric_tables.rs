@@ -53,6 +53,12 @@ pub static TASK: GroupDef = GroupDef {
         text("connector-version", "Version of the connector."),
         text("task-class", "Class of the task."),
         text("task-version", "Version of the task."),
+        text("key-converter-class", "Class of the converter of keys."),
+        text("key-converter-version", "Version of the converter of keys."),
+        text("value-converter-class", "Class of the converter of values."),
+        text("value-converter-version", "Version of the converter of values."),
+        text("header-converter-class", "Class of the converter of headers."),
+        text("header-converter-version", "Version of the converter of headers."),
         gauge(
             "running-ratio",
             "Part of the time since the task began that it was running, 0 to 1.",
@@ -73,6 +79,28 @@ pub static TASK: GroupDef = GroupDef {
         ),
         gauge("batch-size-max", "Most records of a batch."),
         gauge("batch-size-avg", "Average records of a batch."),
+    ],
+};
+
+/// A transformation of a task.
+pub static TRANSFORM: GroupDef = GroupDef {
+    domain: "kafka.connect",
+    group: "connector-transform-metrics",
+    tags: &["connector", "task", "transform"],
+    metrics: &[
+        text("transform-class", "Class of the transformation."),
+        text("transform-version", "Version of the transformation."),
+    ],
+};
+
+/// A predicate of a task.
+pub static PREDICATE: GroupDef = GroupDef {
+    domain: "kafka.connect",
+    group: "connector-predicate-metrics",
+    tags: &["connector", "task", "predicate"],
+    metrics: &[
+        text("predicate-class", "Class of the predicate."),
+        text("predicate-version", "Version of the predicate."),
     ],
 };
 
@@ -147,6 +175,26 @@ pub static SINK: GroupDef = GroupDef {
             "Commits of offsets that succeeded, a second.",
         ),
         counter("offset-commit-completion-total", "Commits of offsets that succeeded."),
+        gauge(
+            "offset-commit-skip-rate",
+            "Commits of offsets whose answer came after a later one had begun, a second.",
+        ),
+        counter(
+            "offset-commit-skip-total",
+            "Commits of offsets whose answer came after a later one had begun.",
+        ),
+        gauge(
+            "sink-record-active-count",
+            "Records put into the task whose offsets are not committed yet.",
+        ),
+        gauge(
+            "sink-record-active-count-max",
+            "Most records put into the task whose offsets were not committed yet.",
+        ),
+        gauge(
+            "sink-record-active-count-avg",
+            "Average of records put into the task whose offsets were not committed yet.",
+        ),
         gauge("put-batch-max-time-ms", "Longest put, milliseconds."),
         gauge("put-batch-avg-time-ms", "Average put, milliseconds."),
     ],
@@ -245,5 +293,35 @@ pub static CONNECTOR_TASKS: GroupDef = GroupDef {
     ],
 };
 
+/// The program.
+pub static APP_INFO: GroupDef = GroupDef {
+    domain: "kafka.connect",
+    group: "app-info",
+    tags: &[],
+    metrics: &[
+        text("version", "Version of Weir."),
+        text("commit-id", "Commit that Weir was built from."),
+        gauge("start-time-ms", "Start of the worker, milliseconds since 1970."),
+    ],
+};
+
+/// Name, group and meaning of what plugins measure themselves (KIP-877); names and further labels are the plugin's.
+pub const PLUGINS: (&str, &str, &str) = (
+    "kafka.connect",
+    "plugins",
+    "Measured by the connector's own code; see its page.",
+);
+
 /// All of them, for the reference page.
-pub static ALL: [&GroupDef; 7] = [&CONNECTOR, &TASK, &SOURCE, &SINK, &ERRORS, &WORKER, &CONNECTOR_TASKS];
+pub static ALL: [&GroupDef; 10] = [
+    &WORKER,
+    &CONNECTOR_TASKS,
+    &CONNECTOR,
+    &TASK,
+    &SOURCE,
+    &SINK,
+    &ERRORS,
+    &TRANSFORM,
+    &PREDICATE,
+    &APP_INFO,
+];

@@ -12,7 +12,9 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 use weir_config::map::ConfigMap;
+use weir_metrics::registry::MetricRegistry;
 use weir_plugins::descriptor::PluginKind;
 use weir_plugins::plugins::Plugins;
 use weir_plugins::stop::StopSignal;
@@ -26,6 +28,7 @@ use crate::connector_config::{CONNECTOR_PLUGIN_VERSION, ConnectorConfig, TASK_CL
 use crate::error::{TaskFailure, WorkerError};
 use crate::figures::TaskMeter;
 use crate::lifecycle::{Reports, TaskId, WorkerEvent};
+use crate::log_context::connector_span;
 use crate::offset_stores::OffsetStores;
 use crate::restart::Restarts;
 use crate::settings::WorkerSettings;
@@ -34,6 +37,7 @@ use crate::worker::reload::{ValuesWatch, watch};
 use crate::worker::stalls::Watch;
 use crate::worker::supervise::supervise_connector;
 use crate::worker::tasks::check_task_count;
+use crate::worker_metrics::{ConnectorMetrics, CountedTask, PluginTexts, WorkerMetrics};
 
 /// Time all connectors together get to stop.
 const CONNECTOR_STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -50,6 +54,7 @@ pub struct Worker {
     running: Mutex<Running>,
     restarts: Restarts,
     watch: Watch,
+    metrics: Arc<WorkerMetrics>,
 }
 
 #[derive(Default)]
@@ -71,6 +76,7 @@ struct RunningTask {
     meter: Arc<TaskMeter>,
     join: JoinHandle<()>,
     _values: ValuesWatch,
+    _counted: CountedTask,
 }
 
 /// How many tasks a connector has, which its task needs to know at start.
@@ -87,6 +93,7 @@ impl Worker {
     ) -> Self {
         Self {
             offsets: OffsetStores::new(settings.clients.clone(), offsets),
+            metrics: WorkerMetrics::new(&settings.metrics),
             gate: OnceLock::new(),
             settings,
             plugins,
@@ -128,10 +135,16 @@ impl Worker {
         config: &ConfigMap,
         target: TargetState,
     ) -> Result<(), WorkerError> {
+        let span = connector_span(name);
+        self.start_in_span(name, config, target).instrument(span).await
+    }
+
+    async fn start_in_span(&self, name: &str, config: &ConfigMap, target: TargetState) -> Result<(), WorkerError> {
         let handle = match self.create_connector(name, config).await {
             Ok(handle) => handle,
             Err(error @ WorkerError::Exists(_)) => return Err(error),
             Err(error) => {
+                self.metrics.connector_started(false);
                 let failure = TaskFailure::connect(error.to_string());
                 Reports::new(self.events.clone())
                     .connector(name, State::Failed, Some(failure.to_trace()))
@@ -165,11 +178,12 @@ impl Worker {
         } else {
             self.offsets.of_worker()
         };
+        let metrics = Arc::new(ConnectorMetrics::new(&self.metrics, name, PluginTexts::of(&plugin)));
+        let reports = Reports::new(self.events.clone()).with_metrics(metrics);
         let mut running = self.running.lock();
         if running.connectors.contains_key(name) {
             return Err(exists());
         }
-        let reports = Reports::new(self.events.clone());
         let (connector, handle) = Connector::new(ConnectorParts {
             name: name.to_owned(),
             plugins: self.plugins.clone(),
@@ -177,9 +191,11 @@ impl Worker {
             config,
             offsets,
             reports: reports.clone(),
+            metrics: self.settings.metrics.clone(),
         });
         let name = name.to_owned();
-        let join = tokio::spawn(supervise_connector(name.clone(), connector.run(), reports));
+        let supervised = supervise_connector(name.clone(), connector.run(), reports);
+        let join = tokio::spawn(supervised.in_current_span());
         let (told, watched) = (handle.reports.clone(), name.clone());
         let connector = RunningConnector {
             handle: handle.clone(),
@@ -191,6 +207,11 @@ impl Worker {
         };
         running.connectors.insert(name, connector);
         Ok(handle)
+    }
+
+    /// Where this worker shows what it measures.
+    pub fn metrics(&self) -> &MetricRegistry {
+        &self.settings.metrics
     }
 
     /// Stops a connector; one that is not here is none of this worker's business.
@@ -303,7 +324,8 @@ async fn stop_connector(name: &str, mut connector: RunningConnector, deadline: I
     if timeout_at(deadline, &mut connector.join).await.is_err() {
         connector.handle.reports.mute();
         connector.join.abort();
-        tracing::error!("Connector '{name}' failed to properly shut down and was cancelled.");
+        connector_span(name)
+            .in_scope(|| tracing::error!("Connector '{name}' failed to properly shut down and was cancelled."));
     }
 }
 

@@ -1,19 +1,23 @@
-//! What connectors and tasks record about themselves
+//! What the worker records about itself and its connectors
 //!
-//! One struct for each thing that is measured, recorded into once a batch, a commit or a state change, never for a
-//! record. Names and meanings stand in `metric_tables`.
+//! Starts and how they went, how many connectors and tasks there are, and in which states. Names and meanings stand in
+//! `metric_tables`; what tasks do is in `task_metrics`.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use weir_metrics::group::GroupDef;
-use weir_metrics::registry::{Figure, Gauge, Group, MetricRegistry};
+use weir_metrics::registry::{Figure, Group, MetricRegistry};
 use weir_metrics::sensor::Sensor;
+use weir_plugins::descriptor::PluginKind;
+use weir_plugins::plugins::ConnectorPlugin;
 use weir_stores::status::records::State;
 
-use crate::figures::{ErrorCounters, ErrorFigures};
+use crate::figures::TaskMeter;
 use crate::lifecycle::TaskId;
 use crate::metric_tables;
+use crate::state_times::StateTimes;
 
 /// What a plugin is, for the text metrics of what runs it.
 #[derive(Debug, Clone)]
@@ -25,110 +29,99 @@ pub struct PluginTexts {
     pub task_class: String,
 }
 
-/// The state as it is shown, and for how long each state lasted.
-#[derive(Debug, Clone)]
-pub struct StateTimes(Arc<Mutex<Times>>);
-
-#[derive(Debug)]
-struct Times {
-    state: State,
-    since_ms: i64,
-    began_ms: i64,
-    running_ms: i64,
-    paused_ms: i64,
-}
-
-impl StateTimes {
-    /// Begins unassigned at `now_ms`.
-    pub fn new(now_ms: i64) -> Self {
-        Self(Arc::new(Mutex::new(Times {
-            state: State::Unassigned,
-            since_ms: now_ms,
-            began_ms: now_ms,
-            running_ms: 0,
-            paused_ms: 0,
-        })))
-    }
-
-    /// Enters a state.
-    pub fn enter(&self, state: State, now_ms: i64) {
-        let mut times = self.0.lock();
-        let (running_ms, paused_ms) = times.until(now_ms);
-        (times.running_ms, times.paused_ms) = (running_ms, paused_ms);
-        times.since_ms = now_ms;
-        times.state = state;
-    }
-
-    /// Part of the time it was running, and part it was paused.
-    pub fn ratios(&self, now_ms: i64) -> (f64, f64) {
-        let times = self.0.lock();
-        let whole = (now_ms - times.began_ms).max(1) as f64;
-        let (running_ms, paused_ms) = times.until(now_ms);
-        (running_ms as f64 / whole, paused_ms as f64 / whole)
-    }
-
-    /// The state now, lower case.
-    pub fn name(&self) -> String {
-        self.0.lock().state.name().to_ascii_lowercase()
-    }
-}
-
-impl Times {
-    fn until(&self, now_ms: i64) -> (i64, i64) {
-        let spent = (now_ms - self.since_ms).max(0);
-        match self.state {
-            State::Running => (self.running_ms + spent, self.paused_ms),
-            State::Paused => (self.running_ms, self.paused_ms + spent),
-            _ => (self.running_ms, self.paused_ms),
+impl PluginTexts {
+    /// Takes them from a plugin.
+    pub fn of(plugin: &ConnectorPlugin) -> Self {
+        Self {
+            kind: match plugin.kind {
+                PluginKind::Sink => "sink",
+                _ => "source",
+            },
+            class: plugin.class.clone(),
+            version: plugin.version.clone(),
+            task_class: plugin.task_class.clone(),
         }
     }
 }
 
 /// Outcomes of something tried again and again: how many, and which part succeeded.
 #[derive(Debug, Clone)]
-struct Outcomes {
-    success: Sensor,
-    failure: Sensor,
+pub(crate) struct Outcomes {
+    pub(crate) success: Sensor,
+    pub(crate) failure: Sensor,
 }
 
 impl Outcomes {
-    fn record(&self, is_success: bool, now_ms: i64) {
+    pub(crate) fn record(&self, is_success: bool, now_ms: i64) {
         self.success.record(f64::from(u8::from(is_success)), now_ms);
         self.failure.record(f64::from(u8::from(!is_success)), now_ms);
     }
 }
 
 /// Part of the values that were 1; 0 before the first.
-fn part_of(sensor: &Sensor) -> f64 {
+pub(crate) fn part_of(sensor: &Sensor) -> f64 {
     sensor.read(|recorded| match recorded.count() {
         0 => 0.0,
         count => recorded.total() / count as f64,
     })
 }
 
-/// A connector instance.
+/// A connector instance, shown and counted until dropped.
 #[derive(Debug)]
 pub struct ConnectorMetrics {
-    _group: Group,
+    group: Group,
     state: StateTimes,
+    first: FirstState,
+    worker: Arc<WorkerMetrics>,
 }
 
 impl ConnectorMetrics {
-    /// Shows a connector until dropped.
-    pub fn new(registry: &MetricRegistry, name: &str, plugin: PluginTexts) -> Self {
-        let group = registry.group(&metric_tables::CONNECTOR, &[name]);
+    /// Shows a connector that has no state yet.
+    pub fn new(worker: &Arc<WorkerMetrics>, name: &str, plugin: PluginTexts) -> Self {
+        let group = worker.registry.group(&metric_tables::CONNECTOR, &[name]);
         let state = StateTimes::new(group.now_ms());
         plugin_texts(&group, &state, plugin);
-        Self { _group: group, state }
+        worker.connector_count.fetch_add(1, Ordering::Relaxed);
+        Self {
+            group,
+            state,
+            first: FirstState::default(),
+            worker: Arc::clone(worker),
+        }
     }
 
-    /// Follows the state.
-    pub fn state(&self) -> &StateTimes {
-        &self.state
+    /// The connector reached a state.
+    pub fn enter(&self, state: State) {
+        self.state.enter(state, self.group.now_ms());
+        if let Some(is_success) = self.first.of(state) {
+            self.worker.connector_started(is_success);
+        }
     }
 }
 
-fn plugin_texts(group: &Group, state: &StateTimes, plugin: PluginTexts) {
+impl Drop for ConnectorMetrics {
+    fn drop(&mut self) {
+        self.worker.connector_count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether a start has shown how it went: running comes, or failure before it.
+#[derive(Debug, Default)]
+pub(crate) struct FirstState(AtomicBool);
+
+impl FirstState {
+    /// Whether the start succeeded; answered once.
+    pub(crate) fn of(&self, state: State) -> Option<bool> {
+        let is_success = match state {
+            State::Running => true,
+            State::Failed => false,
+            _ => return None,
+        };
+        (!self.0.swap(true, Ordering::Relaxed)).then_some(is_success)
+    }
+}
+
+pub(crate) fn plugin_texts(group: &Group, state: &StateTimes, plugin: PluginTexts) {
     let state = state.clone();
     group.text("status", move || state.name());
     group.text("connector-type", move || plugin.kind.to_owned());
@@ -136,242 +129,31 @@ fn plugin_texts(group: &Group, state: &StateTimes, plugin: PluginTexts) {
     group.text("connector-version", move || plugin.version.clone());
 }
 
-/// What tasks of both kinds record.
-#[derive(Debug)]
-pub struct TaskMetrics {
-    group: Group,
-    state: StateTimes,
-    commit_time: Sensor,
-    commits: Outcomes,
-    batch: Sensor,
-}
-
-impl TaskMetrics {
-    /// Shows a task until dropped.
-    pub fn new(registry: &MetricRegistry, id: &TaskId, plugin: PluginTexts) -> Self {
-        let task = id.task.to_string();
-        let group = registry.group(&metric_tables::TASK, &[&id.connector, &task]);
-        let state = StateTimes::new(group.now_ms());
-        let (task_class, version) = (plugin.task_class.clone(), plugin.version.clone());
-        plugin_texts(&group, &state, plugin);
-        group.text("task-class", move || task_class.clone());
-        group.text("task-version", move || version.clone());
-        let (running, paused) = (state.clone(), state.clone());
-        let (running_clock, paused_clock) = (registry.clone(), registry.clone());
-        group.number("running-ratio", move || running.ratios(running_clock.now_ms()).0);
-        group.number("pause-ratio", move || paused.ratios(paused_clock.now_ms()).1);
-        let commit_time = group.sensor(&[
-            ("offset-commit-max-time-ms", Figure::Max),
-            ("offset-commit-avg-time-ms", Figure::Avg),
-        ]);
-        let commits = Outcomes {
-            success: group.sensor(&[]),
-            failure: group.sensor(&[]),
-        };
-        let (success, failure) = (commits.success.clone(), commits.failure.clone());
-        group.number("offset-commit-success-percentage", move || part_of(&success));
-        group.number("offset-commit-failure-percentage", move || part_of(&failure));
-        let batch = group.sensor(&[("batch-size-max", Figure::Max), ("batch-size-avg", Figure::Avg)]);
-        Self {
-            state,
-            commit_time,
-            commits,
-            batch,
-            group,
-        }
-    }
-
-    /// Enters a state.
-    pub fn enter(&self, state: State) {
-        self.state.enter(state, self.group.now_ms());
-    }
-
-    /// A batch of so many records came.
-    pub fn batch(&self, records: usize) {
-        self.batch.record(records as f64, self.group.now_ms());
-    }
-
-    /// A commit of offsets ended.
-    pub fn commit(&self, took_ms: i64, is_success: bool) {
-        let now_ms = self.group.now_ms();
-        if is_success {
-            self.commit_time.record(took_ms as f64, now_ms);
-        }
-        self.commits.record(is_success, now_ms);
-    }
-}
-
-/// What a source task records besides.
-#[derive(Debug)]
-pub struct SourceMetrics {
-    group: Group,
-    poll: Sensor,
-    poll_time: Sensor,
-    write: Sensor,
-    active: Sensor,
-    transaction: Sensor,
-}
-
-impl SourceMetrics {
-    /// Shows a source task until dropped.
-    pub fn new(registry: &MetricRegistry, id: &TaskId) -> Self {
-        let group = of_task(registry, &metric_tables::SOURCE, id);
-        Self {
-            poll: group.sensor(&[
-                ("source-record-poll-rate", Figure::Rate),
-                ("source-record-poll-total", Figure::Total),
-            ]),
-            poll_time: group.sensor(&[
-                ("poll-batch-max-time-ms", Figure::Max),
-                ("poll-batch-avg-time-ms", Figure::Avg),
-            ]),
-            write: group.sensor(&[
-                ("source-record-write-rate", Figure::Rate),
-                ("source-record-write-total", Figure::Total),
-            ]),
-            active: group.sensor(&[
-                ("source-record-active-count", Figure::Last),
-                ("source-record-active-count-max", Figure::Max),
-                ("source-record-active-count-avg", Figure::Avg),
-            ]),
-            transaction: group.sensor(&[
-                ("transaction-size-min", Figure::Min),
-                ("transaction-size-max", Figure::Max),
-                ("transaction-size-avg", Figure::Avg),
-            ]),
-            group,
-        }
-    }
-
-    /// A poll brought records.
-    pub fn polled(&self, records: usize, took_ms: i64) {
-        let now_ms = self.group.now_ms();
-        self.poll.record(records as f64, now_ms);
-        self.poll_time.record(took_ms as f64, now_ms);
-    }
-
-    /// Records were acknowledged; `active` are on their way still.
-    pub fn written(&self, records: usize, active: u64) {
-        let now_ms = self.group.now_ms();
-        self.write.record(records as f64, now_ms);
-        self.active.record(active as f64, now_ms);
-    }
-
-    /// A transaction of so many records was committed.
-    pub fn transaction(&self, records: u64) {
-        self.transaction.record(records as f64, self.group.now_ms());
-    }
-}
-
-/// What a sink task records besides.
-#[derive(Debug)]
-pub struct SinkMetrics {
-    group: Group,
-    read: Sensor,
-    send: Sensor,
-    put_time: Sensor,
-    completed: Sensor,
-    partitions: Gauge,
-    sequence: Gauge,
-}
-
-impl SinkMetrics {
-    /// Shows a sink task until dropped.
-    pub fn new(registry: &MetricRegistry, id: &TaskId) -> Self {
-        let group = of_task(registry, &metric_tables::SINK, id);
-        Self {
-            read: group.sensor(&[
-                ("sink-record-read-rate", Figure::Rate),
-                ("sink-record-read-total", Figure::Total),
-            ]),
-            send: group.sensor(&[
-                ("sink-record-send-rate", Figure::Rate),
-                ("sink-record-send-total", Figure::Total),
-            ]),
-            put_time: group.sensor(&[
-                ("put-batch-max-time-ms", Figure::Max),
-                ("put-batch-avg-time-ms", Figure::Avg),
-            ]),
-            completed: group.sensor(&[
-                ("offset-commit-completion-rate", Figure::Rate),
-                ("offset-commit-completion-total", Figure::Total),
-            ]),
-            partitions: group.gauge("partition-count"),
-            sequence: group.gauge("offset-commit-seq-no"),
-            group,
-        }
-    }
-
-    /// Records came from Kafka.
-    pub fn read(&self, records: usize) {
-        self.read.record(records as f64, self.group.now_ms());
-    }
-
-    /// Records were put.
-    pub fn put(&self, records: usize, took_ms: i64) {
-        let now_ms = self.group.now_ms();
-        self.send.record(records as f64, now_ms);
-        self.put_time.record(took_ms as f64, now_ms);
-    }
-
-    /// So many partitions are assigned.
-    pub fn partitions(&self, count: usize) {
-        self.partitions.set(count as f64);
-    }
-
-    /// The commit with this number succeeded.
-    pub fn committed(&self, sequence: u64) {
-        self.sequence.set(sequence as f64);
-        self.completed.record(1.0, self.group.now_ms());
-    }
-}
-
-/// Shows what went wrong in a task, from the counters its loops keep.
-#[derive(Debug)]
-pub struct ErrorMetrics {
-    _group: Group,
-}
-
-impl ErrorMetrics {
-    /// Shows the counters until dropped.
-    pub fn new(registry: &MetricRegistry, id: &TaskId, counters: &Arc<ErrorCounters>) -> Self {
-        let group = of_task(registry, &metric_tables::ERRORS, id);
-        let shown = |name, figure: fn(&ErrorFigures) -> f64| {
-            let counters = Arc::clone(counters);
-            group.number(name, move || figure(&counters.figures()));
-        };
-        shown("total-record-failures", |figures| figures.failures as f64);
-        shown("total-record-errors", |figures| figures.errors as f64);
-        shown("total-records-skipped", |figures| figures.skipped as f64);
-        shown("total-retries", |figures| figures.retries as f64);
-        shown("total-errors-logged", |figures| figures.logged as f64);
-        shown("deadletterqueue-produce-requests", |figures| {
-            figures.dead_letters as f64
-        });
-        shown("deadletterqueue-produce-failures", |figures| {
-            figures.dead_letter_failures as f64
-        });
-        shown("last-error-timestamp", |figures| figures.last_error_ms as f64);
-        Self { _group: group }
-    }
-}
-
 /// What the worker itself records.
 #[derive(Debug)]
 pub struct WorkerMetrics {
+    registry: MetricRegistry,
     group: Group,
+    _app: Group,
     connectors: Outcomes,
     tasks: Outcomes,
+    connector_count: Arc<AtomicUsize>,
+    task_count: Arc<AtomicUsize>,
+    /// Connectors with tasks here.
+    of_connectors: Mutex<HashMap<String, ConnectorTasks>>,
 }
 
 impl WorkerMetrics {
-    /// Shows the worker; `counts` answers how many connectors and tasks run.
-    pub fn new(registry: &MetricRegistry, counts: impl Fn() -> (usize, usize) + Send + Sync + 'static) -> Self {
+    /// Shows the worker until dropped.
+    pub fn new(registry: &MetricRegistry) -> Arc<Self> {
         let group = registry.group(&metric_tables::WORKER, &[]);
-        let counts = Arc::new(counts);
-        let tasks = Arc::clone(&counts);
-        group.number("connector-count", move || counts().0 as f64);
-        group.number("task-count", move || tasks().1 as f64);
+        let count = |name| {
+            let count = Arc::<AtomicUsize>::default();
+            let shown = Arc::clone(&count);
+            group.number(name, move || shown.load(Ordering::Relaxed) as f64);
+            count
+        };
+        let (connector_count, task_count) = (count("connector-count"), count("task-count"));
         let connectors = startups(
             &group,
             [
@@ -392,11 +174,21 @@ impl WorkerMetrics {
                 "task-startup-failure-percentage",
             ],
         );
-        Self {
+        Arc::new(Self {
+            _app: app_info(registry),
+            registry: registry.clone(),
             group,
             connectors,
             tasks,
-        }
+            connector_count,
+            task_count,
+            of_connectors: Mutex::default(),
+        })
+    }
+
+    /// Where connectors and tasks show what they measure.
+    pub fn registry(&self) -> &MetricRegistry {
+        &self.registry
     }
 
     /// A connector started, or did not.
@@ -408,6 +200,95 @@ impl WorkerMetrics {
     pub fn task_started(&self, is_success: bool) {
         self.tasks.record(is_success, self.group.now_ms());
     }
+
+    /// Counts a task among the worker's and its connector's until the answer is dropped.
+    pub fn count_task(self: &Arc<Self>, id: &TaskId, meter: &Arc<TaskMeter>) -> CountedTask {
+        let mut all = self.of_connectors.lock();
+        let of_connector = all
+            .entry(id.connector.clone())
+            .or_insert_with(|| ConnectorTasks::new(&self.registry, &id.connector));
+        of_connector
+            .meters
+            .lock()
+            .push((Arc::as_ptr(meter).addr(), Arc::downgrade(meter)));
+        self.task_count.fetch_add(1, Ordering::Relaxed);
+        CountedTask {
+            worker: Arc::clone(self),
+            connector: id.connector.clone(),
+            meter: Arc::as_ptr(meter).addr(),
+        }
+    }
+}
+
+/// A task that is counted until this is dropped.
+#[derive(Debug)]
+pub struct CountedTask {
+    worker: Arc<WorkerMetrics>,
+    connector: String,
+    /// Its meter's address, by which it is found again.
+    meter: usize,
+}
+
+impl Drop for CountedTask {
+    fn drop(&mut self) {
+        self.worker.task_count.fetch_sub(1, Ordering::Relaxed);
+        let mut all = self.worker.of_connectors.lock();
+        let Some(of_connector) = all.get(&self.connector) else {
+            return;
+        };
+        let mut meters = of_connector.meters.lock();
+        meters.retain(|(address, _)| *address != self.meter);
+        let is_last = meters.is_empty();
+        drop(meters);
+        if is_last {
+            all.remove(&self.connector);
+        }
+    }
+}
+
+type Meters = Arc<Mutex<Vec<(usize, Weak<TaskMeter>)>>>;
+
+/// How many tasks of a connector are in which state.
+#[derive(Debug)]
+struct ConnectorTasks {
+    _group: Group,
+    meters: Meters,
+}
+
+impl ConnectorTasks {
+    fn new(registry: &MetricRegistry, connector: &str) -> Self {
+        let group = registry.group(&metric_tables::CONNECTOR_TASKS, &[connector]);
+        let meters = Meters::default();
+        let all = Arc::clone(&meters);
+        group.number("connector-total-task-count", move || all.lock().len() as f64);
+        for (name, state) in [
+            ("connector-running-task-count", State::Running),
+            ("connector-paused-task-count", State::Paused),
+            ("connector-failed-task-count", State::Failed),
+            ("connector-unassigned-task-count", State::Unassigned),
+            ("connector-destroyed-task-count", State::Destroyed),
+            ("connector-restarting-task-count", State::Restarting),
+        ] {
+            let meters = Arc::clone(&meters);
+            group.number(name, move || {
+                let meters = meters.lock();
+                let here = meters.iter().filter_map(|(_, meter)| meter.upgrade());
+                here.filter(|meter| meter.state() == state).count() as f64
+            });
+        }
+        Self { _group: group, meters }
+    }
+}
+
+fn app_info(registry: &MetricRegistry) -> Group {
+    let group = registry.group(&metric_tables::APP_INFO, &[]);
+    let started_ms = group.now_ms() as f64;
+    group.text("version", || env!("CARGO_PKG_VERSION").to_owned());
+    group.text("commit-id", || {
+        option_env!("WEIR_COMMIT").unwrap_or("unknown").to_owned()
+    });
+    group.number("start-time-ms", move || started_ms);
+    group
 }
 
 fn startups(group: &Group, names: [&'static str; 5]) -> Outcomes {
@@ -427,74 +308,72 @@ fn startups(group: &Group, names: [&'static str; 5]) -> Outcomes {
     outcomes
 }
 
-fn of_task(registry: &MetricRegistry, def: &'static GroupDef, id: &TaskId) -> Group {
-    registry.group(def, &[&id.connector, &id.task.to_string()])
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
-
     use weir_metrics::clock::Clock;
     use weir_metrics::sensor::Windows;
 
     use super::*;
 
-    fn line(text: &str, name: &str) -> String {
-        let found = text.lines().find(|line| line.starts_with(name));
-        found.unwrap_or_else(|| panic!("{name} is not in\n{text}")).to_owned()
+    fn shown(registry: &MetricRegistry, name: &str) -> Option<f64> {
+        let text = registry.render();
+        let line = text.lines().find(|line| line.starts_with(name))?;
+        line.rsplit(' ').next()?.parse().ok()
     }
 
     #[test]
-    fn times_in_states_become_ratios() {
-        let times = StateTimes::new(0);
-        times.enter(State::Running, 1_000);
-        times.enter(State::Paused, 4_000);
-        assert_eq!(times.ratios(10_000), (0.3, 0.6));
-        assert_eq!(times.name(), "paused");
-    }
-
-    #[test]
-    fn a_source_task_shows_what_it_recorded_until_it_ends() {
-        let (clock, hand) = Clock::manual(0);
-        let registry = MetricRegistry::new(Windows::default(), clock);
-        let id = TaskId {
-            connector: "c".to_owned(),
-            task: 3,
+    fn tasks_are_counted_by_their_states_until_they_are_gone() {
+        let registry = MetricRegistry::new(Windows::default(), Clock::manual(0).0);
+        let worker = WorkerMetrics::new(&registry);
+        let meters: Vec<Arc<TaskMeter>> = (0..3).map(|_| Arc::new(TaskMeter::of_worker(&worker))).collect();
+        let counted: Vec<CountedTask> = (0..)
+            .zip(&meters)
+            .map(|(task, meter)| {
+                let connector = "c".to_owned();
+                worker.count_task(&TaskId { connector, task }, meter)
+            })
+            .collect();
+        for (meter, state) in meters.iter().zip([State::Running, State::Failed, State::Paused]) {
+            meter.entered(state);
+        }
+        // Failing after it ran is no failed start.
+        meters[0].entered(State::Failed);
+        meters[2].entered(State::Running);
+        let of_c = |state: &str| {
+            format!("kafka_connect_connect_worker_metrics_connector_{state}_task_count{{connector=\"c\"}}")
         };
+        let worker_wide = |name: &str| shown(&registry, &format!("kafka_connect_connect_worker_metrics_{name}"));
+        for (state, count) in [("total", 3.0), ("running", 1.0), ("failed", 2.0), ("paused", 0.0)] {
+            assert_eq!(shown(&registry, &of_c(state)), Some(count), "{state}");
+        }
+        assert_eq!(worker_wide("task_count"), Some(3.0));
+        assert_eq!(worker_wide("task_startup_attempts_total"), Some(3.0));
+        assert_eq!(worker_wide("task_startup_success_total"), Some(2.0));
+        drop(counted);
+        assert_eq!(worker_wide("task_count"), Some(0.0));
+        assert_eq!(shown(&registry, &of_c("total")), None);
+    }
+
+    #[test]
+    fn a_connector_is_shown_and_counted_until_it_is_gone() {
+        let registry = MetricRegistry::new(Windows::default(), Clock::manual(0).0);
+        let worker = WorkerMetrics::new(&registry);
         let plugin = PluginTexts {
-            kind: "source",
+            kind: "sink",
             class: "C".to_owned(),
             version: "1".to_owned(),
-            task_class: "CTask".to_owned(),
+            task_class: "T".to_owned(),
         };
-        let (task, source) = (
-            TaskMetrics::new(&registry, &id, plugin),
-            SourceMetrics::new(&registry, &id),
-        );
-        source.polled(500, 4);
-        source.written(400, 100);
-        task.commit(7, true);
-        task.commit(0, false);
-        let counters = Arc::<ErrorCounters>::default();
-        counters.failed();
-        let errors = ErrorMetrics::new(&registry, &id, &counters);
-        hand.store(30_000, Ordering::SeqCst);
-        let text = registry.render();
-        let labels = "{connector=\"c\",task=\"3\"}";
-        let check = |group: &str, name: &str, value: &str| {
-            let name = format!("kafka_connect_{group}_{name}{labels}");
-            assert_eq!(line(&text, &name), format!("{name} {value}"));
-        };
-        check("source_task_metrics", "source_record_poll_total", "500");
-        check("source_task_metrics", "source_record_write_total", "400");
-        check("source_task_metrics", "source_record_active_count", "100");
-        check("source_task_metrics", "poll_batch_max_time_ms", "4");
-        check("connector_task_metrics", "offset_commit_success_percentage", "0.5");
-        check("connector_task_metrics", "offset_commit_max_time_ms", "7");
-        check("task_error_metrics", "total_record_failures", "1");
-        assert!(text.contains("task_class{connector=\"c\",task=\"3\",value=\"CTask\"} 1"));
-        drop((task, source, errors));
-        assert_eq!(registry.render(), "");
+        let connector = ConnectorMetrics::new(&worker, "c", plugin);
+        connector.enter(State::Failed);
+        let status = "kafka_connect_connector_metrics_status{connector=\"c\",value=\"failed\"}";
+        assert_eq!(shown(&registry, status), Some(1.0));
+        let count = "kafka_connect_connect_worker_metrics_connector_count";
+        assert_eq!(shown(&registry, count), Some(1.0));
+        let failures = "kafka_connect_connect_worker_metrics_connector_startup_failure_percentage";
+        assert_eq!(shown(&registry, failures), Some(1.0));
+        drop(connector);
+        assert_eq!(shown(&registry, status), None);
+        assert_eq!(shown(&registry, count), Some(0.0));
     }
 }

@@ -37,9 +37,20 @@ pub(crate) enum Rebalance {
     Failed(KafkaError),
 }
 
+/// Whose lines those of a client's threads are: its creator's.
+#[derive(Debug)]
+pub(crate) struct LogContext(tracing::Span);
+
+impl Default for LogContext {
+    fn default() -> Self {
+        Self(tracing::Span::current())
+    }
+}
+
 /// What callbacks leave for the owner of a client.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
+    pub(crate) context: LogContext,
     /// Woken when the polled queue turns from empty to not empty.
     pub(crate) queue: Notify,
     pub(crate) rebalances: Mutex<VecDeque<Rebalance>>,
@@ -249,13 +260,20 @@ unsafe extern "C" fn on_queue(_client: *mut sys::rd_kafka_t, opaque: *mut c_void
 }
 
 unsafe extern "C" fn on_log(
-    _client: *const sys::rd_kafka_t,
+    client: *const sys::rd_kafka_t,
     level: c_int,
     facility: *const c_char,
     text: *const c_char,
 ) {
-    // SAFETY: see above.
-    let (facility, text) = unsafe { (owned_text(facility), owned_text(text)) };
+    // SAFETY: see above. While a client is being made it may be absent, or not know its opaque yet.
+    let (facility, text, signals) = unsafe {
+        let opaque = match client.is_null() {
+            true => std::ptr::null(),
+            false => sys::rd_kafka_opaque(client).cast_const().cast::<Signals>(),
+        };
+        (owned_text(facility), owned_text(text), opaque.as_ref())
+    };
+    let _context = signals.map(|signals| signals.context.0.enter());
     match level {
         0..=3 => tracing::error!(target: "librdkafka", facility, "{text}"),
         4 => tracing::warn!(target: "librdkafka", facility, "{text}"),
@@ -269,6 +287,7 @@ unsafe extern "C" fn on_error(client: *mut sys::rd_kafka_t, code: c_int, reason:
     const AUTHENTICATION: c_int = sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__AUTHENTICATION as c_int;
     // SAFETY: see above.
     let (signals, reason) = unsafe { (&*opaque.cast::<Signals>(), owned_text(reason)) };
+    let _context = signals.context.0.enter();
     // librdkafka would try a refused login for ever; Java's clients give it up.
     if code == AUTHENTICATION {
         signals.lock_out(reason);

@@ -39,6 +39,7 @@ impl Herder {
             unsync_backoff: parts.unsync_backoff,
             configs: configs.clone(),
             clock: Clock::System,
+            metrics: self.worker.metrics().clone(),
         });
         let internal = InternalClient::new(parts.http, parts.keys.clone(), configs.clone(), handle.clone());
         self.worker.guard_sources(Arc::new(Gate {

@@ -20,10 +20,12 @@ use weir_client::error::{ClientError, KafkaError};
 use weir_client::group_member::{Beat, GroupMember, GroupSettings, Joined};
 use weir_client::wire::WireSettings;
 use weir_metrics::clock::Clock;
+use weir_metrics::registry::MetricRegistry;
 use weir_stores::configs::ConfigReader;
 use weir_worker::lifecycle::TaskId;
 
 use crate::group::leader::{Leader, Members, Times};
+use crate::group::metrics::GroupMetrics;
 use crate::group::protocol::{Assignment, AssignmentError, ConnectProtocol, WorkerState};
 use crate::group::view::{MembershipHandle, RejoinRequest, Shared};
 use crate::group::work::Work;
@@ -63,6 +65,8 @@ pub struct MembershipParts {
     pub unsync_backoff: Duration,
     pub configs: ConfigReader,
     pub clock: Clock,
+    /// Where the membership shows what it measures.
+    pub metrics: MetricRegistry,
 }
 
 /// What the herder has to do about the group.
@@ -118,6 +122,7 @@ pub fn start(parts: MembershipParts) -> (MembershipHandle, mpsc::Receiver<GroupE
     let membership = Membership {
         member: GroupMember::new(parts.wire.clone(), parts.settings.clone()),
         leader: Leader::new(parts.max_delay_ms),
+        metrics: GroupMetrics::new(&parts.metrics, &parts.wire.client_id, parts.protocol, &handle.shared),
         shared: Arc::clone(&handle.shared),
         events,
         held: None,
@@ -146,6 +151,7 @@ struct Membership {
     parts: MembershipParts,
     member: GroupMember,
     leader: Leader,
+    metrics: GroupMetrics,
     shared: Arc<Shared>,
     events: mpsc::Sender<GroupEvent>,
     /// The last assignment, with all that the worker owns by it.
@@ -227,7 +233,12 @@ impl Membership {
     /// One heartbeat, and what its answer asks for.
     async fn beat(&mut self) -> Result<(), Abandoned> {
         self.next_beat = Instant::now() + self.beat_interval();
-        match self.member.heartbeat().await {
+        let began_ms = self.metrics.now_ms();
+        let beat = self.member.heartbeat().await;
+        if beat.is_ok() {
+            self.metrics.heartbeat(began_ms);
+        }
+        match beat {
             Ok(Beat::Ok) => Ok(()),
             Ok(Beat::Rebalance) => {
                 self.rejoin = Some("group is rebalancing".to_owned());
@@ -265,6 +276,7 @@ impl Membership {
     /// One whole round: what must stop stops, everybody joins, the leader assigns, the herder hears of it.
     async fn rebalance(&mut self, reason: &str) -> Result<(), Abandoned> {
         tracing::info!(group = self.parts.settings.group_id, reason, "rebalance started");
+        self.metrics.rebalance_began();
         self.show_rebalancing();
         self.scheduled = None;
         if self.protocol == ConnectProtocol::Eager
@@ -301,6 +313,7 @@ impl Membership {
                 }
                 Err(error) => error,
             };
+            self.metrics.join_failed();
             if GroupMember::is_overtaken(&error) {
                 tracing::info!(%error, "round was overtaken by another, joining again");
                 refused_since = None;
@@ -372,7 +385,10 @@ impl Membership {
         let protocols: Vec<(String, Vec<u8>)> = offered
             .map(|protocol| (protocol.name().to_owned(), state.encode(*protocol).to_vec()))
             .collect();
+        self.metrics.join_tried();
+        let began_ms = self.metrics.now_ms();
         let joined = self.member.join(&protocols).await?;
+        self.metrics.joined(began_ms);
         self.last_round = Instant::now();
         self.next_beat = Instant::now() + self.beat_interval();
         let mut assignments = Vec::new();
@@ -391,7 +407,9 @@ impl Membership {
             assignments = decision.assignments;
             owners = decision.owners;
         }
+        let began_ms = self.metrics.now_ms();
         let bytes = self.member.sync(&joined, assignments).await?;
+        self.metrics.synced(began_ms);
         let mut view = self.shared.view.lock();
         view.is_leader = joined.is_leader();
         view.owners = owners;
@@ -536,7 +554,10 @@ impl Membership {
             owned_connectors: held.connectors.clone(),
             owned_tasks: held.tasks.clone(),
         };
-        self.tell(event).await
+        let (connectors, tasks) = (held.connectors.len(), held.tasks.len());
+        self.tell(event).await?;
+        self.metrics.rebalance_completed(connectors, tasks);
+        Ok(())
     }
 
     async fn tell(&mut self, event: GroupEvent) -> Result<(), Abandoned> {
@@ -568,6 +589,7 @@ impl Membership {
 
     async fn give_up_work(&mut self, reason: RevokeReason) -> Result<(), Abandoned> {
         self.step_down();
+        self.metrics.gave_up();
         match self.held.take() {
             Some(held) if !held.work().is_empty() => self.revoke(reason, held.work()).await,
             _ => Ok(()),
@@ -588,11 +610,15 @@ impl Membership {
             if self.member.generation() < 0 {
                 continue;
             }
+            let began_ms = self.metrics.now_ms();
             let beat = tokio::select! {
                 biased;
                 outcome = &mut something => return Ok(outcome),
                 beat = self.member.heartbeat() => beat,
             };
+            if beat.is_ok() {
+                self.metrics.heartbeat(began_ms);
+            }
             match beat {
                 Ok(Beat::Ok) => {}
                 Ok(Beat::Rebalance) => self.rejoin = Some("group is rebalancing".to_owned()),

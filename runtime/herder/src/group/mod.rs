@@ -14,4 +14,5 @@ pub mod incremental;
 
 mod leader;
 pub mod membership;
+pub mod metrics;
 pub mod view;

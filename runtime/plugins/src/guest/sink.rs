@@ -13,7 +13,7 @@ use crate::context::InstanceContext;
 use crate::error::GuestError;
 use crate::guest::create::Purpose;
 use crate::guest::source::{Started, call, missing};
-use crate::host::metrics::GuestMetrics;
+use crate::host::metrics::SharedMetrics;
 use crate::instance::Instance;
 use crate::marshal;
 use crate::plugins::{ConnectorPlugin, Plugins};
@@ -37,6 +37,11 @@ impl SinkConnectorInstance {
             instance,
             class: plugin.class.clone(),
         })
+    }
+
+    /// Series that the guest keeps; none once the instance is gone.
+    pub fn metrics(&self) -> Option<SharedMetrics> {
+        self.instance.data().map(|state| state.metrics.clone())
     }
 
     /// Starts the connector.
@@ -247,8 +252,8 @@ impl SinkTaskInstance {
     }
 
     /// Series that the guest keeps; none once the instance is gone.
-    pub fn metrics(&self) -> Option<&GuestMetrics> {
-        self.instance.data().map(|state| &state.metrics)
+    pub fn metrics(&self) -> Option<SharedMetrics> {
+        self.instance.data().map(|state| state.metrics.clone())
     }
 
     /// CPU time that the guest has taken.

@@ -14,7 +14,7 @@ use crate::bindings::exports::weir::connect::source_task as task_wit;
 use crate::context::InstanceContext;
 use crate::error::{Fault, GuestError};
 use crate::guest::create::Purpose;
-use crate::host::metrics::GuestMetrics;
+use crate::host::metrics::SharedMetrics;
 use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::marshal;
@@ -83,6 +83,11 @@ impl SourceConnectorInstance {
             instance,
             class: plugin.class.clone(),
         })
+    }
+
+    /// Series that the guest keeps; none once the instance is gone.
+    pub fn metrics(&self) -> Option<SharedMetrics> {
+        self.instance.data().map(|state| state.metrics.clone())
     }
 
     /// Starts the connector.
@@ -355,8 +360,8 @@ impl SourceTaskInstance {
     }
 
     /// Series that the guest keeps; none once the instance is gone.
-    pub fn metrics(&self) -> Option<&GuestMetrics> {
-        self.instance.data().map(|state| &state.metrics)
+    pub fn metrics(&self) -> Option<SharedMetrics> {
+        self.instance.data().map(|state| state.metrics.clone())
     }
 
     /// CPU time that the guest has taken.

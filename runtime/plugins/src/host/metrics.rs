@@ -1,9 +1,12 @@
 //! Metrics that a guest keeps about itself
 //!
-//! Counted in the store; the worker reads them with [`GuestMetrics::series`]. At most 64 series an instance: what comes
-//! after that is counted as refused, never stored.
+//! Counted by the instance, read by whoever shows them through [`SharedMetrics`], which outlives it. At most 64 series an
+//! instance: what comes after that is counted as refused, never stored.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::limits::MAX_METRIC_SERIES;
 
@@ -61,6 +64,27 @@ impl GuestMetrics {
         } else {
             self.refused += 1;
         }
+    }
+}
+
+/// The series of one instance, for readers beside it. One uncontended lock a sample.
+#[derive(Debug, Clone, Default)]
+pub struct SharedMetrics(Arc<Mutex<GuestMetrics>>);
+
+impl SharedMetrics {
+    /// Copies all series in order of name and tags.
+    pub fn series(&self) -> Vec<(SeriesKey, SeriesValue)> {
+        let metrics = self.0.lock();
+        metrics.series().map(|(key, value)| (key.clone(), *value)).collect()
+    }
+
+    /// Returns how many samples were refused.
+    pub fn refused(&self) -> u64 {
+        self.0.lock().refused()
+    }
+
+    pub(crate) fn record(&self, key: SeriesKey, sample: Sample) {
+        self.0.lock().record(key, sample);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::host::budget::Budgets;
 use crate::host::clock::{self, Clocks};
 use crate::host::http::Egress;
 use crate::host::log::GuestLog;
-use crate::host::metrics::GuestMetrics;
+use crate::host::metrics::SharedMetrics;
 use crate::host::stdio::{StdioKind, StdioLog};
 use crate::limits::TICK;
 use crate::policy::Policy;
@@ -46,7 +46,7 @@ pub(crate) struct HostState {
     pub(crate) schemas: SchemaTable,
     pub(crate) log: GuestLog,
     pub(crate) stderr: StdioLog,
-    pub(crate) metrics: GuestMetrics,
+    pub(crate) metrics: SharedMetrics,
     pub(crate) max_read_bytes: usize,
     pub(crate) budgets: Budgets,
     pub(crate) secrets: Arc<Secrets>,
@@ -100,7 +100,7 @@ impl HostState {
             schemas: SchemaTable::default(),
             log,
             stderr,
-            metrics: GuestMetrics::default(),
+            metrics: SharedMetrics::default(),
             max_read_bytes: parts.max_frame_bytes,
             wasi,
             http: WasiHttpCtx::new(),

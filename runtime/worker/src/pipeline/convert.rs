@@ -54,6 +54,19 @@ impl Converters {
         })
     }
 
+    /// Returns full class name and version of the converters of key, value and header.
+    pub fn described(&self) -> [(String, String); 3] {
+        [
+            (&self.key, ConverterSlot::Key),
+            (&self.value, ConverterSlot::Value),
+            (&self.header, ConverterSlot::Header),
+        ]
+        .map(|(named, slot)| match native::describe(&named.class, slot) {
+            Some(class) => (class.class.to_owned(), class.version.to_owned()),
+            None => (named.class.clone(), String::new()),
+        })
+    }
+
     /// Returns the class that runs at a stage.
     pub fn class(&self, stage: Stage) -> &str {
         match stage {

@@ -45,6 +45,11 @@ impl Transforms {
         }))
     }
 
+    /// The chain, for what is shown of it.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
     /// Sends the records of a frame through; answers what failed, in order.
     pub fn apply(
         &mut self,

@@ -100,6 +100,15 @@ impl Commits {
         }
     }
 
+    /// How many records were put whose offsets are not committed.
+    pub fn uncommitted(&self) -> u64 {
+        let behind = self.consumed.iter().map(|(partition, consumed)| {
+            let committed = self.committed.get(partition).unwrap_or(consumed);
+            u64::try_from(consumed - committed).unwrap_or(0)
+        });
+        behind.sum()
+    }
+
     /// Asks for a commit at the next chance.
     pub fn request(&mut self) {
         self.is_requested = true;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use tokio::task::JoinError;
 use tokio::time::timeout;
+use tracing::Instrument as _;
 use weir_client::consumer::Consumer;
 use weir_client::topic_partition::TopicPartition;
 use weir_plugins::sink_requests as guest;
@@ -44,7 +45,7 @@ impl SinkTask {
         if let Some(offsets) = self.decide(&offered, answer, work) {
             self.meter.commit_begins();
             let (consumer, limit) = (Consumer::clone(&self.consumer), self.commit_timeout);
-            work.commit.spawn(async move {
+            let write = async move {
                 let pairs: Vec<_> = offsets
                     .iter()
                     .map(|(partition, offset)| (partition.clone(), *offset))
@@ -54,7 +55,8 @@ impl SinkTask {
                     Err(_) => Err("timed out".to_owned()),
                 };
                 (offered.sequence, offsets, result)
-            });
+            };
+            work.commit.spawn(write.in_current_span());
         }
         Ok(())
     }
@@ -84,17 +86,22 @@ impl SinkTask {
     }
 
     pub(super) fn committed(&mut self, answer: Result<Committed, JoinError>) {
-        let sequence = answer.as_ref().map_or(0, |(sequence, _, _)| *sequence);
-        self.meter.commit_ended(sequence, matches!(answer, Ok((_, _, Ok(())))));
-        match answer {
-            Ok((sequence, offsets, Ok(()))) => {
-                self.commits.completed(sequence, Some(offsets));
+        let (sequence, offsets, result) = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::error!(task = %self.id, %error, "commit of offsets ended abnormally");
+                return self.meter.commit_ended(0, false);
             }
-            Ok((sequence, _, Err(error))) => {
-                tracing::error!(task = %self.id, error, "commit of offsets failed");
-                self.commits.completed(sequence, None);
-            }
-            Err(error) => tracing::error!(task = %self.id, %error, "commit of offsets ended abnormally"),
+        };
+        let is_success = result.is_ok();
+        if let Err(error) = result {
+            tracing::error!(task = %self.id, error, "commit of offsets failed");
+        }
+        if self.commits.completed(sequence, is_success.then_some(offsets)) {
+            self.meter.commit_ended(sequence, is_success);
+            self.meter.uncommitted(self.commits.uncommitted());
+        } else {
+            self.meter.commit_skipped();
         }
     }
 

@@ -211,6 +211,7 @@ impl SinkTask {
                     self.commits.consumed(partition, offset);
                     self.topics_used.used(&partition.topic);
                 }
+                self.meter.uncommitted(self.commits.uncommitted());
                 for topic in self.topics_used.news() {
                     self.reports.topic(&self.id, &topic).await;
                 }

@@ -4,11 +4,13 @@
 
 use tokio::task::JoinError;
 use tokio::time::{Instant, timeout};
+use tracing::Instrument as _;
 use weir_api::error::{ConnectError, ErrorKind};
 use weir_client::error::KafkaError;
 use weir_plugins::guest::source::Acks;
 
 use crate::error::{TaskFailure, kafka_class};
+use crate::log_context::offsets_span;
 use crate::pipeline::report::{FailedRecord, Failing};
 use crate::pipeline::stage::Stage;
 use crate::source::exactly_once::flush_failure;
@@ -109,19 +111,21 @@ impl SourceTask {
         }
         let (store, connector, limit) = (self.store.clone(), self.id.connector.clone(), self.timing.timeout);
         self.meter.commit_begins();
-        work.commit.spawn(async move {
+        let write = async move {
             let result = match timeout(limit, store.write(&connector, offsets.clone())).await {
                 Ok(result) => result.map_err(|error| error.to_string()),
                 Err(_) => Err("timed out; will try again on next flush interval with latest offsets".to_owned()),
             };
             (offsets, result)
-        });
+        };
+        work.commit.spawn(write.in_current_span());
     }
 
     /// Takes the result of a write of offsets, if there is one by now.
     pub(super) async fn end_commit(&mut self, work: &mut Work) {
         if let Some(written) = work.commit.try_join_next() {
-            self.committed(written).await;
+            let span = offsets_span(&self.id);
+            self.committed(written).instrument(span).await;
             // A fixed delay: the next commit is one interval after the end of this one.
             work.next_commit = Instant::now() + self.timing.interval;
         }

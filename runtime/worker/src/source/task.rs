@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use weir_api::error::ErrorKind;
 use weir_config::map::ConfigMap;
 use weir_plugins::error::GuestError;
@@ -20,6 +21,7 @@ use weir_stores::status::records::State;
 use crate::error::TaskFailure;
 use crate::figures::{Call, TaskMeter};
 use crate::lifecycle::{Control, Reports, TaskId};
+use crate::log_context::offsets_span;
 use crate::pipeline::convert::{Converters, Outgoing};
 use crate::pipeline::tolerance::ErrorRules;
 use crate::pipeline::transform::Transforms;
@@ -136,7 +138,8 @@ impl SourceTask {
             self.tell_topics(work).await;
             self.end_commit(work).await;
             if Instant::now() >= work.next_commit {
-                self.begin_commit(work).await;
+                let span = offsets_span(&self.id);
+                self.begin_commit(work).instrument(span).await;
             }
             if self.control.is_paused() {
                 self.pause(work).await?;

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use crate::figures::{Stall, TaskMeter};
 use crate::lifecycle::TaskId;
+use crate::log_context::task_span;
 
 /// Time between two looks, over which rates are taken.
 const EVERY: Duration = Duration::from_secs(5);
@@ -43,6 +44,7 @@ impl Watch {
             let mut watched = self.watched.lock();
             watched.tasks.retain(|(id, meter)| {
                 let Some(meter) = meter.upgrade() else { return false };
+                let _context = task_span(id).entered();
                 match meter.sample(EVERY, timeout) {
                     Some(Stall::Began(reason)) => tracing::warn!(task = %id, "task is running but {reason}"),
                     Some(Stall::Ended) => tracing::info!(task = %id, "task moves again"),

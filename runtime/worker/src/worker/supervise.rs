@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
+use tracing::Instrument as _;
 use weir_plugins::stop::StopSignal;
 use weir_stores::status::records::State;
 
@@ -90,7 +91,7 @@ pub(super) async fn supervise_connector(
 /// Runs a future as a task of its own, so that a panic stays in it.
 async fn run_alone<T: Send + 'static>(run: impl Future<Output = T> + Send + 'static) -> Result<T, JoinError> {
     let mut alone = JoinSet::new();
-    alone.spawn(run);
+    alone.spawn(run.in_current_span());
     match alone.join_next().await {
         Some(result) => result,
         // One future was put in and nothing took it out.

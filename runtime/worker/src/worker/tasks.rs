@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch as latest;
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 use weir_config::map::ConfigMap;
 use weir_plugins::context::BoxFuture;
 use weir_plugins::stop::StopSignal;
@@ -16,6 +17,7 @@ use crate::connector_config::{ConnectorConfig, TASKS_MAX_ENFORCE};
 use crate::error::{TaskFailure, WorkerError};
 use crate::figures::{TaskFigures, TaskMeter};
 use crate::lifecycle::{Control, Reports, TaskId};
+use crate::log_context::task_span;
 use crate::restart::{RestartPolicy, RestartSettings};
 use crate::task_builder::{Task, TaskBuilder, TaskRequest};
 use crate::worker::reload::watch;
@@ -35,12 +37,26 @@ impl Worker {
         target: TargetState,
         count: TaskCount,
     ) -> Result<(), WorkerError> {
+        let span = task_span(&id);
+        self.start_task_in_span(id, connector, config, target, count)
+            .instrument(span)
+            .await
+    }
+
+    async fn start_task_in_span(
+        &self,
+        id: TaskId,
+        connector: &ConfigMap,
+        config: &ConfigMap,
+        target: TargetState,
+        count: TaskCount,
+    ) -> Result<(), WorkerError> {
         if self.running.lock().tasks.contains_key(&id) {
             return Err(WorkerError::Exists(format!("Task already exists in this worker: {id}")));
         }
         // Looked up first: what changes while the task is built is noticed. A value that is not there fails the task below.
         let values = self.values(connector, Some(config)).ok().flatten();
-        let meter = Arc::<TaskMeter>::default();
+        let meter = Arc::new(TaskMeter::of_worker(&self.metrics));
         let reports = Reports::new(self.events.clone()).with_meter(Arc::clone(&meter));
         let (sender, receiver) = latest::channel(target);
         let control = Control {
@@ -75,6 +91,7 @@ impl Worker {
                 (run, Err(error))
             }
         };
+        let counted = self.metrics.count_task(&id, &meter);
         let mut running = self.running.lock();
         if running.tasks.contains_key(&id) {
             return Err(WorkerError::Exists(format!("Task already exists in this worker: {id}")));
@@ -82,7 +99,7 @@ impl Worker {
         if result.is_ok() {
             self.watch.add(id.clone(), &meter, self.settings.stall_timeout);
         }
-        let join = tokio::spawn(supervise_task(run, supervision));
+        let join = tokio::spawn(supervise_task(run, supervision).in_current_span());
         let (told, watched) = (reports.clone(), id.clone());
         let task = RunningTask {
             target: sender,
@@ -90,6 +107,7 @@ impl Worker {
             reports,
             meter,
             join,
+            _counted: counted,
             _values: watch(values, move || {
                 let (told, watched) = (told.clone(), watched.clone());
                 async move { told.restart(&watched).await }
@@ -106,6 +124,14 @@ impl Worker {
             policy: RestartPolicy::Never,
             ..self.settings.restart
         })
+    }
+
+    /// A task that is here is about to be restarted.
+    pub fn restarting(&self, id: &TaskId) {
+        let meter = self.running.lock().tasks.get(id).map(|task| Arc::clone(&task.meter));
+        if let Some(meter) = meter {
+            meter.entered(State::Restarting);
+        }
     }
 
     /// Returns what a task that is here has done and uses; none for one that is not.
@@ -177,7 +203,7 @@ impl Worker {
             if timeout_at(deadline, &mut task.join).await.is_err() {
                 task.reports.mute();
                 task.join.abort();
-                tracing::error!("Graceful stop of task {id} failed.");
+                task_span(&id).in_scope(|| tracing::error!("Graceful stop of task {id} failed."));
             }
             self.restarts.stopped(&id);
         }

@@ -55,6 +55,22 @@ fn an_answer_to_an_earlier_commit_does_not_count() {
 }
 
 #[test]
+fn what_is_put_and_not_committed_is_counted() {
+    let mut commits = Commits::new(TIMING, 0);
+    commits.started_at(&tp(0), 10);
+    commits.started_at(&tp(1), 0);
+    assert_eq!(commits.uncommitted(), 0);
+    commits.consumed(&tp(0), 15);
+    commits.consumed(&tp(1), 2);
+    assert_eq!(commits.uncommitted(), 7);
+    let offered = commits.begin(0).unwrap();
+    assert!(commits.completed(offered.sequence, Some(offsets(&[(0, 15), (1, 1)]))));
+    assert_eq!(commits.uncommitted(), 1);
+    commits.revoke(&set(&[1]));
+    assert_eq!(commits.uncommitted(), 0);
+}
+
+#[test]
 fn only_consumed_offsets_of_offered_partitions_are_committed() {
     let mut commits = Commits::new(TIMING, 0);
     for partition in 0..3 {
