@@ -55,7 +55,12 @@ fn start(log_format: &str) -> Running {
     std::fs::write(folder.path().join("worker.properties"), settings).expect("settings");
     let lines: String = (0..LINES).map(|n| format!("line {n}\n")).collect();
     std::fs::write(folder.path().join("in.txt"), lines).expect("lines");
-    let arguments = ["connect-distributed", "{dir}/worker.properties", "--log-format", log_format];
+    let arguments = [
+        "connect-distributed",
+        "{dir}/worker.properties",
+        "--log-format",
+        log_format,
+    ];
     let mut worker = Weir::start_in(folder.path(), &arguments).expect("worker");
     worker.own_folder(folder);
     let ready = worker.await_ready().expect("a worker");
@@ -85,20 +90,29 @@ type Series = BTreeMap<String, Vec<(BTreeMap<String, String>, f64)>>;
 fn scrape(rest: &Rest) -> Series {
     let answer = rest.get("/metrics").expect("GET /metrics");
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/plain; version=0.0.4; charset=utf-8")
+    );
     let mut series = Series::new();
     let mut seen = BTreeSet::new();
     for line in answer.text.lines().filter(|line| !line.starts_with('#')) {
         let (head, value) = line.rsplit_once(' ').expect("a value");
         assert!(seen.insert(head.to_owned()), "{head} stands there twice");
         let (name, labels) = head.split_once('{').unwrap_or((head, ""));
-        let labels = labels.trim_end_matches('}').split("\",").filter(|label| !label.is_empty());
+        let labels = labels
+            .trim_end_matches('}')
+            .split("\",")
+            .filter(|label| !label.is_empty());
         let labels = labels.map(|label| {
             let (name, value) = label.split_once("=\"").expect("a label");
             (name.to_owned(), value.trim_end_matches('"').to_owned())
         });
         let value = value.parse().expect("a number");
-        series.entry(name.to_owned()).or_default().push((labels.collect(), value));
+        series
+            .entry(name.to_owned())
+            .or_default()
+            .push((labels.collect(), value));
     }
     series
 }
@@ -110,12 +124,22 @@ fn value(series: &Series, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
             .iter()
             .all(|(name, value)| all.get(*name).is_some_and(|known| known == value))
     };
-    series.get(name)?.iter().find(|(all, _)| has(all)).map(|(_, value)| *value)
+    series
+        .get(name)?
+        .iter()
+        .find(|(all, _)| has(all))
+        .map(|(_, value)| *value)
 }
 
 fn plain(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '_'
+            }
+        })
         .collect()
 }
 
@@ -136,7 +160,8 @@ fn missing(series: &Series) -> BTreeSet<(String, String)> {
             labels.insert("value".to_owned());
         }
         let shown = series.get(&name).is_some_and(|all| {
-            all.iter().any(|(own, _)| own.keys().collect::<BTreeSet<_>>() == labels.iter().collect())
+            all.iter()
+                .any(|(own, _)| own.keys().collect::<BTreeSet<_>>() == labels.iter().collect())
         });
         if !shown {
             missing.insert((group.to_owned(), attribute.to_owned()));
@@ -155,7 +180,10 @@ fn every_metric_of_apaches_worker_is_shown_or_named_as_missing() {
         .map(|line| {
             let mut words = line.splitn(3, ' ');
             let pair = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-            assert!(words.next().is_some_and(|reason| !reason.is_empty()), "{line}: no reason");
+            assert!(
+                words.next().is_some_and(|reason| !reason.is_empty()),
+                "{line}: no reason"
+            );
             (pair.0.to_owned(), pair.1.to_owned())
         })
         .collect();
@@ -163,10 +191,17 @@ fn every_metric_of_apaches_worker_is_shown_or_named_as_missing() {
         named.contains(&(group.clone(), "*".to_owned())) || named.contains(&(group.clone(), attribute.clone()))
     };
     let unexpected: Vec<_> = missing.iter().filter(|one| !is_named(one)).collect();
-    assert!(unexpected.is_empty(), "not shown, and not in missing.txt: {unexpected:?}");
+    assert!(
+        unexpected.is_empty(),
+        "not shown, and not in missing.txt: {unexpected:?}"
+    );
     let stale: Vec<_> = named
         .iter()
-        .filter(|(group, attribute)| !missing.iter().any(|(g, a)| g == group && (attribute == "*" || a == attribute)))
+        .filter(|(group, attribute)| {
+            !missing
+                .iter()
+                .any(|(g, a)| g == group && (attribute == "*" || a == attribute))
+        })
         .collect();
     assert!(stale.is_empty(), "in missing.txt, but shown: {stale:?}");
 }
@@ -178,7 +213,11 @@ fn what_is_shown_is_what_happened() {
     let task = |connector| [("connector", connector), ("task", "0")];
     await_true("offsets are committed", PATIENCE, || {
         let series = scrape(&running.rest);
-        let active = value(&series, &connect("sink-task-metrics", "sink-record-active-count"), &task("out"));
+        let active = value(
+            &series,
+            &connect("sink-task-metrics", "sink-record-active-count"),
+            &task("out"),
+        );
         active == Some(0.0)
     })
     .expect("committed");
@@ -186,16 +225,36 @@ fn what_is_shown_is_what_happened() {
     let of = |group: &str, name: &str, labels: &[(&str, &str)]| value(&series, &connect(group, name), labels);
     let lines = LINES as f64;
     for (group, name, labels, expected) in [
-        ("source-task-metrics", "source-record-write-total", &task("in")[..], lines),
+        (
+            "source-task-metrics",
+            "source-record-write-total",
+            &task("in")[..],
+            lines,
+        ),
         ("sink-task-metrics", "sink-record-send-total", &task("out"), lines),
         ("sink-task-metrics", "offset-commit-skip-total", &task("out"), 0.0),
         ("sink-task-metrics", "partition-count", &task("out"), 1.0),
         ("connect-worker-metrics", "connector-count", &[], 2.0),
         ("connect-worker-metrics", "task-startup-success-total", &[], 2.0),
-        ("connect-worker-metrics", "connector-startup-success-percentage", &[], 1.0),
-        ("connect-worker-metrics", "connector-running-task-count", &[("connector", "in")], 1.0),
+        (
+            "connect-worker-metrics",
+            "connector-startup-success-percentage",
+            &[],
+            1.0,
+        ),
+        (
+            "connect-worker-metrics",
+            "connector-running-task-count",
+            &[("connector", "in")],
+            1.0,
+        ),
         ("connect-worker-rebalance-metrics", "rebalancing", &[], 0.0),
-        ("connect-worker-rebalance-metrics", "connect-protocol", &[("value", "SESSIONED")], 1.0),
+        (
+            "connect-worker-rebalance-metrics",
+            "connect-protocol",
+            &[("value", "SESSIONED")],
+            1.0,
+        ),
         ("connect-coordinator-metrics", "assigned-tasks", &[], 2.0),
     ] {
         assert_eq!(of(group, name, labels), Some(expected), "{name} {labels:?}");
@@ -213,16 +272,33 @@ fn what_is_shown_is_what_happened() {
     let labels = [("connector", "out"), ("transform", "hoist"), ("value", hoist)];
     assert_eq!(of("connector-transform-metrics", "transform-class", &labels), Some(1.0));
 
-    assert_eq!(running.rest.send("PUT", "/connectors/in/pause", None).expect("pause").status, 202);
+    assert_eq!(
+        running
+            .rest
+            .send("PUT", "/connectors/in/pause", None)
+            .expect("pause")
+            .status,
+        202
+    );
     await_true("the pause is counted", PATIENCE, || {
         let name = connect("connect-worker-metrics", "connector-paused-task-count");
         value(&scrape(&running.rest), &name, &[("connector", "in")]) == Some(1.0)
     })
     .expect("paused");
-    assert_eq!(running.rest.send("DELETE", "/connectors/in", None).expect("delete").status, 204);
+    assert_eq!(
+        running
+            .rest
+            .send("DELETE", "/connectors/in", None)
+            .expect("delete")
+            .status,
+        204
+    );
     await_true("nothing of a deleted connector is shown", PATIENCE, || {
         let series = scrape(&running.rest);
-        !series.values().flatten().any(|(labels, _)| labels.get("connector").is_some_and(|name| name == "in"))
+        !series
+            .values()
+            .flatten()
+            .any(|(labels, _)| labels.get("connector").is_some_and(|name| name == "in"))
     })
     .expect("gone");
 }
@@ -249,7 +325,10 @@ fn lines_of_connectors_and_tasks_carry_their_context() {
         running.worker.await_log(text).expect("a line");
     }
     let joined = running.worker.log_text();
-    let joined = joined.lines().find(|line| line.contains("joined group")).expect("a line of the worker");
+    let joined = joined
+        .lines()
+        .find(|line| line.contains("joined group"))
+        .expect("a line of the worker");
     assert!(joined.contains("] INFO joined group "), "{joined}");
 
     let running = start("json");

@@ -111,9 +111,7 @@ async fn serve(
     stop: CancellationToken,
 ) -> Result<(), Failure> {
     let metrics = metrics_of(&config);
-    let worker = BoundWorker::bind(config, metrics)
-        .await
-        .map_err(Failure::startup)?;
+    let worker = BoundWorker::bind(config, metrics).await.map_err(Failure::startup)?;
     let mut running = tokio::select! {
         biased;
         () = stop.cancelled() => return Ok(()),

@@ -99,15 +99,16 @@ pub(crate) async fn run(arguments: UpArguments) -> Result<(), Failure> {
         .copied()
         .ok_or_else(|| anyhow!("the broker has no listener"))?;
     let registry_config = registry::configure(&registry_properties(&arguments, kafka)?).map_err(Failure::startup)?;
-    let registry = registry::bind(registry_config)
-        .await
-        .map_err(Failure::startup)?;
+    let registry = registry::bind(registry_config).await.map_err(Failure::startup)?;
     let registry_address = registry::first_address(&registry).map_err(Failure::startup)?;
     let session_ms = session_timeout_ms(&broker_properties);
     let worker_config = worker_config(&arguments, kafka, registry_address, session_ms).map_err(Failure::startup)?;
     // One for the process: each role's port shows all of it at /metrics.
     let metrics = metrics_of(&worker_config);
-    let (bound, registry) = (bound.with_metrics(metrics.clone()), registry.with_metrics(metrics.clone()));
+    let (bound, registry) = (
+        bound.with_metrics(metrics.clone()),
+        registry.with_metrics(metrics.clone()),
+    );
     let worker = BoundWorker::bind(worker_config, metrics)
         .await
         .map_err(Failure::startup)?;

@@ -83,10 +83,19 @@ struct Stores {
 /// Where a worker with these settings, and what runs beside it, shows what it measures.
 pub(crate) fn metrics_of(config: &WorkerConfig) -> MetricRegistry {
     let defaults = Windows::default();
-    let given = |key: &str| config.originals.get(key).and_then(|value| value.trim().parse::<u32>().ok());
+    let given = |key: &str| {
+        config
+            .originals
+            .get(key)
+            .and_then(|value| value.trim().parse::<u32>().ok())
+    };
     let windows = Windows {
-        window_ms: given("metrics.sample.window.ms").map_or(defaults.window_ms, i64::from).max(1),
-        samples: given("metrics.num.samples").map_or(defaults.samples, |count| count as usize).max(1),
+        window_ms: given("metrics.sample.window.ms")
+            .map_or(defaults.window_ms, i64::from)
+            .max(1),
+        samples: given("metrics.num.samples")
+            .map_or(defaults.samples, |count| count as usize)
+            .max(1),
     };
     MetricRegistry::new(windows, Clock::System)
 }
