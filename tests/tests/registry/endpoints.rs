@@ -17,7 +17,13 @@ fn every_endpoint_answers_as_its_row_says() {
     it.check("POST", "/", json!({"a": [1]}), 200, json!({"a": [1]}));
     it.check("POST", "/", Value::Null, 200, json!({}));
     it.check("GET", "/subjects", Value::Null, 200, json!([]));
-    it.check("GET", "/schemas/types", Value::Null, 200, json!(["AVRO"]));
+    it.check(
+        "GET",
+        "/schemas/types",
+        Value::Null,
+        200,
+        json!(["JSON", "PROTOBUF", "AVRO"]),
+    );
     // Blanks and attribute order come out canonical.
     let spaced = json!({"schema": r#"{ "name":"R", "type" : "record", "fields":[ {"type":{"type":"int"},"name":"a"} ] }"#, "unknown": 1});
     let registered = json!({"id": 1, "version": 1, "schemaType": "AVRO", "schema": one});

@@ -162,12 +162,21 @@ fn every_error_code_has_its_status_and_text() {
             "Invalid schema type THRIFT",
         ),
         (
-            json!({"schema": "{}", "schemaType": "JSON"}),
-            "Invalid schema type JSON, this registry reads AVRO only so far",
+            json!({"schema": r#"{"type":"text"}"#, "schemaType": "JSON"}),
+            "Invalid schema of type JSON, details: unknown type: [text]",
         ),
         (
             json!({"schema": "syntax", "schemaType": "PROTOBUF"}),
-            "Invalid schema type PROTOBUF, this registry reads AVRO only so far",
+            "Invalid schema of type PROTOBUF, details: Could not parse Protobuf - Syntax error in 1:7: expected '='",
+        ),
+        (
+            json!({"schema": "message M { N n = 1; }", "schemaType": "PROTOBUF"}),
+            "Invalid schema of type PROTOBUF, details: Could not resolve type: N",
+        ),
+        (
+            json!({"schema": r##"{"$ref":"o.json"}"##, "schemaType": "JSON",
+                "references": [{"name": "o.json", "subject": "r", "version": 3}]}),
+            "Invalid schema of type JSON, details: No schema reference found for subject \"r\" and version 3",
         ),
         (json!({}), "Empty schema"),
         (json!({"schema": " "}), "Empty schema"),

@@ -10,6 +10,7 @@ mod deletes;
 mod endpoints;
 mod errors;
 mod identity;
+mod languages;
 mod metadata;
 mod modes;
 mod reading;

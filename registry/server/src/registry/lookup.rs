@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 use crate::model::{Metadata, Reference, RuleSet};
 use crate::refusal::Refusal;
 use crate::registry::schemas::{
-    Canonical, Form, Reading, Resolved, Schemas, Strictness, normalized_references, resolve,
+    Canonical, Form, Reading, Referrer, Resolved, Schemas, Strictness, normalized_references, resolve,
 };
 use crate::registry::scope::Effective;
 use crate::registry_config::DecisionSettings;
@@ -95,7 +95,11 @@ impl Finder<'_> {
         reading: Reading,
         deleted: Deleted,
     ) -> Result<Read, Refusal> {
-        let resolved: Resolved = resolve(&self.cache.read(), subject, &candidate.references, deleted)?;
+        let referrer = Referrer {
+            subject,
+            schema_type: candidate.schema_type(),
+        };
+        let resolved: Resolved = resolve(&self.cache.read(), referrer, &candidate.references, deleted)?;
         let canonical = self
             .schemas
             .read(candidate.schema_type(), &candidate.text, &resolved, reading)?;

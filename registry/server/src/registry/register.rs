@@ -5,8 +5,7 @@
 
 use std::sync::Arc;
 
-use weir_schema::avro::schema::Kind;
-use weir_schema::compatibility::{Previous, check};
+use weir_schema::compatibility::{Previous, differences};
 use weir_schema::level::Level;
 use weir_schema::schema::ParsedSchema;
 
@@ -212,10 +211,8 @@ impl Finder<'_> {
                 schema: &canonical.parsed,
             })
             .collect();
-        let mut messages = check(config.level, &new.parsed, &previous);
         // The closing line is written by the caller, who knows what else is checked.
-        messages.pop_if(|last| last.starts_with("{validateFields:"));
-        Ok(messages)
+        Ok(differences(config.level, config.policy, &new.parsed, &previous))
     }
 
     fn plan(
@@ -343,19 +340,11 @@ fn id_for(
     }
 }
 
-/// Names of the top-level fields.
-fn field_names(parsed: &ParsedSchema) -> Vec<&str> {
-    match parsed {
-        ParsedSchema::Avro(schema) => match &schema.root_node().kind {
-            Kind::Record(record) => record.fields.iter().map(|field| field.name.as_str()).collect(),
-            _ => Vec::new(),
-        },
-        _ => Vec::new(),
-    }
-}
-
 pub(crate) fn check_field_names(candidate: &Candidate, read: &Read) -> Result<(), Refusal> {
-    let reserved = field_names(&read.canonical.parsed)
+    let reserved = read
+        .canonical
+        .parsed
+        .top_level_fields()
         .into_iter()
         .find(|name| name.starts_with("$$"));
     match reserved {
@@ -376,7 +365,7 @@ fn reserved_field_faults(new: Option<&Metadata>, old: Option<&Metadata>, parsed:
             format!("The new schema has reserved field {field} removed from its metadata which is present in the old schema's metadata.")
         })
         .collect();
-    let fields = field_names(parsed);
+    let fields = parsed.top_level_fields();
     let colliding = reserved.iter().filter(|field| fields.contains(&field.as_str()));
     faults.extend(
         colliding.map(|field| format!("The new schema has field that conflicts with the reserved field {field}.")),

@@ -13,13 +13,13 @@ use weir_schema::schema::{ParseOptions, ParsedSchema, ResolvedReference, SchemaT
 use crate::md5::{Digest, Md5};
 use crate::model::Reference;
 use crate::refusal::Refusal;
-use crate::store::cache::{AVRO, Cache, Deleted, StoredSchema, target};
+use crate::store::cache::{Cache, Deleted, StoredSchema, target};
 use crate::subject;
 
 /// References of one schema, with theirs; more is a mistake or an attack.
 const MAX_REFERENCES: usize = 1000;
-/// The languages that this registry reads.
-pub(crate) const TYPES: [SchemaType; 1] = [SchemaType::Avro];
+/// The languages that this registry reads, in the order of Confluent's answer.
+pub(crate) const TYPES: [SchemaType; 3] = [SchemaType::Json, SchemaType::Protobuf, SchemaType::Avro];
 
 /// A text that was read.
 #[derive(Debug)]
@@ -108,7 +108,11 @@ impl Schemas {
     ///
     /// *Errors*: `InvalidSchema`, when it is of a language that this registry does not read.
     pub(crate) fn read_stored(&self, cache: &RwLock<Cache>, schema: &StoredSchema) -> Result<Arc<Canonical>, Refusal> {
-        let resolved = resolve(&cache.read(), &schema.subject, &schema.references, Deleted::Included)?;
+        let referrer = Referrer {
+            subject: &schema.subject,
+            schema_type: schema.schema_type(),
+        };
+        let resolved = resolve(&cache.read(), referrer, &schema.references, Deleted::Included)?;
         let reading = Reading {
             form: Form::AsSent,
             strictness: Strictness::Stored,
@@ -136,10 +140,16 @@ fn key_of(schema_type: &str, text: &str, resolved: &Resolved, reading: Reading) 
         is(reading.form == Form::Normalized),
         is(reading.strictness == Strictness::New),
     ]);
-    let closure = resolved.closure.iter().map(|reference| reference.schema.as_str());
-    for part in [schema_type, text].into_iter().chain(closure) {
+    let closure = resolved.closure.iter().flat_map(|used| {
+        // Names count: a text of another language finds what it uses by them.
+        [&used.reference.name, &used.reference.subject, &used.schema]
+    });
+    for part in [schema_type, text].into_iter().chain(closure.map(String::as_str)) {
         digest.update(&(part.len() as u64).to_be_bytes());
         digest.update(part.as_bytes());
+    }
+    for used in &resolved.closure {
+        digest.update(&used.reference.version.to_be_bytes());
     }
     digest.finish()
 }
@@ -148,17 +158,7 @@ fn key_of(schema_type: &str, text: &str, resolved: &Resolved, reading: Reading) 
 ///
 /// *Errors*: `InvalidSchema`.
 pub(crate) fn schema_type(name: &str) -> Result<SchemaType, Refusal> {
-    let known = SchemaType::parse(name).ok_or_else(|| Refusal::InvalidSchema(format!("Invalid schema type {name}")))?;
-    if TYPES.contains(&known) {
-        return Ok(known);
-    }
-    Err(unsupported(name))
-}
-
-fn unsupported(name: &str) -> Refusal {
-    Refusal::InvalidSchema(format!(
-        "Invalid schema type {name}, this registry reads {AVRO} only so far"
-    ))
+    SchemaType::parse(name).ok_or_else(|| Refusal::InvalidSchema(format!("Invalid schema type {name}")))
 }
 
 fn parse(name: &str, text: &str, resolved: &Resolved, reading: Reading) -> Result<Canonical, Refusal> {
@@ -166,13 +166,11 @@ fn parse(name: &str, text: &str, resolved: &Resolved, reading: Reading) -> Resul
     let options = ParseOptions {
         validate: reading.strictness == Strictness::New,
     };
-    let parsed = ParsedSchema::parse(schema_type, text, &resolved.closure, options).map_err(|error| match error {
-        SchemaError::NotSupported(name) => unsupported(name),
-        error => invalid(name, &error.to_string()),
-    })?;
+    let refused = |error: SchemaError| invalid(name, &error.to_string());
+    let parsed = ParsedSchema::parse(schema_type, text, &resolved.closure, options).map_err(refused)?;
     let text = match reading.form {
         Form::AsSent => parsed.canonical_text(),
-        Form::Normalized => parsed.normalized_text(),
+        Form::Normalized => parsed.normalized_text().map_err(refused)?,
     };
     Ok(Canonical {
         text: Arc::from(text),
@@ -184,12 +182,19 @@ fn invalid(schema_type: &str, details: &str) -> Refusal {
     Refusal::InvalidSchema(format!("Invalid schema of type {schema_type}, details: {details}"))
 }
 
+/// Who makes references.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Referrer<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) schema_type: &'a str,
+}
+
 /// Finds what references lead to, dependencies first; `latest` becomes a number.
 ///
 /// *Errors*: `InvalidSchema` for one that leads nowhere.
 pub(crate) fn resolve(
     cache: &Cache,
-    referrer: &str,
+    referrer: Referrer<'_>,
     references: &[Reference],
     deleted: Deleted,
 ) -> Result<Resolved, Refusal> {
@@ -206,21 +211,21 @@ pub(crate) fn resolve(
     Ok(resolved)
 }
 
-fn fixed_version(cache: &Cache, referrer: &str, reference: &Reference) -> Result<Reference, Refusal> {
+fn fixed_version(cache: &Cache, referrer: Referrer<'_>, reference: &Reference) -> Result<Reference, Refusal> {
     if reference.version != -1 {
         return Ok(reference.clone());
     }
-    let (subject, _) = target(referrer, reference);
-    let latest = cache.latest(&subject).ok_or_else(|| missing(reference))?;
+    let (subject, _) = target(referrer.subject, reference);
+    let latest = cache.latest(&subject).ok_or_else(|| missing(referrer, reference))?;
     Ok(Reference {
         version: latest.version,
         ..reference.clone()
     })
 }
 
-fn missing(reference: &Reference) -> Refusal {
+fn missing(referrer: Referrer<'_>, reference: &Reference) -> Refusal {
     invalid(
-        AVRO,
+        referrer.schema_type,
         &format!(
             "No schema reference found for subject \"{}\" and version {}",
             reference.subject, reference.version
@@ -231,7 +236,7 @@ fn missing(reference: &Reference) -> Refusal {
 /// Walks depth first, without recursion: chains may be long.
 fn follow(
     cache: &Cache,
-    referrer: &str,
+    root: Referrer<'_>,
     reference: &Reference,
     deleted: Deleted,
     seen: &mut HashSet<(String, i32)>,
@@ -241,7 +246,7 @@ fn follow(
         Enter(String, Reference),
         Leave(Reference, Arc<StoredSchema>),
     }
-    let mut stack = vec![Step::Enter(referrer.to_owned(), reference.clone())];
+    let mut stack = vec![Step::Enter(root.subject.to_owned(), reference.clone())];
     while let Some(step) = stack.pop() {
         match step {
             Step::Leave(reference, schema) => closure.push(ResolvedReference {
@@ -255,13 +260,13 @@ fn follow(
             Step::Enter(referrer, reference) => {
                 let (subject, version) = target(&referrer, &reference);
                 let found = cache.version(&subject, version).filter(|schema| deleted.shows(schema));
-                let schema = Arc::clone(found.ok_or_else(|| missing(&reference))?);
+                let schema = Arc::clone(found.ok_or_else(|| missing(root, &reference))?);
                 if !seen.insert((subject.clone(), version)) {
                     continue;
                 }
                 if seen.len() > MAX_REFERENCES {
                     return Err(invalid(
-                        AVRO,
+                        root.schema_type,
                         &format!("more than {MAX_REFERENCES} references, direct and indirect"),
                     ));
                 }
@@ -303,6 +308,11 @@ mod tests {
         strictness: Strictness::New,
     };
 
+    const REFERRER: Referrer<'_> = Referrer {
+        subject: "s",
+        schema_type: "AVRO",
+    };
+
     fn cache(schemas: &[(&str, i32, &str)]) -> Cache {
         let mut cache = Cache::default();
         for (id, (subject, version, value)) in schemas.iter().enumerate() {
@@ -337,18 +347,32 @@ mod tests {
     }
 
     #[test]
-    fn other_languages_are_refused_with_a_clear_text() {
-        let schemas = Schemas::new(2);
-        for (name, text) in [
-            ("JSON", "Invalid schema type JSON, this registry reads AVRO only so far"),
+    fn each_language_is_read_as_itself() {
+        let schemas = Schemas::new(8);
+        let read = |name: &str, text: &str| schemas.read(name, text, &Resolved::default(), READING);
+        for (name, text, canonical) in [
+            ("AVRO", "{\"type\": \"int\"}", "\"int\""),
+            ("JSON", "{ \"type\": \"integer\" }", "{\"type\":\"integer\"}"),
+            ("PROTOBUF", "message M { }", "\nmessage M {}\n"),
+        ] {
+            assert_eq!(&*read(name, text).unwrap().text, canonical);
+        }
+        for (name, text, refused) in [
+            ("THRIFT", "{}", "Invalid schema type THRIFT"),
+            (
+                "JSON",
+                "7",
+                "Invalid schema of type JSON, details: Invalid JSON schema: expected an object or boolean at the root, \
+                 found NUMBER",
+            ),
             (
                 "PROTOBUF",
-                "Invalid schema type PROTOBUF, this registry reads AVRO only so far",
+                "message M { N n = 1; }",
+                "Invalid schema of type PROTOBUF, details: Could not resolve type: N",
             ),
-            ("THRIFT", "Invalid schema type THRIFT"),
         ] {
-            let refused = schemas.read(name, "{}", &Resolved::default(), READING).unwrap_err();
-            assert_eq!(refused, Refusal::InvalidSchema(text.to_owned()));
+            let refusal = read(name, text).unwrap_err();
+            assert_eq!(refusal, Refusal::InvalidSchema(refused.to_owned()));
         }
     }
 
@@ -367,7 +391,13 @@ mod tests {
                 r#""schema":"A","references":[{"name":"b","subject":"b","version":1},{"name":"c","subject":"c","version":1}]"#,
             ),
         ]);
-        let resolved = resolve(&cache, "s", &[reference("a", -1), reference("c", 1)], Deleted::Hidden).unwrap();
+        let resolved = resolve(
+            &cache,
+            REFERRER,
+            &[reference("a", -1), reference("c", 1)],
+            Deleted::Hidden,
+        )
+        .unwrap();
         let texts: Vec<&str> = resolved
             .closure
             .iter()
@@ -381,7 +411,7 @@ mod tests {
     fn references_that_lead_nowhere_say_so() {
         let cache = cache(&[("d", 1, r#""schema":"D","deleted":true"#)]);
         for (given, version) in [(reference("x", 1), 1), (reference("x", -1), -1), (reference("d", 1), 1)] {
-            let refused = resolve(&cache, "s", std::slice::from_ref(&given), Deleted::Hidden).unwrap_err();
+            let refused = resolve(&cache, REFERRER, std::slice::from_ref(&given), Deleted::Hidden).unwrap_err();
             assert_eq!(
                 refused.to_string(),
                 format!(
@@ -390,7 +420,7 @@ mod tests {
                 )
             );
         }
-        assert!(resolve(&cache, "s", &[reference("d", 1)], Deleted::Included).is_ok());
+        assert!(resolve(&cache, REFERRER, &[reference("d", 1)], Deleted::Included).is_ok());
     }
 
     #[test]
@@ -407,7 +437,7 @@ mod tests {
                 r#""schema":"B","references":[{"name":"a","subject":"a","version":1}]"#,
             ),
         ]);
-        let resolved = resolve(&cache, "s", &[reference("a", 1)], Deleted::Hidden).unwrap();
+        let resolved = resolve(&cache, REFERRER, &[reference("a", 1)], Deleted::Hidden).unwrap();
         assert_eq!(resolved.closure.len(), 2);
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use weir_schema::compatibility::Policy;
 use weir_schema::level::Level;
 
 use crate::registry_config::DecisionSettings;
@@ -16,6 +17,7 @@ pub(crate) struct Effective {
     /// What answers show; the level is always there.
     pub(crate) config: ConfigValue,
     pub(crate) level: Level,
+    pub(crate) policy: Policy,
     pub(crate) normalizes: bool,
     pub(crate) validates_fields: bool,
     pub(crate) validates_new_schemas: bool,
@@ -52,8 +54,13 @@ impl Effective {
         let level = config.compatibility_level.as_deref().and_then(Level::parse);
         let level = level.unwrap_or(settings.default_level);
         config.compatibility_level = Some(level.as_str().to_owned());
+        let is_lenient = |policy: &str| policy.eq_ignore_ascii_case("LENIENT");
         Self {
             level,
+            policy: match config.compatibility_policy.as_deref().is_some_and(is_lenient) {
+                true => Policy::Lenient,
+                false => Policy::Strict,
+            },
             normalizes: config.normalize.unwrap_or(false),
             validates_fields: config.validate_fields.unwrap_or(settings.validates_fields),
             validates_new_schemas: config.validate_new_schemas.unwrap_or(settings.validates_new_schemas),

@@ -12,7 +12,7 @@ use crate::registry::schemas::{Form, qualified_references};
 use crate::rest::call::{self, Answer, Api, Call, Reply, json};
 use crate::rest::model::{RegisteredJson, SchemaJson, SchemaRequest};
 use crate::rest::tags;
-use crate::store::cache::{Cache, Deleted, StoredSchema};
+use crate::store::cache::{AVRO, Cache, Deleted, StoredSchema};
 use crate::subject::{Prefix, WILDCARD};
 
 impl SchemaRequest {
@@ -275,20 +275,21 @@ pub(super) fn shown(api: &Api, call: &Call, schema: &StoredSchema) -> SchemaJson
     answer
 }
 
-/// The text in the format asked for; an unknown format is the canonical one.
+/// The text in the format asked for; an unknown format is the canonical one, as is one that cannot be made.
 pub(super) fn formatted(api: &Api, call: &Call, schema: &StoredSchema) -> Arc<str> {
-    let is_resolved = call
-        .query()
-        .get("format")
-        .is_some_and(|format| format.eq_ignore_ascii_case("resolved"));
-    if !is_resolved || schema.references.is_empty() {
+    let format = call.query().get("format").map(str::to_ascii_lowercase);
+    let is_special = match (schema.schema_type(), format.as_deref()) {
+        (AVRO, Some("resolved")) => !schema.references.is_empty(),
+        ("PROTOBUF", Some("serialized" | "ignore_extensions")) => true,
+        _ => false,
+    };
+    if !is_special {
         return Arc::clone(&schema.text);
     }
     let finder = api.registry.finder();
-    match finder.schemas.read_stored(finder.cache, schema) {
-        Ok(read) => Arc::from(read.parsed.resolved_text()),
-        Err(_) => Arc::clone(&schema.text),
-    }
+    let read = finder.schemas.read_stored(finder.cache, schema).ok();
+    let text = read.and_then(|read| read.parsed.formatted_text(&format.unwrap_or_default()).ok());
+    text.map_or_else(|| Arc::clone(&schema.text), Arc::from)
 }
 
 /// An outcome of another kind of change: cannot happen, and is no reason to panic.
