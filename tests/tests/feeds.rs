@@ -115,6 +115,24 @@ fn schemas_are_listed_shown_registered_and_checked_from_the_command_line() {
         stdout(&refused).contains("READER_FIELD_MISSING_DEFAULT_VALUE"),
         "{refused:?}"
     );
+    let grown = weir(&["schema", "-r", &url, "diff", "a-value:1", &wider]);
+    assert_eq!(grown.status.code(), Some(0), "{grown:?}");
+    assert!(stdout(&grown).starts_with("backward (the new schema reads old data): compatible\n"));
+    let lost = weir(&["schema", "-r", &url, "diff", "a-value:latest", &broken]);
+    assert_eq!(lost.status.code(), Some(1), "{lost:?}");
+    assert!(
+        stdout(&lost).contains("! READER_FIELD_MISSING_DEFAULT_VALUE at /fields/0"),
+        "{lost:?}"
+    );
+    let message = file("m.proto", "message M { string a = 1; }");
+    let renumbered = file("n.proto", "message M { int32 a = 1; }");
+    let kept = weir(&["schema", "-r", &url, "register", "m-value", &message]);
+    assert_eq!(stdout(&kept), "m-value: id 2, version 1\n", "{kept:?}");
+    let changed = weir(&["schema", "-r", &url, "check", "m-value", &renumbered]);
+    assert!(stdout(&changed).contains("FIELD_SCALAR_KIND_CHANGED"), "{changed:?}");
+    let object = file("o.json", r#"{"type":"object"}"#);
+    let described = weir(&["schema", "-r", &url, "register", "o-value", &object]);
+    assert_eq!(stdout(&described), "o-value: id 3, version 1\n", "{described:?}");
     let conflict = weir(&["schema", "-r", &url, "register", "a-value", &broken]);
     assert_eq!(conflict.status.code(), Some(1));
     assert!(

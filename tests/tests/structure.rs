@@ -97,6 +97,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "weir-config",
             "weir-converters",
             "weir-metrics",
+            "weir-schema",
         ],
     ),
     ("weir-fakes", &[]),

@@ -1,4 +1,4 @@
-//! `weir schema list|get|register|check`: subjects of any registry.
+//! `weir schema list|get|register|check|diff`: subjects of any registry, and schemas of files.
 //!
 //! Arguments only; the work is in `weir_tools::schema`. `check` ends with code 1 when the schema is not compatible.
 
@@ -9,15 +9,17 @@ use anyhow::{Context as _, anyhow};
 use clap::{Args, Subcommand};
 use weir_tools::error::ToolError;
 use weir_tools::schema::{Registry, SchemaText, Wanted};
+use weir_tools::schema_diff::{Side, diff};
 
 use crate::Failure;
 
-/// List, show, register and check schemas of a registry
+/// List, show, register, check and compare schemas
 ///
 /// What is there:     weir schema list
 /// Show one:          weir schema get tweets-value
 /// Try a change:      weir schema check tweets-value tweet.avsc
 /// Register it:       weir schema register tweets-value tweet.avsc
+/// What changed:      weir schema diff tweets-value:1 tweet.avsc
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct SchemaArguments {
@@ -72,6 +74,19 @@ enum SchemaCommand {
         #[arg(long, default_value = "all")]
         version: String,
     },
+    /// Tell what changed between two schemas and what of it is incompatible; exit code 1 when old data cannot be read
+    Diff {
+        /// The old schema: a file, or SUBJECT:VERSION
+        old: String,
+        /// The new schema: a file, or SUBJECT:VERSION
+        new: String,
+        /// Schema language of files; without it by their names: `.json` JSON, `.proto` PROTOBUF, others AVRO
+        #[arg(long = "type", value_name = "TYPE")]
+        schema_type: Option<String>,
+        /// A schema that the files refer to; may be given many times
+        #[arg(long = "reference", value_name = "NAME=SUBJECT:VERSION")]
+        references: Vec<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -79,9 +94,9 @@ struct SchemaFile {
     /// File with the schema
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Schema language
-    #[arg(long = "type", value_name = "TYPE", default_value = "AVRO")]
-    schema_type: String,
+    /// Schema language; without it by the file's name: `.json` JSON, `.proto` PROTOBUF, others AVRO
+    #[arg(long = "type", value_name = "TYPE")]
+    schema_type: Option<String>,
     /// A schema that this one refers to; may be given many times
     #[arg(long = "reference", value_name = "NAME=SUBJECT:VERSION")]
     references: Vec<String>,
@@ -129,6 +144,20 @@ async fn answer(arguments: SchemaArguments, out: &mut Vec<u8>) -> Result<(), Fai
                 Err(anyhow!("the schema is not compatible with {subject}").into())
             }
         }
+        SchemaCommand::Diff {
+            old,
+            new,
+            schema_type,
+            references,
+        } => {
+            let old_side = side(&old, schema_type.as_deref(), &references)?;
+            let new_side = side(&new, schema_type.as_deref(), &references)?;
+            let verdict = diff(&registry, &old_side, &new_side, out).await.map_err(failed)?;
+            match verdict.is_backward {
+                true => Ok(()),
+                false => Err(anyhow!("{new} does not read what {old} wrote").into()),
+            }
+        }
     }
 }
 
@@ -139,10 +168,35 @@ fn failed(error: ToolError) -> Failure {
 fn text_of(file: SchemaFile) -> anyhow::Result<SchemaText> {
     Ok(SchemaText {
         text: read(&file.file)?,
-        schema_type: file.schema_type.to_ascii_uppercase(),
+        schema_type: type_of(&file.file, file.schema_type.as_deref()),
         references: file.references,
         normalize: file.normalize,
     })
+}
+
+/// The language that was named, or that the file's name speaks of.
+fn type_of(path: &Path, named: Option<&str>) -> String {
+    let by_name = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("json") => "JSON",
+        Some("proto") => "PROTOBUF",
+        _ => "AVRO",
+    };
+    named.unwrap_or(by_name).to_ascii_uppercase()
+}
+
+/// A file if there is one of that name, else a version of a subject.
+fn side(argument: &str, schema_type: Option<&str>, references: &[String]) -> anyhow::Result<Side> {
+    let path = Path::new(argument);
+    let version = argument.rsplit_once(':').filter(|_| !path.exists());
+    if let Some((subject, version)) = version {
+        return Ok(Side::Version(subject.to_owned(), version.to_owned()));
+    }
+    Ok(Side::File(SchemaText {
+        text: read(path)?,
+        schema_type: type_of(path, schema_type),
+        references: references.to_vec(),
+        normalize: false,
+    }))
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {

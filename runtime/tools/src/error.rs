@@ -30,6 +30,12 @@ pub enum ToolError {
     /// A reference that cannot be read.
     #[error("--reference {text:?} is not of the form NAME=SUBJECT:VERSION")]
     Reference { text: String },
+    /// A text that is no schema.
+    #[error("not a schema: {0}")]
+    NoSchema(String),
+    /// Two schemas that cannot be compared.
+    #[error("the schemas cannot be compared: {0}")]
+    Comparison(String),
     /// The decoder of registered values cannot be made.
     #[error("{0}")]
     Decoder(#[from] ConnectError),

@@ -7,4 +7,5 @@ pub mod error;
 pub mod decode;
 pub mod record_text;
 pub mod schema;
+pub mod schema_diff;
 pub mod tail;

@@ -178,7 +178,7 @@ impl Registry {
         Ok(is_compatible)
     }
 
-    async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, ToolError> {
+    pub(crate) async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, ToolError> {
         self.answer(self.request(Method::GET, path, query)?).await
     }
 
@@ -252,7 +252,7 @@ fn body_of(schema: &SchemaText) -> Result<Value, ToolError> {
     Ok(Value::Object(body))
 }
 
-fn reference_of(text: &str) -> Result<Value, ToolError> {
+pub(crate) fn reference_of(text: &str) -> Result<Value, ToolError> {
     let parsed = text.split_once('=').and_then(|(name, target)| {
         let (subject, version) = target.rsplit_once(':')?;
         Some(json!({"name": name, "subject": subject, "version": version.parse::<i32>().ok()?}))
