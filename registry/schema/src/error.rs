@@ -7,9 +7,6 @@ use thiserror::Error;
 /// Failure to read a schema.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SchemaError {
-    /// The schema language is known by name, but the caller does not take it.
-    #[error("not supported yet: schema type {0}")]
-    NotSupported(&'static str),
     /// The text is not JSON.
     #[error("{0}")]
     Json(String),

@@ -170,7 +170,7 @@ fn parse(name: &str, text: &str, resolved: &Resolved, reading: Reading) -> Resul
     let parsed = ParsedSchema::parse(schema_type, text, &resolved.closure, options).map_err(refused)?;
     let text = match reading.form {
         Form::AsSent => parsed.canonical_text(),
-        Form::Normalized => parsed.normalized_text().map_err(refused)?,
+        Form::Normalized => parsed.normalized_text(),
     };
     Ok(Canonical {
         text: Arc::from(text),
