@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{OnceLock, mpsc};
 
 use serde_json::{Value, json};
 use weir_tests::apache::broker_of_suite;

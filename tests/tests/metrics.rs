@@ -211,19 +211,18 @@ fn what_is_shown_is_what_happened() {
     let running = start("text");
     let connect = |group: &str, name: &str| format!("kafka_connect_{}_{}", plain(group), plain(name));
     let task = |connector| [("connector", connector), ("task", "0")];
-    await_true("offsets are committed", PATIENCE, || {
+    let lines = LINES as f64;
+    // What was never begun is not active either, so the ends of both sides are awaited too.
+    await_true("all is written, and its offsets are committed", PATIENCE, || {
         let series = scrape(&running.rest);
-        let active = value(
-            &series,
-            &connect("sink-task-metrics", "sink-record-active-count"),
-            &task("out"),
-        );
-        active == Some(0.0)
+        let of = |group: &str, name: &str, own| value(&series, &connect(group, name), &task(own));
+        of("source-task-metrics", "source-record-write-total", "in") >= Some(lines)
+            && of("sink-task-metrics", "sink-record-send-total", "out") >= Some(lines)
+            && of("sink-task-metrics", "sink-record-active-count", "out") == Some(0.0)
     })
     .expect("committed");
     let series = scrape(&running.rest);
     let of = |group: &str, name: &str, labels: &[(&str, &str)]| value(&series, &connect(group, name), labels);
-    let lines = LINES as f64;
     for (group, name, labels, expected) in [
         (
             "source-task-metrics",

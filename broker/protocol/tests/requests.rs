@@ -19,11 +19,12 @@ macro_rules! for_each_request {
             OffsetFetchRequest FindCoordinatorRequest JoinGroupRequest HeartbeatRequest
             LeaveGroupRequest SyncGroupRequest DescribeGroupsRequest ListGroupsRequest
             ApiVersionsRequest CreateTopicsRequest DeleteTopicsRequest DeleteRecordsRequest
-            InitProducerIdRequest OffsetForLeaderEpochRequest DescribeConfigsRequest
+            InitProducerIdRequest OffsetForLeaderEpochRequest AddPartitionsToTxnRequest
+            AddOffsetsToTxnRequest EndTxnRequest TxnOffsetCommitRequest DescribeConfigsRequest
             AlterConfigsRequest DescribeLogDirsRequest CreatePartitionsRequest
             DeleteGroupsRequest ElectLeadersRequest IncrementalAlterConfigsRequest
             ListPartitionReassignmentsRequest OffsetDeleteRequest DescribeClusterRequest
-            ListConfigResourcesRequest DescribeTopicPartitionsRequest)
+            DescribeProducersRequest DescribeTransactionsRequest ListTransactionsRequest ListConfigResourcesRequest DescribeTopicPartitionsRequest)
     };
     (@ $visit:ident $arguments:tt $($request:ident)*) => {
         $(for_each_request!(# $visit $arguments $request);)*

@@ -29,7 +29,6 @@ fn bounded(work: impl FnOnce() + Send + 'static) {
         .spawn(timed)
         .expect("a thread");
     let took = thread.join().expect("no panic");
-    println!("took {took:?}");
     assert!(took < PATIENCE, "took {took:?}");
 }
 

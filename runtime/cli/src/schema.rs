@@ -187,7 +187,9 @@ fn type_of(path: &Path, named: Option<&str>) -> String {
 /// A file if there is one of that name, else a version of a subject.
 fn side(argument: &str, schema_type: Option<&str>, references: &[String]) -> anyhow::Result<Side> {
     let path = Path::new(argument);
-    let version = argument.rsplit_once(':').filter(|_| !path.exists());
+    let version = argument
+        .rsplit_once(':')
+        .filter(|_| !path.try_exists().unwrap_or(false));
     if let Some((subject, version)) = version {
         return Ok(Side::Version(subject.to_owned(), version.to_owned()));
     }

@@ -118,7 +118,9 @@ impl BoundWorker {
         let stores = stores(&self.config, &wire)?;
         let admin = Admin::new(wire.with_client_id(format!("{}shared-admin", base_of(&self.config))));
         let servers = self.config.bootstrap_servers.join(",");
-        let answers = async { tokio::join!(admin.cluster_id(), stores.offsets.start(), stores.status.start()) };
+        // On the heap: what waits for a cluster is large, and every role's future would be.
+        let answers =
+            Box::pin(async { tokio::join!(admin.cluster_id(), stores.offsets.start(), stores.status.start()) });
         let (cluster_id, offsets, status) = told_when_silent(&servers, answers).await;
         let cluster_id = cluster_id
             .with_context(|| format!("no Kafka answers on {servers}; start one, or set bootstrap.servers"))?;

@@ -37,44 +37,6 @@ pub fn read_divergences(folder: &Path) -> anyhow::Result<Vec<Divergence>> {
     serde_json::from_str(&text).with_context(|| path.display().to_string())
 }
 
-/// Scenarios that differ though they should not: work that is open, by area and name.
-#[derive(Debug)]
-pub struct Open(BTreeSet<(String, String)>);
-
-impl Open {
-    /// Whether a scenario is on the list.
-    pub fn contains(&self, one: &(&str, &str)) -> bool {
-        self.iter().any(|open| open == *one)
-    }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(area, scenario)| (area.as_str(), scenario.as_str()))
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether nothing is open.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// Reads `open.txt`: a line `area / scenario` each, `#` begins a comment.
-pub fn read_open(folder: &Path) -> anyhow::Result<Open> {
-    let path = folder.join("open.txt");
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let all = lines.map(|line| {
-        let (area, scenario) = line.split_once(" / ").with_context(|| format!("no area: {line}"))?;
-        Ok((area.to_owned(), scenario.to_owned()))
-    });
-    Ok(Open(all.collect::<anyhow::Result<_>>()?))
-}
-
 /// What differed, and what was counted.
 #[derive(Debug, Default)]
 pub struct Report {

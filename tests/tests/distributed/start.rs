@@ -59,7 +59,7 @@ fn connectors_of_files_are_created_by_whoever_leads() {
         let rest = Rest::new(connect.connect.as_deref().expect("connect"));
         await_true("the other has read it", PATIENCE, || {
             let read = other.rest.get("/connectors/of-a-file/config").expect("config").json();
-            read["tasks.max"] == round.to_string()
+            read["tasks.max"].as_str() == Some(&*round.to_string())
         })
         .expect("created");
         // Only a leader answers this itself.

@@ -33,7 +33,8 @@ fn connectors_come_and_go(group: &Group, leader: &Worker, follower: &Worker) {
         let all = ["extra ü", "extra.1", "in", "many", "out"].map(str::to_owned);
         let mut expected = all.to_vec();
         expected.sort();
-        await_true("both know all", PATIENCE, || names(worker) == expected).expect(worker.id());
+        await_true("both know all", PATIENCE, || names(worker) == expected)
+            .unwrap_or_else(|error| panic!("{}: {error}", worker.id()));
     }
     for name in ["extra.1", "extra%20%C3%BC"] {
         await_true("it runs", PATIENCE, || {
@@ -130,6 +131,15 @@ fn target_states_reach_both(leader: &Worker, follower: &Worker) {
     await_work(&WORK, &[leader, follower]);
 }
 
+/// Where the offsets of a connector say how far it came.
+fn end_of(name: &str) -> &'static str {
+    if name == "in" {
+        "/offsets/0/offset/position"
+    } else {
+        "/offsets/0/offset/kafka_offset"
+    }
+}
+
 fn offsets_are_one_for_both(leader: &Worker, follower: &Worker, lines: &mut Lines) {
     let of = |worker: &Worker, name: &str| ask(worker, "GET", &format!("/connectors/{name}/offsets"), None).text;
     for (one, other) in [(leader, follower), (follower, leader)] {
@@ -137,6 +147,13 @@ fn offsets_are_one_for_both(leader: &Worker, follower: &Worker, lines: &mut Line
             let path = format!("/connectors/{name}/offsets");
             asked(one, "PUT", &format!("/connectors/{name}/stop"), None, 204);
             other.rest.await_state(name, "STOPPED", 0).expect(name);
+            // Its task may tell its last offset after the state is known.
+            let end = lines.end(name);
+            await_true("the last offset is committed", PATIENCE, || {
+                let offsets: Value = serde_json::from_str(&of(one, name)).unwrap_or_default();
+                offsets.pointer(end_of(name)).and_then(Value::as_u64) >= Some(end)
+            })
+            .expect(name);
             let whole = of(one, name);
             assert_eq!(of(other, name), whole, "{name}");
             let whole: Value = serde_json::from_str(&whole).expect("offsets");

@@ -153,7 +153,7 @@ impl Worker {
         await_true("it leads", PATIENCE, || {
             asked().is_ok_and(|answer| answer.status == 404)
         })
-        .expect(self.id());
+        .unwrap_or_else(|error| panic!("{}: {error}", self.id()));
     }
 }
 
@@ -293,6 +293,15 @@ impl Lines {
             .collect();
         let file = std::fs::OpenOptions::new().append(true).open(&self.input);
         file.expect("input").write_all(text.as_bytes()).expect("lines");
+    }
+
+    /// Where `in` or `out` ends when everything was read: bytes of the file, records of the topic.
+    pub fn end(&self, name: &str) -> u64 {
+        if name == "in" {
+            self.input.metadata().expect("input").len()
+        } else {
+            u64::from(self.written)
+        }
     }
 
     /// Every line has come out once, in order.

@@ -34,7 +34,7 @@ fn told(worker: &Worker, topic: &str, count: usize) -> Vec<String> {
         found = log
             .lines()
             .filter_map(|line| line.split_once(&begin))
-            .filter_map(|(_, rest)| Some(rest.split_once(" connector=")?.0.to_owned()))
+            .filter_map(|(_, rest)| Some(rest.split_once(" (weir::plugin)")?.0.to_owned()))
             .collect();
         found.len() >= count
     })

@@ -306,7 +306,7 @@ impl<'a> Checker<'a> {
         if std::mem::discriminant(&original.kind) != std::mem::discriminant(&update.kind) {
             let is_bytes = |node: &Node| node.connect_type.as_deref() == Some("bytes");
             let reads = original.kind == Kind::False || update.kind.is_anything();
-            if !reads && !(is_bytes(original) && is_bytes(update)) {
+            if !(reads || is_bytes(original) && is_bytes(update)) {
                 found.add(K::TypeChanged);
             }
             return Ok(());

@@ -57,6 +57,7 @@ impl GuestLog {
         }
         let (connector, task, fields) = (&*self.connector, self.task, joined(fields));
         let (message, fields) = (self.secrets.redact(message), self.secrets.redact_owned(fields));
+        let fields = Some(fields.as_str()).filter(|fields| !fields.is_empty());
         match level {
             GuestLevel::Trace => {
                 tracing::trace!(target: "weir::plugin", connector, task, fields, "{message}");

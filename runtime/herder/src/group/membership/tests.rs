@@ -84,7 +84,7 @@ impl House {
             unsync_backoff: Duration::from_millis(100),
             configs: configs.reader().unwrap(),
             clock: Clock::System,
-            metrics: weir_metrics::registry::MetricRegistry::default(),
+            metrics: MetricRegistry::default(),
         }
     }
 
