@@ -167,7 +167,7 @@ impl Drop for Worker {
     }
 }
 
-/// Asks again while the group rebalances: Java refuses then.
+/// Asks again while the group rebalances: Java refuses then, changes with 409 and reads with 500.
 pub fn ask(worker: &Worker, method: &str, path: &str, body: Option<&Value>) -> Answer {
     await_value("an answer", PATIENCE, || {
         let answer = match body {
@@ -175,7 +175,9 @@ pub fn ask(worker: &Worker, method: &str, path: &str, body: Option<&Value>) -> A
             None => worker.rest.send(method, path, None),
         };
         let answer = answer.expect("the worker answers");
-        (answer.status != 409).then_some(answer)
+        let is_refused =
+            answer.status == 409 || answer.status == 500 && answer.text.contains("a rebalance is expected");
+        (!is_refused).then_some(answer)
     })
     .expect(path)
 }

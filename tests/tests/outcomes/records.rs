@@ -102,9 +102,12 @@ fn a_record_keeps_its_time_or_gets_one_and_sinks_see_whose_it_is() {
             .and_then(|part| part.strip_suffix(" LogAppendTime"));
         assert!(time.and_then(|time| time.parse().ok()).is_some_and(is_now), "{line}");
     }
-    // The task learns the stored time, not its own.
-    let log = worker.weir.log_text();
-    assert!(log.contains(&format!("stored 0 at {given}")), "{log}");
+    // The task learns the stored time, not its own; acks come between two polls.
+    let stored = format!("stored 0 at {given}");
+    await_true("the task is told", PATIENCE, || {
+        worker.weir.log_text().contains(&stored)
+    })
+    .unwrap_or_else(|error| panic!("{error:#}\n{}", worker.weir.log_text()));
 }
 
 #[test]
