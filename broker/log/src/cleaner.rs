@@ -490,14 +490,7 @@ impl Rewriting<'_> {
         let mut builder = BatchBuilder::new(settings(header, horizon_to_write)?);
         for_each_record(batch, block, &mut |record| {
             if self.keeps(header, record, horizon) {
-                builder.append_raw(
-                    record.offset_delta,
-                    header.base_timestamp.wrapping_add(record.timestamp_delta),
-                    record.key,
-                    record.value,
-                    record.header_count(),
-                    record.raw_headers(),
-                );
+                append(&mut builder, header, record);
             }
         })?;
         finish_batch(builder, header).map(Rewritten::New)
@@ -521,15 +514,7 @@ impl Rewriting<'_> {
         let horizon = self.rules.now_ms.saturating_add(self.rules.delete_retention_ms);
         let mut builder = BatchBuilder::new(settings(header, Some(horizon))?);
         for record in RecordWalker::new(batch.records(), header.records_count) {
-            let record = record?;
-            builder.append_raw(
-                record.offset_delta,
-                header.base_timestamp.wrapping_add(record.timestamp_delta),
-                record.key,
-                record.value,
-                record.header_count(),
-                record.raw_headers(),
-            );
+            append(&mut builder, header, &record?);
         }
         builder.set_max_timestamp(header.max_timestamp);
         finish_batch(builder, header).map(Rewritten::New)
@@ -573,6 +558,18 @@ fn settings(header: &BatchHeader, delete_horizon_ms: Option<i64>) -> Result<Batc
         is_control: header.attributes.is_control(),
         delete_horizon_ms,
     })
+}
+
+/// Appends a record as it stands.
+fn append(builder: &mut BatchBuilder, header: &BatchHeader, record: &RecordView<'_>) {
+    builder.append_raw(
+        record.offset_delta,
+        header.base_timestamp.wrapping_add(record.timestamp_delta),
+        record.key,
+        record.value,
+        record.header_count(),
+        record.raw_headers(),
+    );
 }
 
 fn finish_batch(mut builder: BatchBuilder, header: &BatchHeader) -> Result<Vec<u8>, ProtocolError> {

@@ -6,7 +6,6 @@ bytes always get their own schema, so that the plain converters take them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,8 +92,3 @@ def schema_for(value: Any, schema: Schema | None) -> Schema | None:
         if isinstance(value, (bytes, bytearray, memoryview)):
             return BYTES
     return schema
-
-
-def headers_of(pairs: Iterable[tuple[str, Any]]) -> list[Header]:
-    """Makes headers of pairs of name and value."""
-    return [Header(name, value) for name, value in pairs]
